@@ -1,0 +1,107 @@
+//! Who owns the thread. Pure: no IO, no clock, no randomness, no dependencies.
+//!
+//! [`decide`] answers every question of control. The rules are tables in `modes/`, one file for each mode;
+//! each row carries the identifier that it has in `docs/protocol/thread-control.md`.
+
+mod action;
+mod decision;
+mod ids;
+mod modes;
+mod ownership;
+mod refusal;
+mod routing;
+mod row;
+mod thread;
+mod window;
+
+pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
+pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
+pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
+pub use ownership::{OwnerElement, OwnerSeen, Role, roles_changed, thread_owner};
+pub use refusal::Refusal;
+pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
+pub use row::Rule;
+pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+
+use row::{Case, Row, no, refused, settle};
+
+/// Decides what an action means.
+///
+/// `thread` is what is remembered of the thread; none where the person has never written (API-9). The
+/// answer depends on nothing but the arguments, and a refusal changes nothing (API-7).
+pub fn decide(
+    routing: &Routing,
+    person: &PersonId,
+    thread: Option<&Thread>,
+    action: &Action<'_>,
+    now: Timestamp,
+) -> Result<Decision, Refused> {
+    let by = match action {
+        Action::Person(_) | Action::Inbox { .. } => routing.inbox(),
+        Action::App { by, .. } | Action::Due { by } => *by,
+    };
+    let caller = if matches!(action, Action::Person(_)) { None } else { Some(by) };
+    if thread.is_none() && caller.is_some() {
+        return Err(refused("API-9", Refusal::UnknownPerson, action, caller));
+    }
+    let new = Thread::default();
+    let mode = routing.mode();
+    let stands = standing(routing, thread.unwrap_or(&new), now);
+    let case = Case { routing, mode, person, stands, now, by };
+
+    if !routing.messaging_enabled
+        && (caller.is_none() || matches!(action.cause(), Cause::Send | Cause::InboxReply))
+    {
+        return settle(&case, action, no("SET-1", Refusal::Permission));
+    }
+    let row = match action {
+        Action::Person(did) => case.barred(did).unwrap_or_else(|| match mode {
+            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::person(&case, did),
+            Mode::MessengerRouting => modes::messenger_routing::person(&case, did),
+        }),
+        // A retired tag is a wrong parameter, and parameters come before ownership (API-10).
+        Action::App { ask: Ask::Send(Send { tag: Some(Tag::Retired), .. }), .. } => {
+            no("WIN-5", Refusal::RetiredTag)
+        }
+        Action::App { ask, .. } => {
+            let row = match mode {
+                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::app(&case, *ask),
+                Mode::MessengerRouting => modes::messenger_routing::app(&case, *ask),
+            };
+            match ask {
+                Ask::Send(message) if row.survey == Survey::None => {
+                    within_window(row, window::check(case.thread(), message.tag, now))
+                }
+                Ask::Send(_)
+                | Ask::Pass { .. }
+                | Ask::Take
+                | Ask::Request
+                | Ask::Release
+                | Ask::Extend { .. }
+                | Ask::Metadata { .. }
+                | Ask::SetMenu { .. } => row,
+            }
+        }
+        Action::Inbox { desk, .. } => {
+            let row = match mode {
+                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::inbox(&case, *desk),
+                Mode::MessengerRouting => modes::messenger_routing::inbox(&case, *desk),
+            };
+            match desk {
+                Desk::Reply => within_window(row, window::check_inbox(case.thread(), now)),
+                Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
+            }
+        }
+        // A survey waits for idle, which only the Handover Protocol has; elsewhere it was never held.
+        Action::Due { .. } => modes::handover::survey(&case),
+    };
+    settle(&case, action, row)
+}
+
+/// WIN-6: ownership is checked before the window.
+fn within_window(row: Row, window: Result<(), (Rule, Refusal)>) -> Row {
+    match (row.refusal, window) {
+        (None, Err((rule, why))) => no(rule.0, why),
+        (Some(_), _) | (None, Ok(())) => row,
+    }
+}

@@ -1,0 +1,88 @@
+//! Who may see who is in control: the answers of `thread_owner` (OWN rules), and what a change of settings
+//! tells apps of their roles (HOP-ROLE-1).
+
+use crate::ids::{AppId, Timestamp};
+use crate::routing::{Mode, Routing};
+use crate::row::Rule;
+use crate::thread::{Thread, standing};
+use crate::window::DAY;
+
+/// What `thread_owner` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerSeen {
+    /// The row.
+    pub rule: Rule,
+    /// The list's one element, if it has one.
+    pub element: Option<OwnerElement>,
+}
+
+/// The element of the answer's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerElement {
+    /// The owner, where the caller may know.
+    pub app: Option<AppId>,
+    /// When control lapses.
+    pub expiration: Option<Timestamp>,
+}
+
+/// What `caller` sees of the owner of a thread.
+pub fn thread_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Timestamp) -> OwnerSeen {
+    let stands = standing(routing, thread, now);
+    let seen = |rule, app, expiration| OwnerSeen {
+        rule: Rule(rule),
+        element: Some(OwnerElement { app, expiration }),
+    };
+    let nothing = |rule| OwnerSeen { rule: Rule(rule), element: None };
+    match routing.mode() {
+        Mode::HandoverPrimary | Mode::HandoverOpen => match stands.owner {
+            Some(owner) => seen("OWN-5", Some(owner), stands.expires_at),
+            None => nothing("OWN-6"),
+        },
+        Mode::MessengerRouting => {
+            let default = routing.default_app();
+            let knows = stands.owner == Some(caller) || default == Some(caller);
+            if stands.owner != default {
+                return if knows {
+                    seen("OWN-1", stands.owner, stands.expires_at)
+                } else {
+                    seen("OWN-2", None, stands.expires_at)
+                };
+            }
+            // OWN-4: control by the default app does not lapse; what is reported is the last user message + 24 h.
+            let reported = thread.last_heard.map(|heard| heard.plus_seconds(DAY).whole_second());
+            let running = reported.filter(|until| now < *until);
+            match (knows, running) {
+                (true, _) => seen("OWN-4", default, reported),
+                (false, Some(until)) => seen("OWN-4", None, Some(until)),
+                (false, None) => nothing("OWN-4"),
+            }
+        }
+    }
+}
+
+/// A role in the Handover Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `primary_receiver`.
+    Primary,
+    /// `secondary_receiver`.
+    Secondary,
+}
+
+/// HOP-ROLE-1, WH-ROLE-1, WH-ROLE-2: which connected apps' roles a change of settings changed, with the
+/// roles they have now. An empty list: the roles ended with the removal of the primary receiver.
+pub fn roles_changed(before: &Routing, after: &Routing) -> Vec<(AppId, Option<Role>)> {
+    let role = |routing: &Routing, app: AppId| match routing.mode() {
+        Mode::HandoverPrimary if routing.primary_receiver() == Some(app) => Some(Role::Primary),
+        Mode::HandoverPrimary if routing.app(app).is_some() => Some(Role::Secondary),
+        Mode::HandoverPrimary | Mode::HandoverOpen | Mode::MessengerRouting => None,
+    };
+    if !after.mode().is_handover() {
+        return Vec::new();
+    }
+    let apps = after.apps.iter().map(|app| app.id);
+    apps.map(|app| (app, role(before, app), role(after, app)))
+        .filter(|(_, was, is)| was != is)
+        .map(|(app, _, is)| (app, is))
+        .collect()
+}

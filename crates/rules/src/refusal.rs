@@ -1,0 +1,78 @@
+//! Every way to be told no: one variant for each entry of the specification's error catalogue (3.1).
+//! When one applies is a row of a mode's table; what it looks like to a client is `wire`'s business.
+
+/// An ask that was denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// E-SEND-OTHER: another app controls the thread.
+    SendOther,
+    /// E-PASS-NOTOWNER: pass by a non-owner.
+    PassNotOwner,
+    /// E-REL-NOTOWNER: release by a non-owner, or when idle.
+    ReleaseNotOwner,
+    /// E-EXT-NOTOWNER: extend by a non-owner, or when idle.
+    ExtendNotOwner,
+    /// E-HOP-DISABLED: the page has a default app.
+    HandoverDisabled,
+    /// E-TAKE-DENIED: only the primary receiver takes an owned thread.
+    TakeDenied,
+    /// E-SELF: the caller already owns the thread.
+    AlreadyOwner,
+    /// E-APPID: the target is neither a connected app nor an inbox.
+    UnknownApp,
+    /// E-NOUSER: no such person.
+    UnknownPerson,
+    /// E-PARAM for `target_app_id`: no target where one is required.
+    TargetMissing,
+    /// E-DUR: `duration` is missing, or not between 1 and 604800.
+    Duration,
+    /// E-TC-BOTH: `payload` together with `app_id` or `control_type`.
+    ThreadControlBoth,
+    /// E-TC-VALUE: an unknown or empty `thread_control`.
+    ThreadControlValue,
+    /// E-TC-MODE: `thread_control` without Conversation Routing.
+    ThreadControlMode,
+    /// E-MENU: only the primary receiver changes the page-level menu.
+    MenuPrimaryOnly,
+    /// E-WINDOW: outside of the allowed window.
+    WindowClosed,
+    /// E-HA: the tag without the feature.
+    HumanAgentNotApproved,
+    /// E-TAG: a retired tag.
+    RetiredTag,
+    /// E-PERM: messaging is switched off, or the token may not.
+    Permission,
+    /// An entry by an ad that is not published, not known, or not meant for this person (AD-4, AD-5).
+    AdNotAvailable,
+}
+
+impl Refusal {
+    /// Every refusal with its identifier in the catalogue.
+    pub const ALL: &'static [(Refusal, &'static str)] = &[
+        (Refusal::SendOther, "E-SEND-OTHER"),
+        (Refusal::PassNotOwner, "E-PASS-NOTOWNER"),
+        (Refusal::ReleaseNotOwner, "E-REL-NOTOWNER"),
+        (Refusal::ExtendNotOwner, "E-EXT-NOTOWNER"),
+        (Refusal::HandoverDisabled, "E-HOP-DISABLED"),
+        (Refusal::TakeDenied, "E-TAKE-DENIED"),
+        (Refusal::AlreadyOwner, "E-SELF"),
+        (Refusal::UnknownApp, "E-APPID"),
+        (Refusal::UnknownPerson, "E-NOUSER"),
+        (Refusal::TargetMissing, "E-PARAM"),
+        (Refusal::Duration, "E-DUR"),
+        (Refusal::ThreadControlBoth, "E-TC-BOTH"),
+        (Refusal::ThreadControlValue, "E-TC-VALUE"),
+        (Refusal::ThreadControlMode, "E-TC-MODE"),
+        (Refusal::MenuPrimaryOnly, "E-MENU"),
+        (Refusal::WindowClosed, "E-WINDOW"),
+        (Refusal::HumanAgentNotApproved, "E-HA"),
+        (Refusal::RetiredTag, "E-TAG"),
+        (Refusal::Permission, "E-PERM"),
+        (Refusal::AdNotAvailable, "AD-4"),
+    ];
+
+    /// The identifier in the catalogue.
+    pub fn id(self) -> &'static str {
+        Self::ALL.iter().find(|(refusal, _)| *refusal == self).map_or("", |(_, id)| id)
+    }
+}

@@ -1,0 +1,149 @@
+//! A thread as it is remembered, and as it stands at a given moment: control lapses by comparison with
+//! `now`, so that nothing has to run for a thread nobody touches.
+
+use crate::ids::{AppId, Timestamp};
+use crate::routing::{Mode, Routing};
+use crate::row::Rule;
+use crate::window;
+
+/// What is remembered of a thread between two events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// Who was given control; none in Conversation Routing on Messenger means the default app (MODE-5).
+    pub control: Option<Grant>,
+    /// The window length `W` in days; 0 reads as 1.
+    pub length_days: u8,
+    /// When the person last sent something that counts as a user message.
+    pub last_heard: Option<Timestamp>,
+    /// When the standard messaging window closes (WIN-1); a reaction moves this and not `last_heard`.
+    pub window_closes: Option<Timestamp>,
+    /// Where the inbox shows the thread.
+    pub folder: Folder,
+    /// Apps that asked for control, oldest first.
+    pub requests: Vec<Waiting>,
+    /// How many surveys are held back until the thread is idle (HOP-SURVEY-1): there are due rows.
+    pub held: u16,
+    /// What the last pass or take said to the owner (WH-HOP-1); none when control came otherwise.
+    pub handed: Option<Box<str>>,
+    /// The mode that last decided about this thread: a change of mode drops the queue.
+    pub mode: Option<Mode>,
+}
+
+/// Control of a thread by an app, until a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The owner.
+    pub app: AppId,
+    /// The connection that was given control; a later connection of the same app has none of it (MODE-5).
+    pub connection: u32,
+    /// At this moment control has lapsed. Whole seconds.
+    pub until: Timestamp,
+}
+
+/// An app that asked for control and waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Who asked.
+    pub app: AppId,
+    /// When it last asked.
+    pub at: Timestamp,
+    /// What it said; empty when it said nothing.
+    pub metadata: Box<str>,
+}
+
+/// Where the inbox shows a thread (FOLD-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Folder {
+    /// Where every thread starts.
+    #[default]
+    General,
+    /// The inbox is, or is meant to be, at work on it.
+    Main,
+    /// Marked as done.
+    Done,
+}
+
+impl Folder {
+    /// The name in Baton's own API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Folder::General => "general",
+            Folder::Main => "main",
+            Folder::Done => "done",
+        }
+    }
+}
+
+/// Control that ended by itself, found when the thread was next looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// The mode's rule for it.
+    pub rule: Rule,
+    /// Who had control.
+    pub from: AppId,
+    /// Who has it since; none where the thread became idle.
+    pub to: Option<AppId>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Who controls a thread at a moment, as everybody outside reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The owner, the default app's fallback included; none: the thread is idle.
+    pub owner: Option<AppId>,
+    /// When control lapses; none where there is no owner, or where control does not lapse (CLK-7).
+    pub expires_at: Option<Timestamp>,
+    /// Control that lapsed since the thread was last decided about.
+    pub lapse: Option<Lapse>,
+    /// The thread with the lapse, lost connections and a change of mode applied.
+    pub thread: Thread,
+}
+
+impl Thread {
+    /// The window length `W` in days (CLK-3).
+    pub(crate) fn length(&self) -> i64 {
+        i64::from(self.length_days.max(1))
+    }
+}
+
+/// Where a thread stands at `now` under the page's present settings.
+pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing {
+    let mode = routing.mode();
+    let mut thread = thread.clone();
+    if thread.mode.is_some_and(|before| before != mode) {
+        thread.requests.clear();
+    }
+    thread.mode = Some(mode);
+    thread.requests.retain(|waiting| routing.app(waiting.app).is_some());
+
+    let held = thread.control;
+    let valid = held.filter(|grant| routing.connection(grant.app) == Some(grant.connection));
+    let live = valid.filter(|grant| now < grant.until);
+    let fallback = match mode {
+        Mode::MessengerRouting => routing.default_app(),
+        Mode::HandoverPrimary | Mode::HandoverOpen => None,
+    };
+    let lapse = match (valid, live) {
+        (Some(grant), None) => {
+            Some(Lapse { rule: window::lapse_rule(mode), from: grant.app, to: fallback, at: grant.until })
+        }
+        (Some(_) | None, _) => None,
+    };
+    // In Conversation Routing the default app's control is stored as none, whoever the default app is now.
+    let live = live.filter(|grant| Some(grant.app) != fallback);
+    thread.control = live;
+    if live.is_none() {
+        thread.length_days = 1;
+        thread.handed = None;
+        if fallback.is_none() {
+            thread.requests.clear();
+        }
+    }
+    Standing {
+        owner: live.map(|grant| grant.app).or(fallback),
+        expires_at: live.map(|grant| grant.until),
+        lapse: lapse.filter(|lapse| Some(lapse.from) != fallback),
+        thread,
+    }
+}
