@@ -1,1 +1,15 @@
-//! Being built.
+//! The platform's JSON: shapes and bytes. No IO, no decisions, no clock.
+
+pub mod envelope;
+pub mod errors;
+pub mod inbound;
+mod lenient;
+pub mod message_id;
+pub mod params;
+pub mod requests;
+mod shape;
+pub mod signature;
+pub mod webhook;
+
+pub use errors::GraphError;
+pub use message_id::MessageId;

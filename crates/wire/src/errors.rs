@@ -1,0 +1,281 @@
+//! The only error table: what a refusal looks like to a client of the Graph API (thread-control.md 3.1,
+//! wire.md 6). Every refusal is one line of [`GraphError::of`]; the constructors below it are for calls that
+//! never come so far as to be decided.
+
+use baton_rules::{Refusal, Surface};
+use serde::Serialize;
+
+/// The type of nearly every error.
+const OAUTH: &str = "OAuthException";
+/// The type of errors about the call itself.
+const METHOD: &str = "GraphMethodException";
+
+/// An error of the Graph API.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct GraphError {
+    /// The HTTP status.
+    pub status: u16,
+    /// `code`.
+    pub code: u32,
+    /// `error_subcode`; left out where there is none.
+    pub subcode: Option<u32>,
+    /// `type`.
+    pub kind: &'static str,
+    /// `message`, with its `(#code) ` where the platform has it.
+    pub message: String,
+    /// `is_transient`.
+    pub transient: bool,
+    /// `error_user_title` and `error_user_msg`: plain words for people.
+    pub plain: Option<(String, String)>,
+}
+
+impl GraphError {
+    /// The error of a refusal.
+    ///
+    /// A line has code, subcode (0: none), the text behind `(#code) `, and plain words for people: a title,
+    /// and which call would work. The status is 400 (API-6).
+    #[rustfmt::skip]
+    pub fn of(refusal: Refusal, surface: Surface) -> Self {
+        use Refusal as R;
+        use Surface::{Instagram, Messenger};
+        let (code, subcode, text, title, plain) = match (refusal, surface) {
+            // E-SEND-OTHER: S4 How It Works, D-ERR, P-PYM, D-HOPIG
+            (R::SendOther, _) => (10, 2018300, "Message failed to send because another app is controlling this thread now.",
+                "Another app controls this conversation",
+                "Wait until this app gets control, or ask for it with request_thread_control; the primary receiver may use take_thread_control. GET thread_owner tells who has control."),
+            // E-PASS-NOTOWNER: P-FIELD
+            (R::PassNotOwner, _) => (100, 0, "The calling app is not the thread owner.",
+                "Only the owner passes control",
+                "Only the app that controls the conversation can pass it. Ask for control with request_thread_control first."),
+            // E-REL-NOTOWNER: P-FIELD; D-ICRAPI
+            (R::ReleaseNotOwner, _) => (100, 0, "Only the current thread owner can release thread control.",
+                "Only the owner releases control",
+                "This app does not control the conversation, so there is nothing to release. GET thread_owner tells who has control."),
+            // E-EXT-NOTOWNER: D-ICRAPI
+            (R::ExtendNotOwner, _) => (100, 0, "Only the current thread owner can extend thread control.",
+                "Only the owner extends control",
+                "This app does not control the conversation. Ask for control with request_thread_control first."),
+            // E-HOP-DISABLED: S2 first note
+            (R::HandoverDisabled, _) => (100, 0, "Handover Protocol APIs disabled for this page.",
+                "This page uses Conversation Routing",
+                "The page has a default app, so control is passed and released with thread_control in the Send API, or with pass_thread_control and release_thread_control."),
+            // E-TAKE-DENIED: S4, S0
+            (R::TakeDenied, _) => (10, 0, "The app is not allowed to take control of this thread.",
+                "This app may not take control",
+                "Another app controls the conversation and only the primary receiver may take it. Use request_thread_control to ask the owner for it."),
+            // E-SELF: D-ICRAPI, P-MSBLOG
+            (R::AlreadyOwner, _) => (100, 0, "The app is already the thread owner.",
+                "This app already controls the conversation",
+                "Nothing has to be done: this app can send, pass and release."),
+            // E-APPID: D-ERR
+            (R::UnknownApp, _) => (100, 2018164, "Incorrect App ID.",
+                "There is no such app on this page",
+                "Give the id of an app that is connected to this page, or of the inbox (263902037430900 on Messenger, 1217981644879628 on Instagram)."),
+            // E-NOUSER: D-ERR
+            (R::UnknownPerson, Messenger) => (100, 2018001, "No matching user found",
+                "This person has never written to the page",
+                "Give the id from sender.id of a webhook of this page. A person is known from their first message on."),
+            (R::UnknownPerson, Instagram) => (100, 2534014, "No matching Instagram user",
+                "This person has never written to the account",
+                "Give the id from sender.id of a webhook of this account. A person is known from their first message on."),
+            // E-PARAM: D-TAKEREF
+            (R::TargetMissing, _) => (100, 0, "The parameter target_app_id is required",
+                "To whom shall control pass?",
+                "This page has no app to which control passes by itself: name one with target_app_id."),
+            // E-DUR: S0, S4, D-ICRAPI
+            (R::Duration, _) => (100, 0, "Param duration must be an integer between 1 and 604800",
+                "The duration is not allowed",
+                "Control can be extended by 1 to 604800 seconds, that is by seven days."),
+            // E-TC-BOTH: S2
+            (R::ThreadControlBoth, _) => (100, 0, "Param thread_control cannot have both payload and app_id",
+                "thread_control says two things",
+                "Give either payload, or app_id and control_type. Nothing was sent."),
+            // E-TC-VALUE: our reading
+            (R::ThreadControlValue, _) => (100, 0, "Invalid value for thread_control",
+                "thread_control was not understood",
+                "Give {\"payload\":\"pass_thread_control\"}, {\"payload\":\"release_thread_control\"}, or app_id with control_type \"pass\" or \"release\". Nothing was sent."),
+            // E-TC-MODE: D-ICRAPI
+            (R::ThreadControlMode, _) => (100, 0, "thread_control is only available when Conversation Routing is enabled",
+                "This page does not use Conversation Routing",
+                "Send without thread_control, then use pass_thread_control or release_thread_control. Nothing was sent."),
+            // E-MENU: S4
+            (R::MenuPrimaryOnly, _) => (10, 2018171, "Only the primary receiver can change the page level menu.",
+                "The menu belongs to the primary receiver",
+                "This app can set the menu of a person whose conversation it controls, with custom_user_settings."),
+            // E-WINDOW: D-ERR
+            (R::WindowClosed, Messenger) => (10, 2018278, "This message is sent outside of allowed window. Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview",
+                "It is too late to answer",
+                "The person's last message is too old: 24 hours, or 7 days with the tag HUMAN_AGENT of an approved app. Wait until they write again."),
+            (R::WindowClosed, Instagram) => (10, 2534022, "This message is sent outside of allowed window.",
+                "It is too late to answer",
+                "The person's last message is too old: 24 hours, or 7 days with the tag HUMAN_AGENT of an approved app. Wait until they write again."),
+            // E-HA: P-FIELD
+            (R::HumanAgentNotApproved, _) => (100, 2018276, "Cannot tag messages with 'HUMAN_AGENT' without prior approval.",
+                "This app is not approved for human agents",
+                "Set human_agent for the app in the routing settings, or send without the tag within 24 hours."),
+            // E-TAG: erxes PR 9177
+            (R::RetiredTag, _) => (100, 0, "Invalid parameter",
+                "This tag is no more",
+                "The platform retired this message tag on 27 April 2026. Send without a tag within 24 hours, or with HUMAN_AGENT."),
+            // E-PERM: S4 Access Tokens, D-TAKEREF
+            (R::Permission, _) => (200, 0, "Permissions error",
+                "This token may not do that",
+                "Messaging is switched off for the page, or the token lacks the task or the permission for this call."),
+            // AD-4, AD-5: S2 Assign a marketing app
+            (R::AdNotAvailable, _) => (100, 0, "The ad is not available to this person",
+                "This ad cannot be entered",
+                "The ad is unknown, not published, or has an audience without this person."),
+        };
+        let subcode = if subcode == 0 { None } else { Some(subcode) };
+        let message = format!("(#{code}) {text}");
+        Self { subcode, plain: Some((title.to_owned(), plain.to_owned())), ..Self::bare(400, code, message) }
+    }
+
+    /// E-PARAM with its own words; `(#100) ` is put before them.
+    pub fn parameter(text: impl AsRef<str>) -> Self {
+        Self::bare(400, 100, format!("(#100) {}", text.as_ref()))
+    }
+
+    /// E-PARAM: a parameter is missing.
+    pub fn required(name: &str) -> Self {
+        Self::parameter(format!("The parameter {name} is required"))
+    }
+
+    /// Something that the platform has and Baton does not have yet. Says so, rather than doing half of it.
+    pub fn not_built(what: &str) -> Self {
+        Self::parameter(format!("{what} is not built yet in this version of Baton"))
+    }
+
+    /// `message` and `sender_action` in one call.
+    pub fn message_and_action() -> Self {
+        let text = "Cannot send both message and state at the same time.";
+        Self { subcode: Some(2018014), ..Self::parameter(text) }
+    }
+
+    /// E-TOKEN: the token is not one of ours, has expired or was revoked.
+    pub fn token() -> Self {
+        Self::bare(400, 190, "Invalid OAuth access token - Cannot parse access token".to_owned())
+    }
+
+    /// No token at all.
+    pub fn no_token() -> Self {
+        Self::bare(400, 104, "An access token is required to request this resource.".to_owned())
+    }
+
+    /// E-PERM: the token lacks a permission or a task.
+    pub fn permission() -> Self {
+        Self::of(Refusal::Permission, Surface::Messenger)
+    }
+
+    /// An app that is not live reaches only its testers (API-14).
+    pub fn not_live() -> Self {
+        let text = "Cannot message users who are not admins, developers or testers of the app until \
+                    pages_messaging permission is reviewed and the app is live.";
+        Self { subcode: Some(2018028), ..Self::bare(400, 200, format!("(#200) {text}")) }
+    }
+
+    /// `appsecret_proof` that is not the token's.
+    pub fn wrong_proof() -> Self {
+        let text = "Invalid appsecret_proof provided in the API argument";
+        Self { kind: METHOD, ..Self::bare(400, 100, text.to_owned()) }
+    }
+
+    /// No object with this id, or none that this token may see, or none that knows the call. `method` is
+    /// the HTTP method.
+    pub fn unknown_node(method: &str, id: &str) -> Self {
+        let method = method.to_ascii_lowercase();
+        let message = format!(
+            "Unsupported {method} request. Object with ID '{id}' does not exist, cannot be loaded due to missing \
+             permissions, or does not support this operation. Please read the Graph API documentation at \
+             https://developers.facebook.com/docs/graph-api"
+        );
+        Self { kind: METHOD, subcode: Some(33), ..Self::bare(400, 100, message) }
+    }
+
+    /// A path that no edge has. `components` starts with `/`.
+    pub fn unknown_path(components: &str) -> Self {
+        Self::bare(400, 2500, format!("Unknown path components: {components}"))
+    }
+
+    /// `me` with a token that is nobody's.
+    pub fn no_current_user() -> Self {
+        let text = "An active access token must be used to query information about the current user.";
+        Self::bare(400, 2500, text.to_owned())
+    }
+
+    /// An app's webhook address did not answer the handshake (wire.md 3.1).
+    pub fn callback(why: &str) -> Self {
+        Self::bare(
+            400,
+            2200,
+            format!("(#2200) Callback verification failed with the following errors: {why}"),
+        )
+    }
+
+    /// E-RATE.
+    pub fn rate() -> Self {
+        Self::bare(400, 613, "(#613) Calls to this api have exceeded the rate limit.".to_owned())
+    }
+
+    /// Nothing was done, and the same call may work soon: 503 when the server is busy, 500 otherwise.
+    pub fn transient(status: u16) -> Self {
+        let text = "An unexpected error has occurred. Please retry your request later.";
+        Self { transient: true, ..Self::bare(status, 2, text.to_owned()) }
+    }
+
+    /// Something is wrong inside.
+    pub fn internal() -> Self {
+        Self { subcode: Some(99), ..Self::bare(500, 1, "An unknown error occurred.".to_owned()) }
+    }
+
+    /// The same error with plain words for people.
+    #[must_use]
+    pub fn with_plain(mut self, title: &str, text: &str) -> Self {
+        self.plain = Some((title.to_owned(), text.to_owned()));
+        self
+    }
+
+    fn bare(status: u16, code: u32, message: String) -> Self {
+        Self { status, code, subcode: None, kind: OAUTH, message, transient: false, plain: None }
+    }
+
+    /// `{"error":{…}}`, `error` first, without leading space.
+    pub fn body(&self, trace_id: &str) -> Vec<u8> {
+        let plain = self.plain.as_ref();
+        let error = Body {
+            message: &self.message,
+            kind: self.kind,
+            code: self.code,
+            error_subcode: self.subcode,
+            is_transient: self.transient.then_some(true),
+            error_user_title: plain.map(|(title, _)| title),
+            error_user_msg: plain.map(|(_, text)| text),
+            fbtrace_id: trace_id,
+        };
+        // Texts and numbers in a struct: serde can always write them.
+        serde_json::to_vec(&Outer { error }).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Outer<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_subcode: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_transient: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_user_title: Option<&'a String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_user_msg: Option<&'a String>,
+    fbtrace_id: &'a str,
+}

@@ -1,0 +1,199 @@
+//! One request, in every encoding that a client was seen to use, and what is no request in any.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
+use baton_wire::GraphError;
+use baton_wire::params::{Limits, Params};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+const JSON: Option<&str> = Some("application/json");
+
+fn read(query: &str, kind: Option<&str>, body: &str) -> Params {
+    Params::read(query, kind, body.as_bytes(), Limits::default()).unwrap()
+}
+
+fn refused(query: &str, kind: Option<&str>, body: &[u8]) -> GraphError {
+    let error = Params::read(query, kind, body, Limits::default()).unwrap_err();
+    assert_eq!((error.status, error.code, error.subcode), (400, 100, None));
+    assert!(error.message.starts_with("(#100) "), "{}", error.message);
+    error
+}
+
+#[test]
+fn one_send_in_every_encoding() {
+    let json = r#"{"recipient":{"id":"4001"},"message":{"text":"hi ä"}}"#;
+    for (client, query, kind, body) in [
+        ("most", "", JSON, json),
+        ("most, with a charset", "", Some("Application/JSON; charset=utf-8"), json),
+        ("curl -d", "", FORM, json),
+        ("a bare script", "", Some("text/plain"), json),
+        ("no type", "", None, json),
+        (
+            "white space",
+            "",
+            None,
+            " \n{\"recipient\":{\"id\":\"4001\"},\"message\":{\"text\":\"hi \\u00e4\"}}\n",
+        ),
+        ("pymessenger", "", JSON, r#"{"recipient":"{\"id\":\"4001\"}","message":"{\"text\":\"hi ä\"}"}"#),
+        (
+            "facebook-business-py",
+            "",
+            FORM,
+            "recipient=%7B%22id%22%3A%224001%22%7D&message=%7B%22text%22%3A%22hi+%C3%A4%22%7D",
+        ),
+        ("fbgraph, no type", "", None, "recipient[id]=4001&message[text]=hi%20%c3%a4"),
+        ("HTTParty", "", FORM, "recipient%5Bid%5D=4001&message%5Btext%5D=hi+ä"),
+        ("the platform's samples", "recipient={'id':'4001'}", FORM, "message={text:'hi ä'}"),
+        (
+            "everything in the query",
+            "recipient={\"id\":\"4001\"}&message=%7B%22text%22:%22hi%20%C3%A4%22}",
+            JSON,
+            "",
+        ),
+    ] {
+        let params = read(query, kind, body);
+        assert_eq!(params.object("recipient").unwrap().unwrap()["id"], "4001", "{client}");
+        assert_eq!(params.object("message").unwrap().unwrap()["text"], "hi ä", "{client}");
+    }
+}
+
+#[test]
+fn the_body_wins_and_null_is_absent() {
+    let params = read("a=1&b=2&c=3&access_token=EAAx", JSON, r#"{"a":"9","b":null,"d":null,"a":"10"}"#);
+    assert_eq!(params.text("a").as_deref(), Some("10"), "the last of two");
+    assert_eq!(params.text("b").as_deref(), Some("2"));
+    assert_eq!(params.get("d"), None);
+    assert_eq!(params.access_token(), Some("EAAx"));
+    assert_eq!(read("", FORM, "a=1&a=2").text("a").as_deref(), Some("2"));
+    let fbmq = read("", JSON, r#"{"message":null,"sender_action":"typing_on","tag":null}"#);
+    assert_eq!(fbmq.object("message").unwrap(), None);
+}
+
+#[test]
+fn nothing_is_no_error() {
+    for kind in [None, JSON, FORM, Some("text/plain")] {
+        assert_eq!(read("", kind, "").as_object().len(), 0);
+        assert_eq!(read("", kind, " \r\n").as_object().len(), 0);
+        assert_eq!(read("&&a", kind, "").as_object().len(), 1);
+    }
+    assert_eq!(read("", JSON, "{}").as_object().len(), 0);
+}
+
+#[test]
+fn brackets_nest_and_number() {
+    for (form, expected) in [
+        ("a[b][c][d]=1&a[b][e]=2", json!({"b": {"c": {"d": "1"}, "e": "2"}})),
+        ("a[]=x&a[]=y", json!(["x", "y"])),
+        ("a[0]=x&a[1]=y", json!(["x", "y"])),
+        ("a[1]=y&a[0]=x", json!(["x", "y"])),
+        ("a[1]=y&a[2]=x", json!({"1": "y", "2": "x"})),
+        ("a[][t]=1&a[][u]=2&a[][t]=3&a[][u]=4", json!([{"t": "1", "u": "2"}, {"t": "3", "u": "4"}])),
+        ("a[0][t]=1&a[0][u]=2", json!([{"t": "1", "u": "2"}])),
+        ("a[][b][c]=1&a[][b][d]=2&a[][b][c]=3", json!([{"b": {"c": "1", "d": "2"}}, {"b": {"c": "3"}}])),
+        ("a=1&a[b]=2", json!({"b": "2"})),
+        ("a[b]=2&a=1", json!("1")),
+    ] {
+        assert_eq!(read("", FORM, form).get("a"), Some(&expected), "{form}");
+    }
+    // Names that only look like it stay names.
+    for form in ["a[b=1", "a]b=1", "a[b]c=1", "[b]=1", "a[b[c]]=1"] {
+        let params = read("", FORM, form);
+        let name = form.strip_suffix("=1").unwrap();
+        assert_eq!(params.text(name).as_deref(), Some("1"), "{form}");
+    }
+}
+
+#[test]
+fn values_are_read_as_what_they_are_asked_for() {
+    let params = read(
+        "",
+        JSON,
+        r#"{"n":7,"t":"7","f":7.5,"big":123456789012345678901234567890,"neg":"-7","l":["a",1],"o":"[1]","e":""}"#,
+    );
+    for name in ["n", "t"] {
+        assert_eq!(params.text(name).as_deref(), Some("7"));
+        assert_eq!(params.integer(name), Some(7));
+    }
+    assert_eq!(params.integer("neg"), Some(-7));
+    for name in ["f", "big", "l", "e", "absent"] {
+        assert_eq!(params.integer(name), None, "{name}");
+    }
+    assert_eq!(params.list("l"), Some(vec!["a".to_owned(), "1".to_owned()]));
+    assert_eq!(params.text("l"), None);
+    assert_eq!(params.object("e").unwrap(), None, "a text of nothing");
+    for name in ["n", "t", "l", "o"] {
+        let error = params.object(name).unwrap_err();
+        assert_eq!(error.message, format!("(#100) Param {name} must be a JSON object"));
+    }
+    for fields in
+        ["fields=a,b", "fields=a,%20b", "fields=[\"a\",\"b\"]", "fields[]=a&fields[]=b", "fields=['a',b]"]
+    {
+        assert_eq!(
+            read(fields, None, "").list("fields"),
+            Some(vec!["a".to_owned(), "b".to_owned()]),
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_request_says_why() {
+    let deep = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    let brackets = |levels: usize| format!("a{}=1", "[b]".repeat(levels));
+    let fields = |count: usize| "a=1&".repeat(count);
+    assert!(Params::read("", JSON, deep(64).as_bytes(), Limits::default()).is_ok());
+    assert!(Params::read("", FORM, brackets(63).as_bytes(), Limits::default()).is_ok());
+    assert!(Params::read(&fields(500), FORM, fields(500).as_bytes(), Limits::default()).is_ok());
+    for (kind, body, word) in [
+        (JSON, b"[1]".as_slice(), "must be a JSON object"),
+        (JSON, b"\"x\"", "must be a JSON object"),
+        (JSON, b"{\"a\":", "not valid JSON"),
+        (JSON, b"{\"a\":1}x", "not valid JSON"),
+        (JSON, b"a=1", "not valid JSON"),
+        (FORM, b"{'a':1}", "not valid JSON"),
+        (JSON, br#"{"a":"\ud800"}"#, "hex escape"),
+        (JSON, br#"{"a":"\ud800\u0041"}"#, "lone leading surrogate"),
+        (JSON, b"{\"a\":\"\xff\"}", "not valid UTF-8"),
+        (None, b"{\"a\":\"\xff\"}", "not valid UTF-8"),
+        (FORM, b"b=1&a=%ff", "Param a of the body is not valid UTF-8"),
+        (FORM, b"\xff=1", "not valid UTF-8"),
+        (JSON, deep(65).as_bytes(), "limits.depth"),
+        (JSON, "[".repeat(1 << 20).as_bytes(), "limits.depth"),
+        (FORM, brackets(64).as_bytes(), "limits.depth"),
+        (FORM, fields(1001).as_bytes(), "limits.form_fields"),
+        (Some("multipart/form-data; boundary=x"), b"--x", "not built yet"),
+    ] {
+        let error = refused("", kind, body);
+        assert!(error.message.contains(word), "{} has {word}", error.message);
+    }
+    let error = refused("a=%ff", None, b"");
+    assert!(error.message.contains("Param a of the query string"), "{}", error.message);
+    let error = refused(&fields(501), FORM, fields(500).as_bytes());
+    assert!(error.message.contains("form fields"), "{}", error.message);
+}
+
+proptest! {
+    #[test]
+    fn nothing_breaks_the_reader(
+        query in "[a-c\\[\\]=&%{}'\":,0-9f+]{0,40}",
+        kind in prop_oneof![Just(None), Just(JSON), Just(FORM)],
+        body in proptest::collection::vec(any::<u8>(), 0..60),
+    ) {
+        if let Ok(params) = Params::read(&query, kind, &body, Limits { depth: 4, fields: 20 }) {
+            let names: Vec<String> = params.as_object().keys().cloned().collect();
+            for name in names {
+                let _ = (params.object(&name), params.list(&name), params.integer(&name), params.text(&name));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_form_says_is_what_is_read(text in any::<String>()) {
+        let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let params = read(&format!("a={encoded}"), FORM, &format!("b[c]={encoded}"));
+        prop_assert_eq!(params.get("a"), Some(&Value::from(text.as_str())));
+        prop_assert_eq!(params.get("b"), Some(&json!({"c": text})));
+    }
+}

@@ -1,0 +1,427 @@
+//! The Graph calls: what the rules are asked, and what never comes so far.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
+use baton_rules::{AppId, Ask, Send, Tag, ThreadControl};
+use baton_wire::GraphError;
+use baton_wire::params::{Limits, Params};
+use baton_wire::requests::{self, Call};
+use serde_json::{Value, json};
+
+type Endpoint = fn(&Params) -> Result<Call, GraphError>;
+
+fn params(value: &Value) -> Params {
+    Params::from_object(value.as_object().unwrap().clone(), Limits::default())
+}
+
+/// A send with some parameters more.
+fn send(more: &Value) -> Result<Call, GraphError> {
+    let mut call = json!({"recipient": {"id": "4001"}, "message": {"text": "hi"}});
+    call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    requests::messages(&params(&call))
+}
+
+/// The message that comes of one.
+fn message(given: &Value) -> Result<Value, GraphError> {
+    let call = send(&json!({"message": given}))?;
+    Ok(Value::Object(call.message.unwrap().content))
+}
+
+fn app(number: u64) -> AppId {
+    AppId::new(number).unwrap()
+}
+
+fn text_of<T: std::fmt::Debug>(result: Result<T, GraphError>) -> String {
+    let error = result.unwrap_err();
+    assert_eq!((error.status, error.code), (400, 100), "{error}");
+    error.message
+}
+
+#[test]
+fn a_send_is_asked_as_one() {
+    let call = send(&json!({"messaging_type": "RESPONSE", "id": "2001", "metadata": "no"})).unwrap();
+    assert_eq!(call.person.as_str(), "4001");
+    assert_eq!(call.ask, Ask::Send(Send::default()));
+    assert_eq!(call.metadata, None);
+    assert_eq!(call.message, Some(requests::Message::of_text("hi")));
+    let call = send(&json!({"reply_to": {"mid": "m_1"}})).unwrap();
+    let content = json!({"text": "hi", "reply_to": {"mid": "m_1"}});
+    assert_eq!(Value::Object(call.message.unwrap().content), content);
+}
+
+#[test]
+fn types_and_tags() {
+    let tag = |more: Value| match send(&more).map(|call| call.ask) {
+        Ok(Ask::Send(send)) => Ok(send.tag),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.message),
+    };
+    for kind in ["Response", "UPDATE", "utility", " response "] {
+        assert_eq!(tag(json!({"messaging_type": kind, "tag": null})), Ok(None), "{kind}");
+    }
+    assert_eq!(
+        tag(json!({"messaging_type": "MESSAGE_TAG", "tag": "human_agent"})),
+        Ok(Some(Tag::HumanAgent))
+    );
+    assert_eq!(tag(json!({"tag": "HUMAN_AGENT"})), Ok(Some(Tag::HumanAgent)));
+    for retired in ["ACCOUNT_UPDATE", "CONFIRMED_EVENT_UPDATE", "POST_PURCHASE_UPDATE", "ISSUE_RESOLUTION"] {
+        assert_eq!(tag(json!({"messaging_type": "MESSAGE_TAG", "tag": retired})), Ok(Some(Tag::Retired)));
+    }
+    for (more, expected) in [
+        (json!({"messaging_type": "MESSAGE_TAG"}), "(#100) The parameter tag is required"),
+        (json!({"messaging_type": "MESSAGE_TAG", "tag": ""}), "(#100) The parameter tag is required"),
+        (
+            json!({"messaging_type": "LETTER"}),
+            "(#100) Param messaging_type must be one of {RESPONSE, UPDATE, MESSAGE_TAG, UTILITY}",
+        ),
+        (json!({"messaging_type": 5}), "(#100) Param messaging_type must be a string"),
+        (json!({"tag": "NO_SUCH_TAG"}), "(#100) Param tag must be one of {HUMAN_AGENT, CUSTOMER_FEEDBACK}"),
+        (
+            json!({"tag": "CUSTOMER_FEEDBACK"}),
+            "(#100) The tag CUSTOMER_FEEDBACK is not built yet in this version of Baton",
+        ),
+    ] {
+        assert_eq!(tag(more), Err(expected.to_owned()));
+    }
+}
+
+#[test]
+fn thread_control_means_what_the_table_says() {
+    let control = |value: Value| match send(&json!({"thread_control": value})).map(|call| call.ask) {
+        Ok(Ask::Send(send)) => Ok(send.control),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.message),
+    };
+    let pass = |to| Ok(Some(ThreadControl::Pass { to }));
+    let (release, both, unknown) =
+        (Ok(Some(ThreadControl::Release)), Ok(Some(ThreadControl::Both)), Ok(Some(ThreadControl::Unknown)));
+    for (rule, value, expected) in [
+        ("TC-1", json!({"payload": "pass_thread_control"}), pass(None)),
+        ("TC-1", json!("{\"payload\":\"pass_thread_control\"}"), pass(None)),
+        ("TC-1", json!({"payload": "pass_thread_control", "app_id": null}), pass(None)),
+        ("TC-2", json!({"payload": "release_thread_control"}), release.clone()),
+        ("TC-3", json!({"app_id": 222, "control_type": "pass"}), pass(Some(app(222)))),
+        ("TC-3", json!({"app_id": "222", "control_type": "pass"}), pass(Some(app(222)))),
+        ("TC-3", json!("{app_id:222,control_type:'pass'}"), pass(Some(app(222)))),
+        ("TC-4", json!({"control_type": "pass"}), pass(None)),
+        ("TC-5", json!({"control_type": "release"}), release.clone()),
+        ("TC-5", json!({"control_type": "release", "app_id": "222"}), release.clone()),
+        ("TC-6", json!({"app_id": 222}), release),
+        ("TC-7", json!({"payload": "pass_thread_control", "app_id": 222}), both.clone()),
+        ("TC-7", json!({"payload": "pass_thread_control", "control_type": "pass"}), both.clone()),
+        ("TC-7", json!({"payload": "nonsense", "app_id": "x", "control_type": 1}), both),
+        ("TC-8", json!({"payload": "take_thread_control"}), unknown.clone()),
+        ("TC-8", json!({"payload": 1}), unknown.clone()),
+        ("TC-8", json!({"control_type": "take"}), unknown.clone()),
+        ("TC-8", json!({"control_type": "take", "app_id": 222}), unknown.clone()),
+        ("TC-8", json!({}), unknown.clone()),
+        ("TC-8", json!("pass"), unknown.clone()),
+        ("TC-8", json!([]), unknown.clone()),
+        ("TC-8", json!({"other": 1}), unknown),
+        ("none", json!(null), Ok(None)),
+    ] {
+        assert_eq!(control(value.clone()), expected, "{rule} {value}");
+    }
+    for value in [
+        json!({"control_type": "release", "app_id": "x"}),
+        json!({"control_type": "pass", "app_id": {}}),
+        json!({"app_id": -1}),
+    ] {
+        let expected = "(#100) Param thread_control[app_id] must be an app id";
+        assert_eq!(control(value), Err(expected.to_owned()));
+    }
+}
+
+#[test]
+fn messages_are_checked_and_kept() {
+    let replies = |count: usize| json!({"text": "?", "quick_replies": vec![json!({"title": "t", "payload": "p"}); count]});
+    for (given, kept) in [
+        (
+            json!({"text": "hi", "attachment": null, "quick_replies": null, "metadata": null, "x": 1}),
+            json!({"text": "hi"}),
+        ),
+        (json!("{\"text\":\"hi\"}"), json!({"text": "hi"})),
+        (json!({"text": 5}), json!({"text": "5"})),
+        (json!({"metadata": "ours", "text": "hi"}), json!({"text": "hi", "metadata": "ours"})),
+        (json!({"text": "?", "quick_replies": []}), json!({"text": "?"})),
+        (
+            json!({"text": "?", "quick_replies": "[{\"title\":\"a title of more than twenty letters\",\"payload\":7}]"}),
+            json!({"text": "?", "quick_replies": [{"title": "a title of more than", "payload": "7", "content_type": "text"}]}),
+        ),
+        (
+            json!({"text": "?", "quick_replies": [{"content_type": "user_email"}]}),
+            json!({"text": "?", "quick_replies": [{"content_type": "user_email"}]}),
+        ),
+        (
+            json!({"attachment": {"type": "TEMPLATE", "payload": {"template_type": "generic", "elements": [{"title": "a", "subtitle": null}]}}}),
+            json!({"attachment": {"type": "template", "payload": {"template_type": "generic", "elements": [{"title": "a"}]}}}),
+        ),
+        (
+            json!({"attachment": "{type:'template',payload:{template_type:'button',text:'b',buttons:[{type:'postback',title:'t',payload:7}]}}"}),
+            json!({"attachment": {"type": "template", "payload": {"template_type": "button", "text": "b",
+                "buttons": [{"type": "postback", "title": "t", "payload": "7"}]}}}),
+        ),
+    ] {
+        assert_eq!(message(&given).unwrap(), kept, "{given}");
+    }
+    assert!(message(&json!({"text": "ä".repeat(2000)})).is_ok());
+    assert!(message(&replies(13)).is_ok());
+    assert!(message(&replies(14)).is_err());
+}
+
+#[test]
+fn bad_messages_say_what_is_wrong() {
+    let button = |buttons: Value| json!({"attachment": {"type": "template", "payload": {"template_type": "button", "text": "b", "buttons": buttons}}});
+    let generic = |elements: Value| json!({"attachment": {"type": "template", "payload": {"template_type": "generic", "elements": elements}}});
+    let empty = "param message must be non-empty.";
+    for (given, expected) in [
+        (json!({}), empty),
+        (json!({"text": null}), empty),
+        (json!({"text": ""}), empty),
+        (json!({"metadata": "x"}), empty),
+        (json!([]), "Param message must be a JSON object"),
+        (json!({"text": {}}), "Param message[text] must be a string"),
+        (
+            json!({"text": "a".repeat(2001)}),
+            "Length of param message[text] must be less than or equal to 2000",
+        ),
+        (
+            json!({"text": "a", "metadata": "m".repeat(1001)}),
+            "Length of param message[metadata] must be less than or equal to 1000",
+        ),
+        (
+            json!({"text": "a", "attachment": {"type": "image"}}),
+            "An attachment of type image is not built yet in this version of Baton",
+        ),
+        (json!({"attachments": []}), "message[attachments] is not built yet in this version of Baton"),
+        (json!({"sticker_id": 1}), "message[sticker_id] is not built yet in this version of Baton"),
+        (json!({"attachment": {}}), "The parameter message[attachment][type] is required"),
+        (
+            json!({"attachment": {"type": "hologram"}}),
+            "Param message[attachment][type] must be one of {image, audio, video, file, template}",
+        ),
+        (
+            json!({"attachment": {"type": "template"}}),
+            "The parameter message[attachment][payload] is required",
+        ),
+        (
+            json!({"attachment": {"type": "template", "payload": {}}}),
+            "The parameter message[attachment][payload][template_type] is required",
+        ),
+        (
+            json!({"attachment": {"type": "template", "payload": {"template_type": "customer_feedback"}}}),
+            "The template customer_feedback is not built yet in this version of Baton",
+        ),
+        (button(json!([])), "The parameter message[attachment][payload][buttons] is required"),
+        (
+            button(json!([{"type": "postback", "title": "t"}])),
+            "The parameter message[attachment][payload][buttons][0][payload] is required",
+        ),
+        (
+            button(json!([{"type": "web_url", "title": "t"}])),
+            "The parameter message[attachment][payload][buttons][0][url] is required",
+        ),
+        (
+            button(json!([{"title": "t"}])),
+            "The parameter message[attachment][payload][buttons][0][type] is required",
+        ),
+        (
+            button(json!(vec![json!({}); 4])),
+            "Param message[attachment][payload][buttons] must have at most 3 elements",
+        ),
+        (generic(json!([])), "The parameter message[attachment][payload][elements] is required"),
+        (generic(json!([{}])), "The parameter message[attachment][payload][elements][0][title] is required"),
+        (
+            generic(json!(vec![json!({"title": "t"}); 11])),
+            "Param message[attachment][payload][elements] must have at most 10 elements",
+        ),
+        (
+            json!({"text": "?", "quick_replies": [{"payload": "p"}]}),
+            "The parameter message[quick_replies][0][title] is required",
+        ),
+        (
+            json!({"text": "?", "quick_replies": [{"title": "t"}]}),
+            "The parameter message[quick_replies][0][payload] is required",
+        ),
+        (
+            json!({"text": "?", "quick_replies": [{"title": "t", "payload": "p".repeat(1001)}]}),
+            "Length of param message[quick_replies][0][payload] must be less than or equal to 1000",
+        ),
+        (
+            json!({"text": "?", "quick_replies": [{"content_type": "x"}]}),
+            "Param message[quick_replies][0][content_type] must be one of {text, user_phone_number, user_email}",
+        ),
+        (json!({"text": "?", "quick_replies": {"a": 1}}), "Param message[quick_replies] must be an array"),
+    ] {
+        assert_eq!(text_of(message(&given)), format!("(#100) {expected}"), "{given}");
+    }
+}
+
+#[test]
+fn a_message_or_an_action_and_never_both() {
+    let action = |more: Value| requests::messages(&params(&more)).unwrap_err();
+    let both =
+        action(json!({"recipient": {"id": "1"}, "message": {"text": "x"}, "sender_action": "typing_on"}));
+    assert_eq!((both.code, both.subcode), (100, Some(2018014)));
+    let only = action(json!({"recipient": {"id": "1"}, "message": null, "sender_action": "typing_on"}));
+    assert!(only.message.contains("sender_action is not built yet"));
+    let none = action(json!({"recipient": {"id": "1"}}));
+    assert_eq!(none.message, "(#100) param message must be non-empty.");
+}
+
+#[test]
+fn every_call_says_whom_it_is_about() {
+    let calls: [Endpoint; 7] = [
+        requests::messages,
+        requests::pass_thread_control,
+        requests::take_thread_control,
+        requests::request_thread_control,
+        requests::release_thread_control,
+        requests::extend_thread_control,
+        requests::pass_thread_metadata,
+    ];
+    let call = |recipient: &Value| {
+        params(
+            &json!({"recipient": recipient, "message": {"text": "x"}, "target_app_id": 222, "metadata": "m"}),
+        )
+    };
+    for recipient in [
+        json!({"id": "4001"}),
+        json!({"id": 4001}),
+        json!("{id:4001}"),
+        json!("{'id':'4001'}"),
+        json!({"id": "4001", "user_ref": null, "name": {}}),
+    ] {
+        for endpoint in calls {
+            assert_eq!(endpoint(&call(&recipient)).unwrap().person.as_str(), "4001", "{recipient}");
+        }
+        assert_eq!(requests::thread_owner(&call(&recipient)).unwrap().as_str(), "4001");
+    }
+    for (recipient, expected) in [
+        (json!(null), "The parameter recipient is required"),
+        (json!({}), "The parameter recipient[id] is required"),
+        (json!({"name": "x"}), "The parameter recipient[id] is required"),
+        (json!({"id": "1", "user_ref": "2"}), "Param recipient must have exactly one key, not id, user_ref"),
+        (json!({"user_ref": "2"}), "recipient[user_ref] is not built yet in this version of Baton"),
+        (
+            json!({"phone_number": "2", "name": {}}),
+            "recipient[phone_number] is not built yet in this version of Baton",
+        ),
+        (
+            json!({"id": "a b"}),
+            "Invalid parameter recipient[id]: a person id is 1 to 64 of the characters A-Z a-z 0-9 _ -",
+        ),
+        (
+            json!({"id": {}}),
+            "Invalid parameter recipient[id]: a person id is 1 to 64 of the characters A-Z a-z 0-9 _ -",
+        ),
+        (json!([]), "Param recipient must be a JSON object"),
+    ] {
+        for endpoint in calls {
+            assert_eq!(text_of(endpoint(&call(&recipient))), format!("(#100) {expected}"), "{recipient}");
+        }
+        assert_eq!(text_of(requests::thread_owner(&call(&recipient))), format!("(#100) {expected}"));
+    }
+    // A bare id is the documents' form for one call only.
+    assert_eq!(requests::thread_owner(&call(&json!("4001"))).unwrap().as_str(), "4001");
+    assert_eq!(requests::thread_owner(&call(&json!(4001))).unwrap().as_str(), "4001");
+    assert!(requests::take_thread_control(&call(&json!("4001"))).is_err());
+}
+
+#[test]
+fn control_calls_ask_the_rules() {
+    let ask = |endpoint: Endpoint, more: Value| {
+        let mut call = json!({"recipient": {"id": "4001"}});
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        endpoint(&params(&call)).map(|call| (call.ask, call.metadata))
+    };
+    let said = Some("said".to_owned());
+    for (endpoint, more, expected) in [
+        (requests::pass_thread_control as Endpoint, json!({}), (Ask::Pass { to: None }, None)),
+        (
+            requests::pass_thread_control,
+            json!({"target_app_id": 263_902_037_430_900_u64, "metadata": "said"}),
+            (Ask::Pass { to: Some(AppId::PAGE_INBOX) }, said.clone()),
+        ),
+        (
+            requests::pass_thread_control,
+            json!({"target_app_id": "222"}),
+            (Ask::Pass { to: Some(app(222)) }, None),
+        ),
+        (requests::take_thread_control, json!({"metadata": ""}), (Ask::Take, Some(String::new()))),
+        (requests::request_thread_control, json!({"metadata": "said"}), (Ask::Request, said.clone())),
+        (requests::release_thread_control, json!({}), (Ask::Release, None)),
+        (
+            requests::extend_thread_control,
+            json!({"duration": 60}),
+            (Ask::Extend { duration: Some(60) }, None),
+        ),
+        (
+            requests::extend_thread_control,
+            json!({"duration": "60"}),
+            (Ask::Extend { duration: Some(60) }, None),
+        ),
+        (
+            requests::extend_thread_control,
+            json!({"duration": -1}),
+            (Ask::Extend { duration: Some(-1) }, None),
+        ),
+        (requests::extend_thread_control, json!({"duration": 1.5}), (Ask::Extend { duration: None }, None)),
+        (
+            requests::extend_thread_control,
+            json!({"duration": "soon"}),
+            (Ask::Extend { duration: None }, None),
+        ),
+        (requests::extend_thread_control, json!({}), (Ask::Extend { duration: None }, None)),
+        (
+            requests::pass_thread_metadata,
+            json!({"target_app_id": 222, "metadata": "said"}),
+            (Ask::Metadata { to: app(222) }, said),
+        ),
+        (
+            requests::take_thread_control,
+            json!({"metadata": "ä".repeat(2000)}),
+            (Ask::Take, Some("ä".repeat(2000))),
+        ),
+    ] {
+        assert_eq!(ask(endpoint, more.clone()).unwrap(), expected, "{more}");
+    }
+    for (endpoint, more, expected) in [
+        (
+            requests::pass_thread_metadata as Endpoint,
+            json!({"metadata": "x"}),
+            "The parameter target_app_id is required",
+        ),
+        (requests::pass_thread_metadata, json!({"target_app_id": 222}), "The parameter metadata is required"),
+        (requests::take_thread_control, json!({"metadata": {"a": 1}}), "Param metadata must be a string"),
+        (
+            requests::take_thread_control,
+            json!({"metadata": "m".repeat(2001)}),
+            "Length of param metadata must be less than or equal to 2000",
+        ),
+        (
+            requests::pass_thread_control,
+            json!({"target_app_id": "desk"}),
+            "Param target_app_id must be an app id",
+        ),
+    ] {
+        assert_eq!(text_of(ask(endpoint, more.clone())), format!("(#100) {expected}"), "{more}");
+    }
+}
+
+#[test]
+fn app_ids_are_numbers_or_texts() {
+    for value in [json!(222), json!("222"), json!(" 222 ")] {
+        assert_eq!(requests::app_id("target_app_id", &value), Ok(app(222)), "{value}");
+    }
+    for value in [json!(-1), json!(2.5), json!("x1"), json!("+222"), json!(""), json!(true), json!([222])] {
+        let text = text_of(requests::app_id("target_app_id", &value));
+        assert_eq!(text, "(#100) Param target_app_id must be an app id", "{value}");
+    }
+    // Digits, but none that an app can have: an app that is not connected.
+    for value in [json!("99999999999999999999"), json!(9_007_199_254_740_992_u64), json!("0"), json!("0222")]
+    {
+        let error = requests::app_id("target_app_id", &value).unwrap_err();
+        assert_eq!((error.code, error.subcode), (100, Some(2018164)), "{value}");
+    }
+}
