@@ -1,1 +1,457 @@
-//! Being built.
+//! What survives a crash. One trait, [`Store`], in the words of the domain: SQLite behind it for one
+//! machine ([`sqlite`]), and a store in memory for simulation ([`memory`]). `tests/conformance.rs` is what
+//! both must show.
+//!
+//! A store keeps, for each *stream* (the unit of order), a *journal*: one row for each webhook event, with
+//! the thread's state after it and the position of the same thread's previous row. There is one way to
+//! write a decision, [`Store::commit`]: the store reads what a batch needs, runs the pure decision, writes
+//! what it says and makes it durable, all or nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use baton_rules::{AppId, Cause, Notice, PageId, Surface, Thread, ThreadKey, Timestamp};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+mod check;
+pub mod memory;
+mod rows;
+mod settings;
+pub mod sqlite;
+mod text_id;
+
+pub use settings::{
+    Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
+    Settings, SettingsRefused, Side, Token,
+};
+
+/// The unit of order, of locking and of delivery: a thread is in one stream for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stream(pub u16);
+
+/// A place in a stream. Gap-free, in commit order; the first row is 1, 0 stands before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// The place after this one.
+    #[must_use]
+    pub const fn next(self) -> Position {
+        Position(self.0 + 1)
+    }
+}
+
+/// The stream of a thread: FNV-1a (64 bits) of `page/surface/person`, modulo the number of streams. The
+/// same in every store, and never changed, for it says where existing threads are.
+pub fn stream_of(key: &ThreadKey, streams: u16) -> Stream {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut eat = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    eat(key.page.to_string().as_bytes());
+    eat(b"/");
+    eat(key.surface.name().as_bytes());
+    eat(b"/");
+    eat(key.person.as_str().as_bytes());
+    Stream(u16::try_from(hash % u64::from(streams.max(1))).unwrap_or_default())
+}
+
+/// One webhook event of one thread, with everything that is remembered about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    /// Where it stands.
+    pub position: Position,
+    /// Whose it is; none for a change of settings.
+    pub thread: Option<ThreadKey>,
+    /// The same thread's previous row; a conversation is a chain of these.
+    pub previous: Option<Position>,
+    /// When it was committed; a lapse: when control ended.
+    pub at: Timestamp,
+    /// The rule that decided.
+    pub rule: Box<str>,
+    /// The rule that it refers to.
+    pub via: Option<Box<str>>,
+    /// Why the thread changed.
+    pub cause: Cause,
+    /// Who acted; none for a person.
+    pub by: Option<AppId>,
+    /// The platform's name of the event (`messages`, `pass_thread_control`, …); none where nothing is to
+    /// be heard.
+    pub event: Option<Box<str>>,
+    /// Who hears it, in order.
+    pub notices: Vec<Notice>,
+    /// The item of `messaging` or `standby`, rendered once; empty where nothing is to be heard.
+    pub whole: Bytes,
+    /// The item for those who see less of it ([`baton_rules::Form::Reduced`]).
+    pub reduced: Option<Bytes>,
+    /// `hop_context`, rendered, for the notices that have it beside the event.
+    pub context: Option<Bytes>,
+    /// The thread after it.
+    pub after: Thread,
+}
+
+/// A change of control, kept for longer than the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ControlRow {
+    /// Whose.
+    pub thread: ThreadKey,
+    /// The journal row of the same decision.
+    pub position: Position,
+    /// When.
+    pub at: Timestamp,
+    /// The rule.
+    pub rule: Box<str>,
+    /// The rule that it refers to.
+    pub via: Option<Box<str>>,
+    /// Why.
+    pub cause: Cause,
+    /// Who acted; none for a person or a lapse.
+    pub by: Option<AppId>,
+    /// The owner before.
+    pub from: Option<AppId>,
+    /// The owner after.
+    pub to: Option<AppId>,
+    /// When control lapses.
+    pub expires_at: Option<Timestamp>,
+    /// What the call said.
+    pub metadata: Option<Box<str>>,
+}
+
+/// A refused ask, folded: one for each thread, app, rule and minute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusalRow {
+    /// Whose.
+    pub thread: ThreadKey,
+    /// When it last happened.
+    pub at: Timestamp,
+    /// Who asked; none for a person.
+    pub by: Option<AppId>,
+    /// The rule that refused.
+    pub rule: Box<str>,
+    /// The identifier in the error catalogue ([`baton_rules::Refusal::id`]).
+    pub why: Box<str>,
+    /// What was asked.
+    pub cause: Cause,
+    /// What the last such call said.
+    pub metadata: Option<Box<str>>,
+    /// How often in that minute.
+    pub times: u32,
+}
+
+/// What a caller's own key was answered with, so that a repeat gets the same answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// SHA-256 of what was asked: another body under the same key is refused.
+    pub fingerprint: [u8; 32],
+    /// The answer, as the engine wrote it.
+    pub answer: Bytes,
+    /// When; kept for 72 hours.
+    pub at: Timestamp,
+}
+
+/// A caller's key within a thread.
+pub type SeenKey = (ThreadKey, Box<str>);
+
+/// Something that must happen by itself: a survey that is held back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// Whose.
+    pub thread: ThreadKey,
+    /// Tells due rows of a thread apart, in the order of their making.
+    pub number: u32,
+    /// When.
+    pub at: Timestamp,
+    /// The app that wants it.
+    pub by: AppId,
+    /// What it needs then, as the engine wrote it.
+    pub content: Bytes,
+}
+
+/// What a batch needs to know before it can decide.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The time, by the caller's clock.
+    pub now: Option<Timestamp>,
+    /// The threads.
+    pub threads: Vec<ThreadKey>,
+    /// Callers' keys.
+    pub seen: Vec<SeenKey>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The time that decides: the wanted one, but never before the stream's last row. A store with a clock
+    /// of its own (several nodes over one database) gives that clock's.
+    pub now: Timestamp,
+    /// The settings: they cannot change before this batch is committed.
+    pub settings: Arc<Settings>,
+    /// The stream's last position; new rows stand right after it.
+    pub head: Position,
+    /// The threads that exist, and where each one's last row stands.
+    pub threads: HashMap<ThreadKey, Remembered>,
+    /// What was answered to keys that were seen.
+    pub seen: HashMap<SeenKey, Seen>,
+}
+
+/// A thread as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    /// Its state.
+    pub thread: Thread,
+    /// Its last row.
+    pub last: Position,
+    /// When the last message of either side was.
+    pub last_message_at: Timestamp,
+}
+
+/// What a batch writes.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// New rows, their positions right after the head, without gaps.
+    pub rows: Vec<Arc<JournalRow>>,
+    /// The threads as they are after the last of these rows.
+    pub threads: Vec<(ThreadKey, Remembered)>,
+    /// Changes of control.
+    pub control: Vec<ControlRow>,
+    /// Refused asks.
+    pub refusals: Vec<RefusalRow>,
+    /// Answers to callers' keys.
+    pub seen: Vec<(SeenKey, Seen)>,
+    /// What must happen by itself from now on.
+    pub due: Vec<Due>,
+    /// What no longer must: (thread, number).
+    pub undue: Vec<(ThreadKey, u32)>,
+}
+
+/// The pure decision of a batch. It may be run more than once; the last run is the one that counts.
+pub type Decide = Box<dyn Fn(&Found) -> Batch + Send + Sync>;
+
+/// A change of settings: from the present ones to others, or a refusal that changes nothing.
+pub type Change = Box<dyn Fn(&Settings) -> Result<Settings, Vec<SettingsRefused>> + Send + Sync>;
+
+/// Up to where an app has been served in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// Everything up to here is served, parked or given up.
+    pub served: Position,
+}
+
+/// A conversation that waits out its failures: a cursor of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// The conversation.
+    pub thread: ThreadKey,
+    /// Its first row that is not served.
+    pub next: Position,
+    /// Tries so far at that row.
+    pub attempts: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+    /// When the next try is due.
+    pub due: Timestamp,
+}
+
+/// A webhook event that was given up: kept, visible, replayable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// The row.
+    pub position: Position,
+    /// Whose.
+    pub thread: ThreadKey,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// How many tries it got.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub reason: Box<str>,
+}
+
+/// The outcome of a delivery round, at once.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// Cursors that moved.
+    pub cursors: Vec<Cursor>,
+    /// Conversations that are parked now, or parked anew.
+    pub park: Vec<Parked>,
+    /// Conversations that are no longer parked.
+    pub unpark: Vec<(AppId, Stream, ThreadKey)>,
+    /// Events that were given up.
+    pub dead: Vec<DeadLetter>,
+}
+
+/// Rows of a stream that an app must hear.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The rows, in order.
+    pub rows: Vec<Arc<JournalRow>>,
+    /// Up to where was looked: there is nothing else for the app before it.
+    pub scanned: Position,
+}
+
+/// A thread in a page's list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Whose.
+    pub key: ThreadKey,
+    /// Its state, and when the last message was.
+    pub remembered: Remembered,
+}
+
+/// Why a store did not do it.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// Try again later: the disk is full, the database is away. Nothing was done.
+    #[error("the store cannot write now: {0}")]
+    Unavailable(String),
+    /// What is stored is not what it should be; nothing is repaired silently.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// It cannot be opened; the text says why and what to do.
+    #[error("{0}")]
+    CannotOpen(String),
+    /// The store has been closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a change of settings did not happen.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ConfigureError {
+    /// The change itself refused.
+    #[error("the settings were refused")]
+    Refused(Vec<SettingsRefused>),
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The virtual clock, as it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptClock {
+    /// Milliseconds that the clock is ahead of the system's.
+    pub offset: i64,
+    /// The moment at which it stands still.
+    pub frozen: Option<Timestamp>,
+}
+
+/// What survives a crash. Whatever a method reports as done is on disk.
+pub trait Store: Send + Sync + 'static {
+    /// How many streams there are; chosen when the database was made.
+    fn streams(&self) -> u16;
+
+    /// The settings as they were last committed.
+    fn settings(&self) -> Arc<Settings>;
+
+    /// A secret of this database, made with it: message ids are signed with it.
+    fn key(&self) -> [u8; 32];
+
+    /// One batch of one stream, all or nothing: reads what is wanted, decides, writes, makes it durable.
+    /// Returns what was written.
+    fn commit(
+        &self,
+        stream: Stream,
+        wanted: Wanted,
+        decide: Decide,
+    ) -> BoxFuture<'_, Result<Batch, StoreError>>;
+
+    /// Changes the settings, with a row in every stream, so that no decision crosses the change. The cursor
+    /// of an app that is new starts at that row.
+    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
+
+    /// The last position of each stream, by number.
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>>;
+
+    /// Rows of a stream that an app must hear, after a position: at most `limit` rows are looked at.
+    fn read(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>>;
+
+    /// Where an app has been served up to, in every stream where it has a cursor.
+    fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>>;
+
+    /// The conversations of an app that are parked, the one due first at the front.
+    fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>>;
+
+    /// Events that were given up for an app, newest first.
+    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
+
+    /// Records the outcome of a delivery round. It may wait up to a tenth of a second for a commit to ride in.
+    /// Cursors and parked conversations of apps that the settings do not have (any more) are passed over.
+    fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// One row.
+    fn row(
+        &self,
+        stream: Stream,
+        position: Position,
+    ) -> BoxFuture<'_, Result<Option<Arc<JournalRow>>, StoreError>>;
+
+    /// A thread, if the person ever wrote.
+    fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>>;
+
+    /// A page's threads, the one with the newest message first; `after` is the last one of the page before.
+    fn threads(
+        &self,
+        page: PageId,
+        surface: Surface,
+        after: Option<(Timestamp, ThreadKey)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>>;
+
+    /// A conversation's rows, newest first, before a position.
+    fn conversation(
+        &self,
+        key: &ThreadKey,
+        before: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
+
+    /// A thread's changes of control, newest first, before a moment and position.
+    fn control(
+        &self,
+        key: &ThreadKey,
+        before: Option<(Timestamp, Position)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>>;
+
+    /// A thread's refused asks, newest first, before a moment. Those of one moment are never split, so that
+    /// the next page can ask by the moment alone: there may be a few more than `limit`.
+    fn refusals(
+        &self,
+        key: &ThreadKey,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>>;
+
+    /// What is due up to a moment, in due order.
+    fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
+
+    /// The virtual clock as it was last kept; none in a new database.
+    fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>>;
+
+    /// Keeps the virtual clock.
+    fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Writes what is still to be written and closes; afterwards everything is [`StoreError::Closed`].
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}

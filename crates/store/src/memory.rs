@@ -1,0 +1,456 @@
+//! A store in memory, for simulation: no threads, no time of its own, every future ready at once. What it
+//! holds outlives the handle, as a disk outlives a process: [`MemoryStore::reopen`] is the restart.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
+use futures_util::future::BoxFuture;
+
+use crate::rows::thread_text;
+use crate::{
+    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
+    JournalRow, KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
+    Slice, Store, StoreError, Stream, Wanted, check, stream_of,
+};
+
+/// The key of a refusal's row: minute, app (0 for a person), rule.
+type Fold = (i64, u64, Box<str>);
+
+/// One node's handle on what is kept in memory.
+#[derive(Debug)]
+pub struct MemoryStore {
+    streams: u16,
+    key: [u8; 32],
+    image: Arc<Mutex<Image>>,
+    closed: AtomicBool,
+}
+
+/// Everything that is kept: the disk of the simulation.
+#[derive(Debug, Default)]
+struct Image {
+    settings: Arc<Settings>,
+    logs: Vec<Log>,
+    threads: HashMap<ThreadKey, Remembered>,
+    control: BTreeMap<String, BTreeMap<(Timestamp, Position), ControlRow>>,
+    refusals: BTreeMap<String, BTreeMap<Fold, RefusalRow>>,
+    seen: HashMap<SeenKey, Seen>,
+    seen_by_age: BTreeSet<(Timestamp, SeenKey)>,
+    due: BTreeMap<(String, u32), Due>,
+    cursors: BTreeMap<(AppId, Stream), Position>,
+    parked: BTreeMap<(AppId, Stream, String), Parked>,
+    dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
+    clock: Option<KeptClock>,
+}
+
+/// A stream's journal: the row at position `n` is at index `n - 1`.
+#[derive(Clone, Debug)]
+struct Log {
+    rows: Vec<Arc<JournalRow>>,
+    last_at: Timestamp,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { rows: Vec::new(), last_at: Timestamp(0) }
+    }
+}
+
+impl Log {
+    fn head(&self) -> Position {
+        Position(self.rows.len() as u64)
+    }
+
+    fn row(&self, position: Position) -> Option<&Arc<JournalRow>> {
+        let index = usize::try_from(position.0.checked_sub(1)?).ok()?;
+        self.rows.get(index)
+    }
+}
+
+impl MemoryStore {
+    /// A new, empty database.
+    pub fn new(streams: u16, key: [u8; 32]) -> Self {
+        let streams = streams.max(1);
+        let image = Image { logs: vec![Log::default(); usize::from(streams)], ..Image::default() };
+        Self { streams, key, image: Arc::new(Mutex::new(image)), closed: AtomicBool::new(false) }
+    }
+
+    /// Another handle on the same database, as a process has that is started again.
+    #[must_use]
+    pub fn reopen(&self) -> Self {
+        let closed = AtomicBool::new(false);
+        Self { streams: self.streams, key: self.key, image: Arc::clone(&self.image), closed }
+    }
+
+    /// What is kept, unless this handle was closed.
+    fn open(&self) -> Result<MutexGuard<'_, Image>, StoreError> {
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(self.image()) }
+    }
+
+    fn image(&self) -> MutexGuard<'_, Image> {
+        // Nothing that runs under the lock leaves it half done: decisions run before anything is written.
+        self.image.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A future that looks, or writes, when it is first asked.
+    fn at_once<'a, T: Send + 'a>(
+        &'a self,
+        run: impl FnOnce(&mut Image) -> Result<T, StoreError> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        Box::pin(async move { run(&mut *self.open()?) })
+    }
+}
+
+impl Image {
+    fn log(&self, stream: Stream) -> Result<&Log, StoreError> {
+        self.logs.get(usize::from(stream.0)).ok_or_else(|| no_stream(stream))
+    }
+
+    fn found(&self, log: &Log, wanted: &Wanted) -> Found {
+        let now = wanted.now.unwrap_or(log.last_at).max(log.last_at);
+        let thread = |key: &ThreadKey| Some((key.clone(), self.threads.get(key)?.clone()));
+        let seen = |key: &SeenKey| {
+            let seen = self.seen.get(key).filter(|seen| check::seen_counts(seen.at, now))?;
+            Some((key.clone(), seen.clone()))
+        };
+        Found {
+            now,
+            settings: Arc::clone(&self.settings),
+            head: log.head(),
+            threads: wanted.threads.iter().filter_map(thread).collect(),
+            seen: wanted.seen.iter().filter_map(seen).collect(),
+        }
+    }
+
+    fn commit(&mut self, stream: Stream, wanted: &Wanted, decide: &Decide) -> Result<Batch, StoreError> {
+        let log = self.log(stream)?;
+        let found = self.found(log, wanted);
+        let batch = decide(&found);
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        check::batch(&batch, stream, streams, found.head)?;
+        self.free_places(&batch)?;
+        if !check::is_empty(&batch) {
+            self.write(stream, &batch, found.now);
+        }
+        Ok(batch)
+    }
+
+    /// A change of control has a place of its own: a second one there would replace the first.
+    fn free_places(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut places = BTreeSet::new();
+        for row in &batch.control {
+            let text = thread_text(&row.thread);
+            let taken =
+                self.control.get(&text).is_some_and(|kept| kept.contains_key(&(row.at, row.position)));
+            if taken || !places.insert((text, row.at, row.position)) {
+                return Err(StoreError::Unavailable("two changes of control at one place".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, stream: Stream, batch: &Batch, now: Timestamp) {
+        if let Some(log) = self.logs.get_mut(usize::from(stream.0)) {
+            log.last_at = batch.rows.iter().map(|row| row.at).fold(log.last_at.max(now), Timestamp::max);
+            log.rows.extend(batch.rows.iter().cloned());
+        }
+        self.threads.extend(batch.threads.iter().cloned());
+        for row in &batch.control {
+            let rows = self.control.entry(thread_text(&row.thread)).or_default();
+            rows.insert((row.at, row.position), row.clone());
+        }
+        for refusal in &batch.refusals {
+            self.fold(refusal);
+        }
+        for (key, seen) in &batch.seen {
+            if let Some(before) = self.seen.insert(key.clone(), seen.clone()) {
+                self.seen_by_age.remove(&(before.at, key.clone()));
+            }
+            self.seen_by_age.insert((seen.at, key.clone()));
+        }
+        self.forget_seen(now);
+        for due in &batch.due {
+            self.due.insert((thread_text(&due.thread), due.number), due.clone());
+        }
+        for (key, number) in &batch.undue {
+            self.due.remove(&(thread_text(key), *number));
+        }
+    }
+
+    fn fold(&mut self, refusal: &RefusalRow) {
+        let by = refusal.by.map_or(0, AppId::number);
+        let key = (check::minute(refusal.at), by, refusal.rule.clone());
+        let rows = self.refusals.entry(thread_text(&refusal.thread)).or_default();
+        let (at, times) =
+            rows.get(&key).map_or((refusal.at, 0), |before| (before.at.max(refusal.at), before.times));
+        let times = times.saturating_add(refusal.times);
+        rows.insert(key, RefusalRow { at, times, ..refusal.clone() });
+    }
+
+    fn forget_seen(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.seen_by_age.first() {
+            if *at > check::seen_until(now) {
+                break;
+            }
+            if let Some((_, key)) = self.seen_by_age.pop_first() {
+                self.seen.remove(&key);
+            }
+        }
+    }
+
+    fn configure(&mut self, now: Timestamp, change: &Change) -> Result<Configured, ConfigureError> {
+        let before = Arc::clone(&self.settings);
+        let wanted = change(&before).map_err(ConfigureError::Refused)?;
+        let Some(after) = check::changed(&before, wanted)? else {
+            return Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() });
+        };
+        let after = Arc::new(after);
+        let mut positions = Vec::with_capacity(self.logs.len());
+        for (stream, log) in (0..).map(Stream).zip(&mut self.logs) {
+            let position = log.head().next();
+            log.last_at = log.last_at.max(now);
+            log.rows.push(Arc::new(check::settings_row(position, log.last_at)));
+            for app in &after.apps {
+                self.cursors.entry((app.id, stream)).or_insert(position);
+            }
+            positions.push(position);
+        }
+        self.cursors.retain(|(app, _), _| after.app(*app).is_some());
+        self.parked.retain(|(app, _, _), _| after.app(*app).is_some());
+        self.settings = Arc::clone(&after);
+        Ok(Configured { before, after, positions })
+    }
+
+    fn settle(&mut self, round: Round) {
+        let settings = Arc::clone(&self.settings);
+        let known = |app: AppId| settings.app(app).is_some();
+        for cursor in round.cursors.into_iter().filter(|cursor| known(cursor.app)) {
+            self.cursors.insert((cursor.app, cursor.stream), cursor.served);
+        }
+        for (app, stream, thread) in round.unpark {
+            self.parked.remove(&(app, stream, thread_text(&thread)));
+        }
+        for parked in round.park.into_iter().filter(|parked| known(parked.app)) {
+            self.parked.insert((parked.app, parked.stream, thread_text(&parked.thread)), parked);
+        }
+        for dead in round.dead {
+            self.dead.insert((dead.app, dead.stream, dead.position), dead);
+        }
+    }
+
+    fn conversation(
+        &self,
+        key: &ThreadKey,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        let log = self.log(stream_of(key, streams))?;
+        let mut next = self.threads.get(key).map(|remembered| remembered.last);
+        let mut rows = Vec::new();
+        while let Some(row) = next.and_then(|position| log.row(position)) {
+            if rows.len() == limit {
+                break;
+            }
+            next = row.previous;
+            if before.is_none_or(|before| row.position < before) {
+                rows.push(Arc::clone(row));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn no_stream(stream: Stream) -> StoreError {
+    StoreError::Unavailable(format!("there is no stream {}", stream.0))
+}
+
+impl Store for MemoryStore {
+    fn streams(&self) -> u16 {
+        self.streams
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.image().settings)
+    }
+
+    fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    fn commit(
+        &self,
+        stream: Stream,
+        wanted: Wanted,
+        decide: Decide,
+    ) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        self.at_once(move |image| image.commit(stream, &wanted, &decide))
+    }
+
+    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+        Box::pin(async move { self.open()?.configure(now, &change) })
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>> {
+        self.at_once(|image| Ok(image.logs.iter().map(Log::head).collect()))
+    }
+
+    fn read(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        self.at_once(move |image| {
+            let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
+            let looked: Vec<_> = image.log(stream)?.rows.iter().skip(skipped).take(limit).collect();
+            let scanned = looked.last().map_or(after, |row| row.position);
+            let hears = |row: &&Arc<JournalRow>| row.notices.iter().any(|notice| notice.app == app);
+            Ok(Slice { rows: looked.into_iter().filter(hears).cloned().collect(), scanned })
+        })
+    }
+
+    fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>> {
+        self.at_once(move |image| {
+            let own = image.cursors.iter().filter(|((of, _), _)| *of == app);
+            Ok(own
+                .map(|((app, stream), served)| Cursor { app: *app, stream: *stream, served: *served })
+                .collect())
+        })
+    }
+
+    fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>> {
+        self.at_once(move |image| {
+            let own = image.parked.values().filter(|parked| parked.app == app);
+            let mut own: Vec<Parked> = own.cloned().collect();
+            own.sort_by_cached_key(|parked| (parked.due, parked.stream, thread_text(&parked.thread)));
+            Ok(own)
+        })
+    }
+
+    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        self.at_once(move |image| {
+            let own = image.dead.values().filter(|dead| dead.app == app);
+            let mut own: Vec<DeadLetter> = own.cloned().collect();
+            own.sort_by_key(|dead| std::cmp::Reverse((dead.at, dead.stream, dead.position)));
+            own.truncate(limit);
+            Ok(own)
+        })
+    }
+
+    fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            image.settle(round);
+            Ok(())
+        })
+    }
+
+    fn row(
+        &self,
+        stream: Stream,
+        position: Position,
+    ) -> BoxFuture<'_, Result<Option<Arc<JournalRow>>, StoreError>> {
+        self.at_once(move |image| Ok(image.log(stream)?.row(position).cloned()))
+    }
+
+    fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| Ok(image.threads.get(&key).cloned()))
+    }
+
+    fn threads(
+        &self,
+        page: PageId,
+        surface: Surface,
+        after: Option<(Timestamp, ThreadKey)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
+        self.at_once(move |image| {
+            let place = |key: &ThreadKey, at: Timestamp| (at, thread_text(key));
+            let after = after.map(|(at, key)| place(&key, at));
+            let mut listed: Vec<_> = (image.threads.iter())
+                .filter(|(key, _)| key.page == page && key.surface == surface)
+                .map(|(key, remembered)| (place(key, remembered.last_message_at), key, remembered))
+                .filter(|(place, _, _)| after.as_ref().is_none_or(|after| place < after))
+                .collect();
+            listed.sort_by(|a, b| b.0.cmp(&a.0));
+            let listed = listed.into_iter().take(limit);
+            Ok(listed.map(|(_, key, kept)| Listed { key: key.clone(), remembered: kept.clone() }).collect())
+        })
+    }
+
+    fn conversation(
+        &self,
+        key: &ThreadKey,
+        before: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| image.conversation(&key, before, limit))
+    }
+
+    fn control(
+        &self,
+        key: &ThreadKey,
+        before: Option<(Timestamp, Position)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
+        let text = thread_text(key);
+        self.at_once(move |image| {
+            let rows = image.control.get(&text).into_iter().flatten().rev();
+            let rows = rows.filter(|(place, _)| before.is_none_or(|before| **place < before));
+            Ok(rows.take(limit).map(|(_, row)| row.clone()).collect())
+        })
+    }
+
+    fn refusals(
+        &self,
+        key: &ThreadKey,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
+        let text = thread_text(key);
+        self.at_once(move |image| {
+            let rows = image.refusals.get(&text).into_iter().flat_map(BTreeMap::values);
+            let mut rows: Vec<&RefusalRow> =
+                rows.filter(|row| before.is_none_or(|before| row.at < before)).collect();
+            rows.sort_by_key(|row| {
+                (std::cmp::Reverse(row.at), row.by.map_or(0, AppId::number), row.rule.clone())
+            });
+            // Rows of one moment are never split between two pages: the next one asks by the moment alone.
+            let last = limit.checked_sub(1).and_then(|index| rows.get(index)).map(|row| row.at);
+            let wanted = rows.into_iter().enumerate();
+            let wanted = wanted.take_while(|(index, row)| *index < limit || Some(row.at) == last);
+            Ok(wanted.map(|(_, row)| row.clone()).collect())
+        })
+    }
+
+    fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        self.at_once(move |image| {
+            let due = image.due.iter().filter(|(_, due)| due.at <= until);
+            let mut due: Vec<_> = due.collect();
+            due.sort_by_key(|(key, due)| (due.at, *key));
+            Ok(due.into_iter().take(limit).map(|(_, due)| due.clone()).collect())
+        })
+    }
+
+    fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {
+        self.at_once(|image| Ok(image.clock))
+    }
+
+    fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            image.clock = Some(clock);
+            Ok(())
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let was_closed = self.closed.swap(true, Ordering::AcqRel);
+            if was_closed { Err(StoreError::Closed) } else { Ok(()) }
+        })
+    }
+}

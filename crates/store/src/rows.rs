@@ -1,0 +1,455 @@
+//! Row <-> domain type, the same for every database: a thread's state and a journal row's meta as compact
+//! bytes, a thread's key as a text. The first byte is the version of the rest, so that a later program can
+//! read what an earlier one wrote. What should be impossible is an error that names the place, never a guess.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use baton_rules::{
+    AppId, Cause, Channel, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey, Timestamp,
+    Waiting,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{JournalRow, StoreError};
+
+/// The version that is written.
+const VERSION: u8 = 1;
+
+/// What is wrong with stored bytes.
+pub(crate) type Wrong = &'static str;
+
+/// The error for a row that should be impossible.
+pub(crate) fn damaged(table: &str, column: &str, row: impl Display, wrong: impl Display) -> StoreError {
+    StoreError::Damaged(format!("{table}.{column} of row {row}: {wrong}"))
+}
+
+/// A thread's key as a text: `<page>/m/<person>` or `<page>/i/<person>`.
+pub(crate) fn thread_text(key: &ThreadKey) -> String {
+    let letter = match key.surface {
+        Surface::Messenger => 'm',
+        Surface::Instagram => 'i',
+    };
+    format!("{}/{letter}/{}", key.page, key.person)
+}
+
+/// The key that a text spells.
+pub(crate) fn thread_key(text: &str) -> Result<ThreadKey, Wrong> {
+    const WRONG: Wrong = "is not <page>/<m or i>/<person>";
+    let mut parts = text.splitn(3, '/');
+    let mut part = || parts.next().ok_or(WRONG);
+    let page = part()?.parse().map_err(|_| WRONG)?;
+    let surface = match part()? {
+        "m" => Surface::Messenger,
+        "i" => Surface::Instagram,
+        _ => return Err(WRONG),
+    };
+    let person = part()?.parse().map_err(|_| WRONG)?;
+    Ok(ThreadKey { page, surface, person })
+}
+
+/// A page's surface as one number.
+pub(crate) fn side(page: PageId, surface: Surface) -> u64 {
+    // Page ids are below 10^18, so the double of one fits the 63 bits that a database has.
+    page.number() * 2
+        + match surface {
+            Surface::Messenger => 0,
+            Surface::Instagram => 1,
+        }
+}
+
+/// An app's number as it is kept.
+pub(crate) fn app(number: u64) -> Result<AppId, Wrong> {
+    AppId::new(number).ok_or("is not an app id")
+}
+
+/// A cause by its name.
+pub(crate) fn cause(name: &str) -> Result<Cause, Wrong> {
+    Cause::named(name).ok_or("is not the name of a cause")
+}
+
+/// A thread's state, as it is written.
+pub(crate) fn encode_thread(thread: &Thread) -> Result<Vec<u8>, StoreError> {
+    encode(&KeptThread::of(thread), 48)
+}
+
+/// A thread's state, as it is read.
+pub(crate) fn decode_thread(bytes: &[u8]) -> Result<Thread, Wrong> {
+    let (kept, rest) = decode::<KeptThread<'_>>(bytes)?;
+    if rest.is_empty() { kept.thread() } else { Err("goes on where it should end") }
+}
+
+/// What of a journal row has no column of its own.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Meta {
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) rule: Box<str>,
+    pub(crate) via: Option<Box<str>>,
+    pub(crate) cause: Cause,
+    pub(crate) by: Option<AppId>,
+    pub(crate) event: Option<Box<str>>,
+    pub(crate) after: Thread,
+}
+
+/// A journal row's meta, as it is written.
+pub(crate) fn encode_meta(row: &JournalRow) -> Result<Vec<u8>, StoreError> {
+    let kept = KeptMeta {
+        notices: row.notices.iter().map(KeptNotice::of).collect(),
+        rule: Cow::Borrowed(&row.rule),
+        via: row.via.as_deref().map(Cow::Borrowed),
+        cause: Cow::Borrowed(row.cause.name()),
+        by: row.by.map(AppId::number),
+        event: row.event.as_deref().map(Cow::Borrowed),
+        after: KeptThread::of(&row.after),
+    };
+    encode(&kept, 112)
+}
+
+/// A journal row's meta, as it is read.
+pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
+    let (kept, rest) = decode::<KeptMeta<'_>>(bytes)?;
+    if !rest.is_empty() {
+        return Err("goes on where it should end");
+    }
+    Ok(Meta {
+        notices: kept.notices.iter().map(KeptNotice::notice).collect::<Result<_, _>>()?,
+        rule: kept.rule.into(),
+        via: kept.via.map(Into::into),
+        cause: cause(&kept.cause)?,
+        by: kept.by.map(app).transpose()?,
+        event: kept.event.map(Into::into),
+        after: kept.after.thread()?,
+    })
+}
+
+/// Whether a row is for an app to hear, from the front of its meta and without reading the rest.
+pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
+    let (notices, _) = decode::<Vec<KeptNotice>>(meta)?;
+    Ok(notices.iter().any(|notice| notice.0 == app.number()))
+}
+
+fn encode<T: Serialize>(kept: &T, room: usize) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(room);
+    bytes.push(VERSION);
+    postcard::to_extend(kept, bytes)
+        .map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Wrong> {
+    match bytes {
+        [VERSION, rest @ ..] => postcard::take_from_bytes(rest).map_err(|_| "cannot be read"),
+        [_, ..] => Err("is of a version that this program does not know"),
+        [] => Err("is empty"),
+    }
+}
+
+// Mirrors of the domain's types. The order of fields is the format: a change of it is a new version.
+
+#[derive(Serialize, Deserialize)]
+struct KeptMeta<'a> {
+    // First, because `hears` reads no further.
+    notices: Vec<KeptNotice>,
+    #[serde(borrow)]
+    rule: Cow<'a, str>,
+    #[serde(borrow)]
+    via: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cause: Cow<'a, str>,
+    by: Option<u64>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    after: KeptThread<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptThread<'a> {
+    control: Option<(u64, u32, i64)>,
+    length_days: u8,
+    last_heard: Option<i64>,
+    window_closes: Option<i64>,
+    folder: u8,
+    #[serde(borrow)]
+    requests: Vec<(u64, i64, Cow<'a, str>)>,
+    held: u16,
+    #[serde(borrow)]
+    handed: Option<Cow<'a, str>>,
+    mode: Option<u8>,
+}
+
+impl<'a> KeptThread<'a> {
+    fn of(thread: &'a Thread) -> Self {
+        // Taken apart without `..`, so that a new field cannot be forgotten here.
+        let Thread { control, length_days, last_heard, window_closes, folder, requests, held, handed, mode } =
+            thread;
+        let request = |waiting: &'a Waiting| {
+            (waiting.app.number(), waiting.at.0, Cow::Borrowed(waiting.metadata.as_ref()))
+        };
+        Self {
+            control: control.map(|grant| (grant.app.number(), grant.connection, grant.until.0)),
+            length_days: *length_days,
+            last_heard: last_heard.map(|at| at.0),
+            window_closes: window_closes.map(|at| at.0),
+            folder: match folder {
+                Folder::General => 0,
+                Folder::Main => 1,
+                Folder::Done => 2,
+            },
+            requests: requests.iter().map(request).collect(),
+            held: *held,
+            handed: handed.as_deref().map(Cow::Borrowed),
+            mode: mode.map(|mode| match mode {
+                Mode::HandoverPrimary => 0,
+                Mode::HandoverOpen => 1,
+                Mode::MessengerRouting => 2,
+            }),
+        }
+    }
+
+    fn thread(self) -> Result<Thread, Wrong> {
+        let grant = |(number, connection, until): (u64, u32, i64)| {
+            Ok::<_, Wrong>(Grant { app: app(number)?, connection, until: Timestamp(until) })
+        };
+        let waiting = |(number, at, metadata): (u64, i64, Cow<'a, str>)| {
+            Ok::<_, Wrong>(Waiting { app: app(number)?, at: Timestamp(at), metadata: metadata.into() })
+        };
+        let mode = |number: u8| match number {
+            0 => Ok(Mode::HandoverPrimary),
+            1 => Ok(Mode::HandoverOpen),
+            2 => Ok(Mode::MessengerRouting),
+            _ => Err("names an unknown mode"),
+        };
+        Ok(Thread {
+            control: self.control.map(grant).transpose()?,
+            length_days: self.length_days,
+            last_heard: self.last_heard.map(Timestamp),
+            window_closes: self.window_closes.map(Timestamp),
+            folder: match self.folder {
+                0 => Folder::General,
+                1 => Folder::Main,
+                2 => Folder::Done,
+                _ => return Err("names an unknown folder"),
+            },
+            requests: self.requests.into_iter().map(waiting).collect::<Result<_, _>>()?,
+            held: self.held,
+            handed: self.handed.map(Into::into),
+            mode: self.mode.map(mode).transpose()?,
+        })
+    }
+}
+
+/// The app, and three bits: standby, reduced, context.
+#[derive(Serialize, Deserialize)]
+struct KeptNotice(u64, u8);
+
+impl KeptNotice {
+    const STANDBY: u8 = 1;
+    const REDUCED: u8 = 2;
+    const CONTEXT: u8 = 4;
+
+    fn of(notice: &Notice) -> Self {
+        let Notice { app, channel, form, context } = notice;
+        let channel = match channel {
+            Channel::Messaging => 0,
+            Channel::Standby => Self::STANDBY,
+        };
+        let form = match form {
+            Form::Whole => 0,
+            Form::Reduced => Self::REDUCED,
+        };
+        Self(app.number(), channel | form | if *context { Self::CONTEXT } else { 0 })
+    }
+
+    fn notice(&self) -> Result<Notice, Wrong> {
+        if self.1 > 7 {
+            return Err("has a notice of an unknown kind");
+        }
+        let has = |bit: u8| self.1 & bit != 0;
+        Ok(Notice {
+            app: app(self.0)?,
+            channel: if has(Self::STANDBY) { Channel::Standby } else { Channel::Messaging },
+            form: if has(Self::REDUCED) { Form::Reduced } else { Form::Whole },
+            context: has(Self::CONTEXT),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_rules::PersonId;
+    use bytes::Bytes;
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Position;
+
+    fn app_id() -> impl Strategy<Value = AppId> {
+        (1_u64..1 << 53).prop_filter_map("an app id", AppId::new)
+    }
+
+    fn time() -> impl Strategy<Value = Timestamp> {
+        any::<i64>().prop_map(Timestamp)
+    }
+
+    fn text() -> impl Strategy<Value = Box<str>> {
+        any::<String>().prop_map(String::into_boxed_str)
+    }
+
+    fn a_thread() -> impl Strategy<Value = Thread> {
+        let grant = (app_id(), any::<u32>(), time()).prop_map(|(app, connection, until)| Grant {
+            app,
+            connection,
+            until,
+        });
+        let waiting =
+            (app_id(), time(), text()).prop_map(|(app, at, metadata)| Waiting { app, at, metadata });
+        let modes = vec![Mode::HandoverPrimary, Mode::HandoverOpen, Mode::MessengerRouting];
+        let folders = vec![Folder::General, Folder::Main, Folder::Done];
+        let times = (option::of(time()), option::of(time()));
+        let rest = (proptest::sample::select(folders), option::of(proptest::sample::select(modes)));
+        let rest = (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>());
+        (option::of(grant), times, vec(waiting, 0..3), rest).prop_map(
+            |(control, (last_heard, window_closes), requests, (folder, mode, handed, held, length_days))| {
+                Thread {
+                    control,
+                    length_days,
+                    last_heard,
+                    window_closes,
+                    folder,
+                    requests,
+                    held,
+                    handed,
+                    mode,
+                }
+            },
+        )
+    }
+
+    fn a_row() -> impl Strategy<Value = JournalRow> {
+        let notice = (app_id(), any::<[bool; 3]>()).prop_map(|(app, [standby, reduced, context])| Notice {
+            app,
+            channel: if standby { Channel::Standby } else { Channel::Messaging },
+            form: if reduced { Form::Reduced } else { Form::Whole },
+            context,
+        });
+        let causes: Vec<Cause> = Cause::ALL.iter().map(|(cause, _)| *cause).collect();
+        let words = (text(), option::of(text()), option::of(text()));
+        (vec(notice, 0..5), words, proptest::sample::select(causes), option::of(app_id()), a_thread())
+            .prop_map(|(notices, (rule, via, event), cause, by, after)| JournalRow {
+                position: Position(1),
+                thread: None,
+                previous: None,
+                at: Timestamp(0),
+                rule,
+                via,
+                cause,
+                by,
+                event,
+                notices,
+                whole: Bytes::new(),
+                reduced: None,
+                context: None,
+                after,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_thread_comes_back(thread in a_thread()) {
+            prop_assert_eq!(decode_thread(&encode_thread(&thread).unwrap()), Ok(thread));
+        }
+
+        #[test]
+        fn meta_comes_back(row in a_row(), stranger in app_id()) {
+            let bytes = encode_meta(&row).unwrap();
+            let named = |app| row.notices.iter().any(|notice| notice.app == app);
+            for app in row.notices.iter().map(|notice| notice.app).chain([stranger]) {
+                prop_assert_eq!(hears(&bytes, app), Ok(named(app)));
+            }
+            let meta = decode_meta(&bytes).unwrap();
+            let JournalRow { rule, via, cause, by, event, notices, after, .. } = row;
+            prop_assert_eq!(meta, Meta { notices, rule, via, cause, by, event, after });
+        }
+
+        #[test]
+        fn no_bytes_bring_it_down(bytes in vec(any::<u8>(), 0..200)) {
+            let _ = decode_thread(&bytes);
+            let _ = decode_meta(&bytes);
+        }
+
+        #[test]
+        fn what_was_cut_off_or_added_to_is_noticed(row in a_row(), more in any::<u8>(), at in any::<usize>()) {
+            let bytes = encode_meta(&row).unwrap();
+            prop_assert!(decode_meta(&bytes[..at % bytes.len()]).is_err());
+            prop_assert!(decode_meta(&[&bytes[..], &[more]].concat()).is_err());
+            let bytes = encode_thread(&row.after).unwrap();
+            prop_assert!(decode_thread(&bytes[..at % bytes.len()]).is_err());
+            prop_assert!(decode_thread(&[&bytes[..], &[more]].concat()).is_err());
+        }
+
+        #[test]
+        fn a_key_comes_back(
+            page in 1_u64..1_000_000_000_000_000_000,
+            person in "[A-Za-z0-9_-]{1,64}",
+            instagram in any::<bool>(),
+        ) {
+            let surface = if instagram { Surface::Instagram } else { Surface::Messenger };
+            let key = ThreadKey { page: PageId::new(page).unwrap(), surface, person: person.parse().unwrap() };
+            prop_assert_eq!(thread_key(&thread_text(&key)), Ok(key));
+        }
+    }
+
+    #[test]
+    fn an_idle_thread_is_small() {
+        let now = Timestamp(1_790_000_000_123);
+        let thread = Thread {
+            length_days: 1,
+            last_heard: Some(now),
+            window_closes: Some(now.plus_seconds(86_400)),
+            folder: Folder::Main,
+            mode: Some(Mode::MessengerRouting),
+            ..Thread::default()
+        };
+        assert_eq!(encode_thread(&thread).unwrap().len(), 23);
+        let grant = Grant { app: AppId::PAGE_INBOX, connection: 3, until: now };
+        assert_eq!(encode_thread(&Thread { control: Some(grant), ..thread }).unwrap().len(), 37);
+    }
+
+    #[test]
+    fn what_this_program_writes_it_reads_for_good() {
+        // Bytes of version 1, as they were first written. If this fails, the format changed: make a version 2.
+        let bytes = [
+            1, 1, 11, 2, 128, 176, 131, 197, 152, 104, 1, 1, 246, 177, 131, 197, 152, 104, 0, 1, 1, 12, 20,
+            2, 104, 105, 0, 0, 1, 0,
+        ];
+        let app = |number| AppId::new(number).unwrap();
+        let thread = Thread {
+            control: Some(Grant { app: app(11), connection: 2, until: Timestamp(1_790_000_000_000) }),
+            length_days: 1,
+            last_heard: Some(Timestamp(1_790_000_000_123)),
+            folder: Folder::Main,
+            requests: vec![Waiting { app: app(12), at: Timestamp(10), metadata: "hi".into() }],
+            mode: Some(Mode::HandoverPrimary),
+            ..Thread::default()
+        };
+        assert_eq!(encode_thread(&thread).unwrap(), bytes);
+        assert_eq!(decode_thread(&bytes), Ok(thread));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(decode_thread(&[]), Err("is empty"));
+        assert_eq!(decode_thread(&[2, 0]), Err("is of a version that this program does not know"));
+        assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 9, 0, 0, 0, 0]), Err("names an unknown folder"));
+        assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 9]), Err("names an unknown mode"));
+        assert_eq!(hears(&[1, 1, 0, 9], AppId::PAGE_INBOX), Ok(false));
+        let error = damaged("threads", "state", "104/m/P1", "is empty");
+        assert_eq!(error.to_string(), "the database is damaged: threads.state of row 104/m/P1: is empty");
+        for text in ["", "104", "104/m", "104/x/P", "0/m/P", "104/m/", "104/m/a/b", "x/m/P"] {
+            assert!(thread_key(text).is_err(), "{text}");
+        }
+        assert!("P1".parse::<PersonId>().is_ok());
+    }
+}

@@ -1,0 +1,322 @@
+//! The server's settings as they are kept: apps, pages, connections, links, ads. One immutable value; a
+//! change makes another. What the rules read of it is a [`Routing`], made once for each page and surface.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Routing, Surface};
+use serde::{Deserialize, Serialize};
+
+use crate::Position;
+use crate::text_id;
+
+/// A text that is never shown: `Debug` prints nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret, for the few places that need it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// An app: a client of Baton with a webhook address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct App {
+    #[serde(with = "text_id")]
+    pub id: AppId,
+    pub name: String,
+    pub secret: Secret,
+    pub webhook_url: Option<String>,
+    pub verify_token: Option<Secret>,
+    /// Whether `webhook_url` answered the handshake with this `verify_token`, or needs none.
+    pub verified: bool,
+    pub human_agent: bool,
+    pub live: bool,
+    pub testers: Vec<String>,
+    pub max_batch: u16,
+    pub compat: Vec<String>,
+}
+
+/// A page with its surfaces and everything connected to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Page {
+    #[serde(with = "text_id")]
+    pub id: PageId,
+    pub name: String,
+    pub messaging_enabled: bool,
+    pub inbox_move_to_main: KeptMoveToMain,
+    pub messenger: Side,
+    pub instagram: Option<InstagramSide>,
+    pub connections: Vec<Connection>,
+    pub links: Vec<Link>,
+    pub ads: Vec<Ad>,
+    /// Whether a default app was ever set on the page (MODE-2).
+    pub had_default: bool,
+}
+
+/// One surface's own settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Side {
+    #[serde(with = "text_id::option")]
+    pub default_app: Option<AppId>,
+    #[serde(with = "text_id::option")]
+    pub primary_receiver: Option<AppId>,
+    #[serde(with = "text_id::option")]
+    pub organic_app: Option<AppId>,
+    pub ad_max_days: u8,
+    pub ad_window_days: u8,
+    pub profile: Option<String>,
+}
+
+/// The Instagram surface: an account of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct InstagramSide {
+    #[serde(with = "text_id")]
+    pub id: PageId,
+    pub username: String,
+    pub side: Side,
+}
+
+/// What "move to Main" does, as it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the two values of routing.toml")]
+pub enum KeptMoveToMain {
+    #[default]
+    Take,
+    Request,
+}
+
+/// An app's connection to a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Connection {
+    #[serde(with = "text_id")]
+    pub app: AppId,
+    /// Tells this connection from an earlier one of the same app and page (MODE-5). Counts from 1.
+    pub generation: u32,
+    pub tokens: Vec<Token>,
+    pub fields: Vec<String>,
+    pub standby_messenger: bool,
+    pub standby_instagram: bool,
+    pub take_control: bool,
+}
+
+/// A page access token: its hash, and what it may do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    /// SHA-256 of the token, in lower-case hex. The token itself is not kept.
+    pub hash: String,
+    /// The tasks of the person who asked for it (API-12).
+    pub tasks: Vec<String>,
+    /// Its permissions (API-13).
+    pub permissions: Vec<String>,
+}
+
+/// A link route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Link {
+    pub on: KeptSurface,
+    pub reference: String,
+    #[serde(with = "text_id")]
+    pub app: AppId,
+}
+
+/// A surface, as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the two surfaces")]
+pub enum KeptSurface {
+    Messenger,
+    Instagram,
+}
+
+/// An ad and its message template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Ad {
+    pub on: KeptSurface,
+    pub id: String,
+    pub name: String,
+    /// `published`, `draft` or `paused`.
+    pub status: String,
+    pub audience: Vec<String>,
+    /// The template's JSON, as it was given.
+    pub template: String,
+    /// `receiving_app_id` of the template, when it is an app id.
+    #[serde(with = "text_id::option")]
+    pub receiving_app: Option<AppId>,
+    /// `receiving_app_control_expiration` of the template, when it is a JSON integer.
+    pub control_days: Option<i64>,
+}
+
+/// All settings, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Grows by one with every change.
+    pub version: u64,
+    /// The apps, oldest first.
+    pub apps: Vec<Arc<App>>,
+    /// The pages, oldest first.
+    pub pages: Vec<Arc<Page>>,
+    routings: HashMap<(PageId, Surface), Arc<Routing>>,
+    tokens: HashMap<String, (PageId, AppId)>,
+}
+
+impl Settings {
+    /// Settings of these apps and pages, with what is derived from them.
+    pub fn new(version: u64, apps: Vec<Arc<App>>, pages: Vec<Arc<Page>>) -> Self {
+        let mut routings = HashMap::new();
+        let mut tokens = HashMap::new();
+        for page in &pages {
+            routings
+                .insert((page.id, Surface::Messenger), Arc::new(routing(page, Surface::Messenger, &apps)));
+            if page.instagram.is_some() {
+                routings.insert(
+                    (page.id, Surface::Instagram),
+                    Arc::new(routing(page, Surface::Instagram, &apps)),
+                );
+            }
+            for connection in &page.connections {
+                for token in &connection.tokens {
+                    tokens.insert(token.hash.clone(), (page.id, connection.app));
+                }
+            }
+        }
+        Self { version, apps, pages, routings, tokens }
+    }
+
+    /// The app with this id.
+    pub fn app(&self, id: AppId) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| app.id == id)
+    }
+
+    /// The page with this id.
+    pub fn page(&self, id: PageId) -> Option<&Arc<Page>> {
+        self.pages.iter().find(|page| page.id == id)
+    }
+
+    /// The page and surface that an id in a path names: the page's own, or its Instagram account's.
+    pub fn surface(&self, id: PageId) -> Option<(&Arc<Page>, Surface)> {
+        self.pages.iter().find_map(|page| {
+            if page.id == id {
+                Some((page, Surface::Messenger))
+            } else if page.instagram.as_ref().is_some_and(|side| side.id == id) {
+                Some((page, Surface::Instagram))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// What the rules read of a page's surface.
+    pub fn routing(&self, page: PageId, surface: Surface) -> Option<&Arc<Routing>> {
+        self.routings.get(&(page, surface))
+    }
+
+    /// The connection whose token has this hash (SHA-256, lower-case hex).
+    pub fn token(&self, hash: &str) -> Option<(&Arc<Page>, &Connection, &Token)> {
+        let (page, app) = self.tokens.get(hash)?;
+        let page = self.page(*page)?;
+        let connection = page.connections.iter().find(|connection| connection.app == *app)?;
+        let token = connection.tokens.iter().find(|token| token.hash == hash)?;
+        Some((page, connection, token))
+    }
+}
+
+fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
+    let (side, kept, permission) = match surface {
+        Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger, "pages_messaging"),
+        Surface::Instagram => {
+            (page.instagram.as_ref().map(|i| &i.side), KeptSurface::Instagram, "instagram_manage_messages")
+        }
+    };
+    let mut routing = Routing::new(surface);
+    routing.messaging_enabled = page.messaging_enabled;
+    routing.inbox_move_to_main = match page.inbox_move_to_main {
+        KeptMoveToMain::Take => MoveToMain::Take,
+        KeptMoveToMain::Request => MoveToMain::Request,
+    };
+    if let Some(side) = side {
+        routing.default = side.default_app;
+        routing.primary = side.primary_receiver;
+        routing.organic = side.organic_app;
+        routing.ad_max_days = side.ad_max_days;
+        routing.ad_window_days = side.ad_window_days;
+    }
+    routing.links = (page.links.iter().filter(|link| link.on == kept))
+        .map(|link| baton_rules::Link { reference: link.reference.as_str().into(), app: link.app })
+        .collect();
+    routing.ads = (page.ads.iter().filter(|ad| ad.on == kept))
+        .map(|ad| baton_rules::Ad {
+            id: ad.id.as_str().into(),
+            published: ad.status == "published",
+            audience: ad.audience.iter().filter_map(|id| id.parse::<PersonId>().ok()).collect(),
+            app: ad.receiving_app,
+            days: ad.control_days,
+        })
+        .collect();
+    // API-13: an app whose tokens all lack the surface's permission is not connected there.
+    let permitted = |connection: &&Connection| {
+        connection.tokens.iter().any(|token| token.permissions.iter().any(|held| held == permission))
+    };
+    routing.apps = (page.connections.iter().filter(permitted))
+        .filter_map(|connection| {
+            let app = apps.iter().find(|app| app.id == connection.app)?;
+            let fields = connection.fields.iter().filter_map(|name| Fields::named(name));
+            Some(ConnectedApp {
+                id: app.id,
+                connection: connection.generation,
+                fields: fields.fold(Fields::NONE, Fields::with),
+                standby: match surface {
+                    Surface::Messenger => connection.standby_messenger,
+                    Surface::Instagram => connection.standby_instagram,
+                },
+                take_control: connection.take_control,
+                human_agent: app.human_agent,
+            })
+        })
+        .collect();
+    routing
+}
+
+/// A change of settings that was refused, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsRefused {
+    /// The rule, where one refuses (SET-*).
+    pub rule: Option<String>,
+    /// JSON pointer into what was given.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+/// What came of a change of settings.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// The settings before.
+    pub before: Arc<Settings>,
+    /// The settings now.
+    pub after: Arc<Settings>,
+    /// Where in each stream the change stands: no decision crosses it. Empty when nothing changed.
+    pub positions: Vec<Position>,
+}

@@ -1,0 +1,319 @@
+//! The store of one machine: an SQLite file. One thread writes for all streams and commits what came while
+//! the last commit was under way, together; a few read-only connections look, and never wait for it.
+
+mod open;
+mod read;
+mod readers;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod write;
+mod writer;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
+    KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError,
+    Stream, Wanted,
+};
+use readers::Readers;
+use trouble::Trouble;
+use write::Tx;
+use writer::{Job, Task, Writer};
+
+/// Jobs that may wait for the writer; who comes later waits before it hands its job over.
+const MOST_JOBS: usize = 1024;
+
+/// What is chosen when a database is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The number of streams, at most 4,096; an existing database keeps its own.
+    pub streams: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { streams: 16 }
+    }
+}
+
+/// A store in one SQLite file. Its reads run on the blocking threads of the Tokio runtime that polls them.
+#[derive(Debug)]
+pub struct SqliteStore {
+    streams: u16,
+    key: [u8; 32],
+    published: Arc<Published>,
+    readers: Readers,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    room: Arc<Semaphore>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
+}
+
+/// What the writer tells after each commit, before it answers anybody.
+#[derive(Debug)]
+struct Published {
+    settings: RwLock<Arc<Settings>>,
+    heads: RwLock<Vec<Position>>,
+    commits: AtomicU64,
+}
+
+impl SqliteStore {
+    /// Opens a database, or makes it where there is none (the folder must be there). Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotOpen`] when it is in use, foreign, newer or out of reach, and
+    /// [`StoreError::Damaged`] when it is not whole; the file is left as it was.
+    pub fn open(path: &Path, options: Options) -> Result<SqliteStore, StoreError> {
+        let opened = open::open(path, options)?;
+        let readers = Readers::open(path)?;
+        let published = Arc::new(Published {
+            settings: RwLock::new(Arc::clone(&opened.state.settings)),
+            heads: RwLock::new(opened.state.positions()),
+            commits: AtomicU64::new(0),
+        });
+        let (streams, key) = (opened.streams, opened.key);
+        let (jobs, received) = mpsc::channel();
+        let writer = Writer::new(opened, received, Arc::clone(&published))?;
+        let thread = std::thread::Builder::new()
+            .name("baton-store".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::CannotOpen(format!("no thread for the store: {error}")))?;
+        Ok(SqliteStore {
+            streams,
+            key,
+            published,
+            readers,
+            jobs: Mutex::new(Some(jobs)),
+            room: Arc::new(Semaphore::new(MOST_JOBS)),
+            writer: Mutex::new(Some(thread)),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// How many transactions were made durable since opening; commits that came together share one.
+    pub fn commits(&self) -> u64 {
+        self.published.commits.load(Ordering::Relaxed)
+    }
+
+    /// Has the writer do something inside of its next transaction, and waits until that is durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        weight: usize,
+        urgent: bool,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.still_open()?;
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let task = Box::new(Task::new(run, answer));
+        self.hand_over(Job::Write { task, weight, urgent, room })?;
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    fn hand_over(&self, job: Job) -> Result<(), StoreError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = jobs.as_ref().ok_or(StoreError::Closed)?.send(job);
+        sent.map_err(|_| self.gone())
+    }
+
+    /// Why the writer did not answer.
+    fn gone(&self) -> StoreError {
+        match self.still_open() {
+            Ok(()) => StoreError::Unavailable("the writer has stopped".to_owned()),
+            Err(closed) => closed,
+        }
+    }
+
+    fn still_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    /// Looks something up on a connection of its own.
+    fn look<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        Box::pin(async move {
+            self.still_open()?;
+            self.readers.look(query).await
+        })
+    }
+
+    async fn shut(&self) -> Result<(), StoreError> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Err(StoreError::Closed);
+        }
+        // The writer's connection goes last, because the last one folds the log into the file.
+        self.readers.close().await;
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Job::Close { answer })?;
+        let answer = answered.await;
+        self.join();
+        answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+    }
+
+    /// Lets the writer end, and waits for that: afterwards the file can be opened again.
+    fn join(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer ended in a panic");
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.readers.drop_idle();
+        self.join();
+    }
+}
+
+impl Store for SqliteStore {
+    fn streams(&self) -> u16 {
+        self.streams
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.published.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    fn commit(
+        &self,
+        stream: Stream,
+        wanted: Wanted,
+        decide: Decide,
+    ) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        let weight = wanted.threads.len();
+        Box::pin(self.write(weight, true, move |tx| tx.commit(stream, &wanted, &decide)))
+    }
+
+    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+        Box::pin(async move {
+            let configured = self.write(1, true, move |tx| tx.configure(now, &change)).await?;
+            configured.map_err(ConfigureError::Refused)
+        })
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>> {
+        Box::pin(async move {
+            self.still_open()?;
+            Ok(self.published.heads.read().unwrap_or_else(PoisonError::into_inner).clone())
+        })
+    }
+
+    fn read(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        self.look(move |db| read::slice(db, app, stream, after, limit))
+    }
+
+    fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>> {
+        self.look(move |db| read::cursors(db, app))
+    }
+
+    fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>> {
+        self.look(move |db| read::parked(db, app))
+    }
+
+    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        self.look(move |db| read::dead_letters(db, app, limit))
+    }
+
+    fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, false, move |tx| tx.settle(&round)))
+    }
+
+    fn row(
+        &self,
+        stream: Stream,
+        position: Position,
+    ) -> BoxFuture<'_, Result<Option<Arc<JournalRow>>, StoreError>> {
+        self.look(move |db| Ok(read::row(db, stream, position)?.map(Arc::new)))
+    }
+
+    fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>> {
+        let (key, streams) = (key.clone(), self.streams);
+        self.look(move |db| read::thread(db, crate::stream_of(&key, streams), &key))
+    }
+
+    fn threads(
+        &self,
+        page: PageId,
+        surface: Surface,
+        after: Option<(Timestamp, ThreadKey)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
+        self.look(move |db| read::threads(db, page, surface, after, limit))
+    }
+
+    fn conversation(
+        &self,
+        key: &ThreadKey,
+        before: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let (key, streams) = (key.clone(), self.streams);
+        self.look(move |db| read::conversation(db, crate::stream_of(&key, streams), &key, before, limit))
+    }
+
+    fn control(
+        &self,
+        key: &ThreadKey,
+        before: Option<(Timestamp, Position)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
+        let (key, streams) = (key.clone(), self.streams);
+        self.look(move |db| read::control(db, crate::stream_of(&key, streams), &key, before, limit))
+    }
+
+    fn refusals(
+        &self,
+        key: &ThreadKey,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
+        let (key, streams) = (key.clone(), self.streams);
+        self.look(move |db| read::refusals(db, crate::stream_of(&key, streams), &key, before, limit))
+    }
+
+    fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        self.look(move |db| read::due(db, until, limit))
+    }
+
+    fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {
+        self.look(read::clock)
+    }
+
+    fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, true, move |tx| tx.keep_clock(clock)))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.shut())
+    }
+}

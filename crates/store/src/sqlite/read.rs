@@ -1,0 +1,353 @@
+//! Every statement that reads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::trouble::Trouble;
+use crate::rows::{
+    Wrong, app, cause, damaged, decode_meta, decode_thread, hears, side, thread_key, thread_text,
+};
+use crate::{
+    ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Position, RefusalRow,
+    Remembered, Seen, SeenKey, Slice, Stream,
+};
+
+/// Bits of a journal row's id that hold the position; the stream is above them.
+const POSITION_BITS: u32 = 48;
+
+/// A place in a stream as one number, in the order of the stream.
+pub(super) fn journal_id(stream: Stream, position: Position) -> u64 {
+    // Streams are at most 4,096, and 2^48 events of one stream are not reached.
+    (u64::from(stream.0) << POSITION_BITS) | position.0
+}
+
+fn position_of(id: u64) -> Position {
+    Position(id & ((1 << POSITION_BITS) - 1))
+}
+
+/// A row's place for an error's text.
+fn place(id: u64) -> String {
+    format!("{}/{}", id >> POSITION_BITS, position_of(id).0)
+}
+
+/// Binds a limit; what SQLite cannot count to is no limit.
+fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Rows of a statement, each made into something that may turn out damaged.
+fn all<T>(
+    db: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+    make: impl Fn(&Row<'_>) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut made = Vec::new();
+    while let Some(row) = rows.next()? {
+        made.push(make(row)?);
+    }
+    Ok(made)
+}
+
+pub(super) fn thread(
+    db: &Connection,
+    stream: Stream,
+    key: &ThreadKey,
+) -> Result<Option<Remembered>, Trouble> {
+    let sql = "SELECT last, last_message_at, state FROM threads WHERE stream = ?1 AND thread = ?2";
+    let text = thread_text(key);
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![stream.0, text])?;
+    rows.next()?.map(|row| remembered(row, 0, &text)).transpose()
+}
+
+/// The columns last, last_message_at and state, from a given one on.
+fn remembered(row: &Row<'_>, first: usize, thread: &str) -> Result<Remembered, Trouble> {
+    let state = row.get_ref(first + 2)?.as_blob().unwrap_or_default();
+    Ok(Remembered {
+        thread: decode_thread(state).map_err(|wrong| damaged("threads", "state", thread, wrong))?,
+        last: Position(row.get(first)?),
+        last_message_at: Timestamp(row.get(first + 1)?),
+    })
+}
+
+pub(super) fn seen(
+    db: &Connection,
+    stream: Stream,
+    (thread, key): &SeenKey,
+) -> Result<Option<Seen>, Trouble> {
+    let sql = "SELECT at, fingerprint, answer FROM seen WHERE stream = ?1 AND thread = ?2 AND key = ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let text = thread_text(thread);
+    let found = statement.query_row(params![stream.0, text, key], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
+    });
+    let Some((at, fingerprint, answer)) = found.optional()? else { return Ok(None) };
+    let fingerprint = <[u8; 32]>::try_from(fingerprint.as_slice())
+        .map_err(|_| damaged("seen", "fingerprint", format!("{text}/{key}"), "is not 32 bytes long"))?;
+    Ok(Some(Seen { fingerprint, answer: Bytes::from(answer), at: Timestamp(at) }))
+}
+
+/// The columns of a journal row, as `journal_row` reads them.
+const JOURNAL: &str = "id, meta, thread, previous, at, whole, reduced, context";
+
+fn journal_row(row: &Row<'_>) -> Result<JournalRow, Trouble> {
+    let id: u64 = row.get(0)?;
+    let wrong = |column: &'static str| move |wrong: Wrong| damaged("journal", column, place(id), wrong);
+    let meta = decode_meta(row.get_ref(1)?.as_blob().unwrap_or_default()).map_err(wrong("meta"))?;
+    let thread = row.get_ref(2)?.as_str_or_null().map_err(|_| wrong("thread")("is not a text"))?;
+    let bytes = |column: usize| -> Result<Option<Bytes>, Trouble> {
+        Ok(row.get::<_, Option<Vec<u8>>>(column)?.map(Bytes::from))
+    };
+    Ok(JournalRow {
+        position: position_of(id),
+        thread: thread.map(thread_key).transpose().map_err(wrong("thread"))?,
+        previous: row.get::<_, Option<u64>>(3)?.map(Position),
+        at: Timestamp(row.get(4)?),
+        rule: meta.rule,
+        via: meta.via,
+        cause: meta.cause,
+        by: meta.by,
+        event: meta.event,
+        notices: meta.notices,
+        whole: bytes(5)?.unwrap_or_default(),
+        reduced: bytes(6)?,
+        context: bytes(7)?,
+        after: meta.after,
+    })
+}
+
+pub(super) fn slice(
+    db: &Connection,
+    to: AppId,
+    stream: Stream,
+    after: Position,
+    limit: usize,
+) -> Result<Slice, Trouble> {
+    let sql = format!("SELECT {JOURNAL} FROM journal WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    let mut statement = db.prepare_cached(&sql)?;
+    let end = journal_id(Stream(stream.0 + 1), Position(0));
+    let mut rows = statement.query(params![journal_id(stream, after), end, at_most(limit)])?;
+    let mut slice = Slice { rows: Vec::new(), scanned: after };
+    while let Some(row) = rows.next()? {
+        let id: u64 = row.get(0)?;
+        let meta = row.get_ref(1)?.as_blob().unwrap_or_default();
+        // Most rows are other apps': they are passed over without being read.
+        if hears(meta, to).map_err(|wrong| damaged("journal", "meta", place(id), wrong))? {
+            slice.rows.push(Arc::new(journal_row(row)?));
+        }
+        slice.scanned = position_of(id);
+    }
+    Ok(slice)
+}
+
+pub(super) fn row(
+    db: &Connection,
+    stream: Stream,
+    position: Position,
+) -> Result<Option<JournalRow>, Trouble> {
+    let sql = format!("SELECT {JOURNAL} FROM journal WHERE id = ?1");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([journal_id(stream, position)])?;
+    rows.next()?.map(journal_row).transpose()
+}
+
+/// Walks the chain of a thread's rows, from its newest or from before one that is known.
+pub(super) fn conversation(
+    db: &Connection,
+    stream: Stream,
+    key: &ThreadKey,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<Vec<Arc<JournalRow>>, Trouble> {
+    let known = before.map(|position| row(db, stream, position)).transpose()?.flatten();
+    let mut next = match known.filter(|row| row.thread.as_ref() == Some(key)) {
+        Some(row) => row.previous,
+        None => thread(db, stream, key)?.map(|remembered| remembered.last),
+    };
+    let mut rows = Vec::new();
+    while let Some(position) = next.filter(|_| rows.len() < limit) {
+        // A row that is not there any more was given up for its age: the conversation begins after it.
+        let Some(row) = row(db, stream, position)? else { break };
+        if row.thread.as_ref() != Some(key) || row.previous.is_some_and(|previous| previous >= position) {
+            let id = place(journal_id(stream, position));
+            return Err(damaged("journal", "previous", id, "leads astray").into());
+        }
+        next = row.previous;
+        if before.is_none_or(|before| position < before) {
+            rows.push(Arc::new(row));
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn threads(
+    db: &Connection,
+    page: PageId,
+    surface: Surface,
+    after: Option<(Timestamp, ThreadKey)>,
+    limit: usize,
+) -> Result<Vec<Listed>, Trouble> {
+    let sql = "SELECT thread, last, last_message_at, state FROM threads
+               WHERE side = ?1 AND (last_message_at, thread) < (?2, ?3)
+               ORDER BY last_message_at DESC, thread DESC LIMIT ?4";
+    let newest = "SELECT thread, last, last_message_at, state FROM threads
+                  WHERE side = ?1 ORDER BY last_message_at DESC, thread DESC LIMIT ?2";
+    let make = |row: &Row<'_>| {
+        let text: String = row.get(0)?;
+        let key = thread_key(&text).map_err(|wrong| damaged("threads", "thread", &text, wrong))?;
+        Ok(Listed { key, remembered: remembered(row, 1, &text)? })
+    };
+    let side = side(page, surface);
+    match after {
+        Some((at, key)) => all(db, sql, params![side, at.0, thread_text(&key), at_most(limit)], make),
+        None => all(db, newest, params![side, at_most(limit)], make),
+    }
+}
+
+/// An optional app in a column.
+fn app_in(row: &Row<'_>, column: usize, table: &str, name: &str, at: &str) -> Result<Option<AppId>, Trouble> {
+    let number = row.get::<_, Option<u64>>(column)?;
+    Ok(number.map(app).transpose().map_err(|wrong| damaged(table, name, at, wrong))?)
+}
+
+pub(super) fn control(
+    db: &Connection,
+    stream: Stream,
+    key: &ThreadKey,
+    before: Option<(Timestamp, Position)>,
+    limit: usize,
+) -> Result<Vec<ControlRow>, Trouble> {
+    let sql =
+        "SELECT at, position, rule, via, cause, by, owner_from, owner_to, expires_at, metadata FROM control
+               WHERE stream = ?1 AND thread = ?2 AND (at, position) < (?3, ?4)
+               ORDER BY at DESC, position DESC LIMIT ?5";
+    let text = thread_text(key);
+    let (at, position) = before.map_or((i64::MAX, i64::MAX as u64), |(at, position)| (at.0, position.0));
+    all(db, sql, params![stream.0, text, at, position, at_most(limit)], |row| {
+        let position: u64 = row.get(1)?;
+        let id = format!("{}/{text}/{position}", stream.0);
+        let owner = |column, name| app_in(row, column, "control", name, &id);
+        let word = row.get_ref(4)?.as_str().unwrap_or_default();
+        Ok(ControlRow {
+            thread: key.clone(),
+            position: Position(position),
+            at: Timestamp(row.get(0)?),
+            rule: row.get(2)?,
+            via: row.get(3)?,
+            cause: cause(word).map_err(|wrong| damaged("control", "cause", &id, wrong))?,
+            by: owner(5, "by")?,
+            from: owner(6, "owner_from")?,
+            to: owner(7, "owner_to")?,
+            expires_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+            metadata: row.get(9)?,
+        })
+    })
+}
+
+pub(super) fn refusals(
+    db: &Connection,
+    stream: Stream,
+    key: &ThreadKey,
+    before: Option<Timestamp>,
+    limit: usize,
+) -> Result<Vec<RefusalRow>, Trouble> {
+    // Rows of one moment are never split between two pages: the next one asks by the moment alone.
+    let sql = "SELECT at, by, rule, why, cause, metadata, times FROM refusals
+               WHERE stream = ?1 AND thread = ?2 AND at < ?3 AND at >= coalesce(
+                   (SELECT at FROM refusals WHERE stream = ?1 AND thread = ?2 AND at < ?3
+                    ORDER BY minute DESC, at DESC LIMIT 1 OFFSET ?4), -9223372036854775808)
+               ORDER BY minute DESC, at DESC, by, rule";
+    let Some(others) = limit.checked_sub(1) else { return Ok(Vec::new()) };
+    let text = thread_text(key);
+    let before = before.map_or(i64::MAX, |before| before.0);
+    all(db, sql, params![stream.0, text, before, at_most(others)], |row| {
+        let id = format!("{}/{text}", stream.0);
+        let by: u64 = row.get(1)?;
+        let by = (by != 0).then(|| app(by)).transpose();
+        let word = row.get_ref(4)?.as_str().unwrap_or_default();
+        Ok(RefusalRow {
+            thread: key.clone(),
+            at: Timestamp(row.get(0)?),
+            by: by.map_err(|wrong| damaged("refusals", "by", &id, wrong))?,
+            rule: row.get(2)?,
+            why: row.get(3)?,
+            cause: cause(word).map_err(|wrong| damaged("refusals", "cause", &id, wrong))?,
+            metadata: row.get(5)?,
+            times: row.get(6)?,
+        })
+    })
+}
+
+/// A thread's key in a column.
+fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Trouble> {
+    let text: String = row.get(column)?;
+    Ok(thread_key(&text).map_err(|wrong| damaged(table, "thread", &text, wrong))?)
+}
+
+pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Due>, Trouble> {
+    let sql = "SELECT thread, number, at, app, content FROM due
+               WHERE at <= ?1 ORDER BY at, thread, number LIMIT ?2";
+    all(db, sql, params![until.0, at_most(limit)], |row| {
+        let thread = thread_in(row, 0, "due")?;
+        let by = app(row.get(3)?).map_err(|wrong| damaged("due", "app", thread_text(&thread), wrong))?;
+        let content: Vec<u8> = row.get(4)?;
+        let at = Timestamp(row.get(2)?);
+        Ok(Due { thread, number: row.get(1)?, at, by, content: Bytes::from(content) })
+    })
+}
+
+pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Trouble> {
+    let sql = "SELECT cursors.stream, served FROM streams JOIN cursors
+                   ON cursors.stream = streams.stream AND cursors.app = ?1
+               ORDER BY streams.stream";
+    all(db, sql, [app.number()], |row| {
+        Ok(Cursor { app, stream: Stream(row.get(0)?), served: Position(row.get(1)?) })
+    })
+}
+
+pub(super) fn parked(db: &Connection, app: AppId) -> Result<Vec<Parked>, Trouble> {
+    let sql = "SELECT stream, thread, next, attempts, since, due FROM parked
+               WHERE app = ?1 ORDER BY due, stream, thread";
+    all(db, sql, [app.number()], |row| {
+        Ok(Parked {
+            app,
+            stream: Stream(row.get(0)?),
+            thread: thread_in(row, 1, "parked")?,
+            next: Position(row.get(2)?),
+            attempts: row.get(3)?,
+            since: Timestamp(row.get(4)?),
+            due: Timestamp(row.get(5)?),
+        })
+    })
+}
+
+pub(super) fn dead_letters(db: &Connection, app: AppId, limit: usize) -> Result<Vec<DeadLetter>, Trouble> {
+    let sql = "SELECT stream, thread, position, at, attempts, reason FROM dead_letters
+               WHERE app = ?1 ORDER BY at DESC, stream DESC, position DESC LIMIT ?2";
+    all(db, sql, params![app.number(), at_most(limit)], |row| {
+        Ok(DeadLetter {
+            app,
+            stream: Stream(row.get(0)?),
+            thread: thread_in(row, 1, "dead_letters")?,
+            position: Position(row.get(2)?),
+            at: Timestamp(row.get(3)?),
+            attempts: row.get(4)?,
+            reason: row.get(5)?,
+        })
+    })
+}
+
+pub(super) fn clock(db: &Connection) -> Result<Option<KeptClock>, Trouble> {
+    let sql = "SELECT name, value FROM meta WHERE name IN ('clock_offset', 'clock_frozen')";
+    let facts = all(db, sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let facts: HashMap<String, i64> = facts.into_iter().collect();
+    let frozen = facts.get("clock_frozen").copied().map(Timestamp);
+    Ok(facts.get("clock_offset").map(|offset| KeptClock { offset: *offset, frozen }))
+}

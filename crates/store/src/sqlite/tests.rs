@@ -1,0 +1,140 @@
+//! What goes wrong inside of the writer, brought about from inside: a full disk, a disk that loses what it
+//! took, a job that fails after it has written.
+
+use std::future::Future;
+
+use rusqlite::{Connection, ErrorCode, ffi, params};
+
+use super::write::Tx;
+use super::*;
+use crate::KeptClock;
+
+fn opened() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("baton.db"), Options { streams: 2 }).unwrap();
+    (folder, store)
+}
+
+fn failure(code: ErrorCode, extended_code: i32) -> Trouble {
+    Trouble::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error { code, extended_code }, None))
+}
+
+/// A job that writes a fact.
+fn note(name: &'static str, size: usize) -> impl FnMut(&mut Tx<'_>) -> Result<(), Trouble> + Send + 'static {
+    move |tx| {
+        let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)";
+        tx.db.execute(sql, params![name, vec![7_u8; size]])?;
+        Ok(())
+    }
+}
+
+async fn is_noted(store: &SqliteStore, name: &'static str) -> bool {
+    let sql = "SELECT count(*) FROM meta WHERE name = ?1";
+    let count = store.look(move |db: &Connection| Ok(db.query_row(sql, [name], |row| row.get::<_, u64>(0))?));
+    count.await.unwrap() == 1
+}
+
+/// Moves a head in memory and in the table, and then fails.
+fn moves_and_fails(
+    trouble: fn() -> Trouble,
+) -> impl FnMut(&mut Tx<'_>) -> Result<(), Trouble> + Send + 'static {
+    move |tx| {
+        tx.db.execute("UPDATE streams SET head = 99 WHERE stream = 0", [])?;
+        tx.state.heads[0].position = Position(99);
+        Err(trouble())
+    }
+}
+
+async fn both<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
+    futures_util::join!(first, second)
+}
+
+#[tokio::test]
+async fn a_job_that_fails_after_writing_takes_no_other_with_it() {
+    let (_folder, store) = opened();
+    let fails = moves_and_fails(|| failure(ErrorCode::ConstraintViolation, 19));
+    // A round first: it waits, so that the three of them are sure to share a transaction.
+    let (first, (failed, last)) = both(
+        store.write(1, false, note("first", 10)),
+        both(store.write(1, false, fails), store.write(1, true, note("last", 10))),
+    )
+    .await;
+    first.unwrap();
+    last.unwrap();
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    assert!(is_noted(&store, "first").await && is_noted(&store, "last").await);
+    assert_eq!(store.heads().await.unwrap(), [Position(0), Position(0)]);
+    let heads = store.write(1, true, |tx| Ok(tx.state.positions())).await.unwrap();
+    assert_eq!(heads, [Position(0), Position(0)], "the writer forgot what was not written");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_outlived() {
+    let (_folder, store) = opened();
+    let limit = |pages: i64| {
+        move |tx: &mut Tx<'_>| {
+            Ok(tx.db.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))?)
+        }
+    };
+    let pages = store.write(1, true, limit(1)).await.unwrap();
+    let moves = |tx: &mut Tx<'_>| {
+        tx.state.heads[0].position = Position(99);
+        Ok(())
+    };
+    let (large, other) =
+        both(store.write(1, false, moves), store.write(1, true, note("large", 4096 * 40))).await;
+    assert!(matches!(large, Err(StoreError::Unavailable(_))), "{large:?}");
+    assert!(matches!(&other, Err(StoreError::Unavailable(text)) if text.contains("full")), "{other:?}");
+    assert!(!is_noted(&store, "large").await);
+    assert_eq!(store.heads().await.unwrap(), [Position(0), Position(0)]);
+    let heads = store.write(1, true, |tx| Ok(tx.state.positions())).await.unwrap();
+    assert_eq!(heads, [Position(0), Position(0)]);
+    store.write(1, true, limit(pages + 1000)).await.unwrap();
+    store.write(1, true, note("large", 4096 * 40)).await.unwrap();
+    assert!(is_noted(&store, "large").await);
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_written_any_more() {
+    let (_folder, store) = opened();
+    store.keep_clock(KeptClock { offset: 1, frozen: None }).await.unwrap();
+    let fails = moves_and_fails(|| failure(ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_FSYNC));
+    let (first, second) = both(store.write(1, false, note("first", 1)), store.write(1, true, fails)).await;
+    for answer in [first, second] {
+        assert!(matches!(&answer, Err(StoreError::Unavailable(text)) if text.contains("the disk failed")));
+    }
+    let later = store.keep_clock(KeptClock { offset: 2, frozen: None }).await;
+    assert!(matches!(&later, Err(StoreError::Unavailable(text)) if text.contains("restart")), "{later:?}");
+    // It can still be read, and closed.
+    assert!(!is_noted(&store, "first").await);
+    assert_eq!(store.kept_clock().await.unwrap().map(|clock| clock.offset), Some(1));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_index_in_memory_that_has_no_room_is_not_the_end() {
+    let (_folder, store) = opened();
+    let fails = moves_and_fails(|| failure(ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_SHMSIZE));
+    assert!(store.write(1, true, fails).await.is_err());
+    store.write(1, true, note("later", 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_is_folded_into_the_file() {
+    let (folder, store) = opened();
+    let length = |name: &str| folder.path().join(name).metadata().map_or(0, |file| file.len());
+    let before = length("baton.db");
+    // 70 MB in all, so that the limit of 64 MiB is passed once.
+    for number in 0..35_u64 {
+        let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)";
+        let job = move |tx: &mut Tx<'_>| {
+            tx.db.execute(sql, params![number.to_string(), vec![7_u8; 2_000_000]])?;
+            Ok(())
+        };
+        store.write(1, true, job).await.unwrap();
+    }
+    // The next answer comes after the folding.
+    store.write(1, true, note("last", 1)).await.unwrap();
+    assert!(length("baton.db") > before + 60_000_000, "{}", length("baton.db"));
+    assert!(length("baton.db-wal") < 80_000_000);
+}

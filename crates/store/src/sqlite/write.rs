@@ -1,0 +1,398 @@
+//! Every statement that writes. All of it runs inside a transaction of the writer's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use baton_rules::{AppId, ThreadKey, Timestamp};
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::read;
+use super::trouble::Trouble;
+use crate::rows::{encode_meta, encode_thread, side, thread_text};
+use crate::{
+    Batch, Change, Configured, ControlRow, Decide, Due, Found, JournalRow, KeptClock, Position, RefusalRow,
+    Remembered, Round, Seen, SeenKey, Settings, SettingsRefused, StoreError, Stream, Wanted, check,
+};
+
+/// What the writer knows without reading, inside of a transaction as after it.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) heads: Vec<Head>,
+    pub(super) settings: Arc<Settings>,
+}
+
+/// Where a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) position: Position,
+    pub(super) last_at: Timestamp,
+}
+
+impl State {
+    pub(super) fn positions(&self) -> Vec<Position> {
+        self.heads.iter().map(|head| head.position).collect()
+    }
+
+    fn streams(&self) -> u16 {
+        u16::try_from(self.heads.len()).unwrap_or(u16::MAX)
+    }
+}
+
+/// An open transaction.
+pub(super) struct Tx<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) state: &'a mut State,
+}
+
+impl Tx<'_> {
+    /// Reads, decides, writes. What can be wrong with a decision is found before anything is written.
+    pub(super) fn commit(
+        &mut self,
+        stream: Stream,
+        wanted: &Wanted,
+        decide: &Decide,
+    ) -> Result<Batch, Trouble> {
+        let index = usize::from(stream.0);
+        let head = *self.state.heads.get(index).ok_or_else(|| no_stream(stream))?;
+        let found = self.found(stream, head, wanted)?;
+        let batch = decide(&found);
+        check::batch(&batch, stream, self.state.streams(), head.position)?;
+        if check::is_empty(&batch) {
+            return Ok(batch);
+        }
+        self.write(stream, &batch, &found)?;
+        let moved = Head {
+            position: batch.rows.last().map_or(head.position, |row| row.position),
+            last_at: batch.rows.iter().map(|row| row.at).fold(found.now, Timestamp::max),
+        };
+        if let Some(head) = self.state.heads.get_mut(index) {
+            *head = moved;
+        }
+        Ok(batch)
+    }
+
+    fn found(&self, stream: Stream, head: Head, wanted: &Wanted) -> Result<Found, Trouble> {
+        let now = wanted.now.unwrap_or(head.last_at).max(head.last_at);
+        let mut threads = HashMap::with_capacity(wanted.threads.len());
+        for key in &wanted.threads {
+            if let Some(remembered) = read::thread(self.db, stream, key)? {
+                threads.insert(key.clone(), remembered);
+            }
+        }
+        let mut seen = HashMap::with_capacity(wanted.seen.len());
+        for key in &wanted.seen {
+            let kept = read::seen(self.db, stream, key)?;
+            if let Some(kept) = kept.filter(|kept| check::seen_counts(kept.at, now)) {
+                seen.insert(key.clone(), kept);
+            }
+        }
+        let settings = Arc::clone(&self.state.settings);
+        Ok(Found { now, settings, head: head.position, threads, seen })
+    }
+
+    fn write(&self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
+        for row in &batch.rows {
+            self.journal(stream, row)?;
+        }
+        for (key, remembered) in &batch.threads {
+            self.thread(stream, key, remembered, found.threads.get(key))?;
+        }
+        for row in &batch.control {
+            self.control(stream, row)?;
+        }
+        for row in &batch.refusals {
+            self.refusal(stream, row)?;
+        }
+        for (key, seen) in &batch.seen {
+            self.seen(stream, key, seen)?;
+        }
+        if !batch.seen.is_empty() {
+            self.forget_seen(found.now, batch.seen.len())?;
+        }
+        for due in &batch.due {
+            self.due(stream, due)?;
+        }
+        for (key, number) in &batch.undue {
+            self.undue(stream, key, *number)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the heads that moved in this transaction: once, however many batches moved them.
+    pub(super) fn move_heads(&self, before: &State) -> Result<(), Trouble> {
+        let moved = self.state.heads.iter().zip(&before.heads).enumerate();
+        for (stream, (head, _)) in moved.filter(|(_, (now, before))| now != before) {
+            let sql = "UPDATE streams SET head = ?2, last_at = ?3 WHERE stream = ?1";
+            self.run(sql, params![stream, head.position.0, head.last_at.0])?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Trouble> {
+        self.db.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn journal(&self, stream: Stream, row: &JournalRow) -> Result<(), Trouble> {
+        let sql = "INSERT INTO journal (id, thread, previous, at, meta, whole, reduced, context)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        self.run(
+            sql,
+            params![
+                read::journal_id(stream, row.position),
+                row.thread.as_ref().map(thread_text),
+                row.previous.map(|previous| previous.0),
+                row.at.0,
+                encode_meta(row)?,
+                row.whole.as_ref(),
+                row.reduced.as_deref(),
+                row.context.as_deref(),
+            ],
+        )
+    }
+
+    fn thread(
+        &self,
+        stream: Stream,
+        key: &ThreadKey,
+        now: &Remembered,
+        before: Option<&Remembered>,
+    ) -> Result<(), Trouble> {
+        let text = thread_text(key);
+        let state = encode_thread(&now.thread)?;
+        if before.is_some_and(|before| before.last_message_at == now.last_message_at) {
+            // Its place in the list stays, so the index is left alone.
+            let sql = "UPDATE threads SET last = ?3, state = ?4 WHERE stream = ?1 AND thread = ?2";
+            return self.run(sql, params![stream.0, text, now.last.0, state]);
+        }
+        let sql = "INSERT INTO threads (stream, thread, side, last, last_message_at, state)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (stream, thread) DO UPDATE SET
+                       last = excluded.last,
+                       last_message_at = excluded.last_message_at,
+                       state = excluded.state";
+        let side = side(key.page, key.surface);
+        self.run(sql, params![stream.0, text, side, now.last.0, now.last_message_at.0, state])
+    }
+
+    fn control(&self, stream: Stream, row: &ControlRow) -> Result<(), Trouble> {
+        let sql =
+            "INSERT INTO control (stream, thread, at, position, rule, via, cause, by, owner_from, owner_to,
+                       expires_at, metadata)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        self.run(
+            sql,
+            params![
+                stream.0,
+                thread_text(&row.thread),
+                row.at.0,
+                row.position.0,
+                row.rule,
+                row.via,
+                row.cause.name(),
+                row.by.map(AppId::number),
+                row.from.map(AppId::number),
+                row.to.map(AppId::number),
+                row.expires_at.map(|at| at.0),
+                row.metadata,
+            ],
+        )
+    }
+
+    fn refusal(&self, stream: Stream, row: &RefusalRow) -> Result<(), Trouble> {
+        let sql = "INSERT INTO refusals (stream, thread, minute, by, rule, at, why, cause, metadata, times)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                   ON CONFLICT (stream, thread, minute, by, rule) DO UPDATE SET
+                       at = max(at, excluded.at),
+                       why = excluded.why,
+                       cause = excluded.cause,
+                       metadata = excluded.metadata,
+                       times = min(times + excluded.times, 4294967295)";
+        self.run(
+            sql,
+            params![
+                stream.0,
+                thread_text(&row.thread),
+                check::minute(row.at),
+                row.by.map_or(0, AppId::number),
+                row.rule,
+                row.at.0,
+                row.why,
+                row.cause.name(),
+                row.metadata,
+                row.times,
+            ],
+        )
+    }
+
+    fn seen(&self, stream: Stream, (thread, key): &SeenKey, seen: &Seen) -> Result<(), Trouble> {
+        let sql = "INSERT INTO seen (stream, thread, key, at, fingerprint, answer)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (stream, thread, key) DO UPDATE SET
+                       at = excluded.at, fingerprint = excluded.fingerprint, answer = excluded.answer";
+        let values =
+            params![stream.0, thread_text(thread), key, seen.at.0, seen.fingerprint, seen.answer.as_ref()];
+        self.run(sql, values)
+    }
+
+    /// Forgets answers that are too old: more than came, so that it keeps up, and few enough not to be felt.
+    fn forget_seen(&self, now: Timestamp, came: usize) -> Result<(), Trouble> {
+        let sql = "DELETE FROM seen WHERE (stream, thread, key) IN
+                       (SELECT stream, thread, key FROM seen WHERE at <= ?1 ORDER BY at LIMIT ?2)";
+        self.run(sql, params![check::seen_until(now).0, 2 * came + 8])
+    }
+
+    fn due(&self, stream: Stream, due: &Due) -> Result<(), Trouble> {
+        let sql = "INSERT INTO due (stream, thread, number, at, app, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (stream, thread, number) DO UPDATE SET
+                       at = excluded.at, app = excluded.app, content = excluded.content";
+        let text = thread_text(&due.thread);
+        let content = due.content.as_ref();
+        self.run(sql, params![stream.0, text, due.number, due.at.0, due.by.number(), content])
+    }
+
+    fn undue(&self, stream: Stream, thread: &ThreadKey, number: u32) -> Result<(), Trouble> {
+        let sql = "DELETE FROM due WHERE stream = ?1 AND thread = ?2 AND number = ?3";
+        self.run(sql, params![stream.0, thread_text(thread), number])
+    }
+
+    /// Changes the settings, with a row in every stream.
+    pub(super) fn configure(
+        &mut self,
+        now: Timestamp,
+        change: &Change,
+    ) -> Result<Result<Configured, Vec<SettingsRefused>>, Trouble> {
+        let before = Arc::clone(&self.state.settings);
+        let wanted = match change(&before) {
+            Ok(wanted) => wanted,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let Some(after) = check::changed(&before, wanted)? else {
+            return Ok(Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() }));
+        };
+        let after = Arc::new(after);
+        self.documents(&before, &after)?;
+        let mut heads = self.state.heads.clone();
+        for (stream, head) in (0..).map(Stream).zip(&mut heads) {
+            head.position = head.position.next();
+            head.last_at = head.last_at.max(now);
+            self.journal(stream, &check::settings_row(head.position, head.last_at))?;
+            for app in &after.apps {
+                let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
+                           ON CONFLICT (stream, app) DO NOTHING";
+                self.run(sql, params![stream.0, app.id.number(), head.position.0])?;
+            }
+        }
+        self.state.heads = heads;
+        self.state.settings = Arc::clone(&after);
+        let positions = self.state.positions();
+        Ok(Ok(Configured { before, after, positions }))
+    }
+
+    /// Writes the documents that changed, and takes away what is gone.
+    fn documents(&self, before: &Settings, after: &Settings) -> Result<(), Trouble> {
+        let apps = |settings: &Settings| -> Vec<_> {
+            settings.apps.iter().map(|app| (app.id.number(), Arc::clone(app))).collect()
+        };
+        let pages = |settings: &Settings| -> Vec<_> {
+            settings.pages.iter().map(|page| (page.id.number(), Arc::clone(page))).collect()
+        };
+        let app = "INSERT INTO apps (id, ord, document) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (id) DO UPDATE SET ord = excluded.ord, document = excluded.document";
+        let page = "INSERT INTO pages (id, ord, document) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (id) DO UPDATE SET ord = excluded.ord, document = excluded.document";
+        for gone in self.replace(app, &apps(before), &apps(after))? {
+            // What the app had not heard yet is not made into dead letters here: that is a scan of every
+            // stream, and whoever deletes an app does it beforehand.
+            self.run("DELETE FROM apps WHERE id = ?1", [gone])?;
+            self.run("DELETE FROM cursors WHERE app = ?1", [gone])?;
+            self.run("DELETE FROM parked WHERE app = ?1", [gone])?;
+        }
+        for gone in self.replace(page, &pages(before), &pages(after))? {
+            self.run("DELETE FROM pages WHERE id = ?1", [gone])?;
+        }
+        self.run("UPDATE meta SET value = ?1 WHERE name = 'settings_version'", [after.version])
+    }
+
+    /// Writes what is new, changed or moved, by a statement of (id, ord, document); returns what is gone.
+    fn replace<T: PartialEq + Serialize>(
+        &self,
+        sql: &str,
+        before: &[(u64, T)],
+        after: &[(u64, T)],
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut rest: HashMap<u64, (usize, &T)> =
+            before.iter().enumerate().map(|(ord, (id, document))| (*id, (ord, document))).collect();
+        for (ord, (id, document)) in after.iter().enumerate() {
+            if rest.remove(id) != Some((ord, document)) {
+                let text = serde_json::to_string(document).map_err(|error| {
+                    StoreError::Unavailable(format!("settings of {id} cannot be written: {error}"))
+                })?;
+                self.run(sql, params![id, ord, text])?;
+            }
+        }
+        Ok(rest.into_keys().collect())
+    }
+
+    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again.
+    pub(super) fn settle(&mut self, round: &Round) -> Result<(), Trouble> {
+        let settings = &self.state.settings;
+        for cursor in round.cursors.iter().filter(|cursor| settings.app(cursor.app).is_some()) {
+            let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (stream, app) DO UPDATE SET served = excluded.served";
+            self.run(sql, params![cursor.stream.0, cursor.app.number(), cursor.served.0])?;
+        }
+        for (app, stream, thread) in &round.unpark {
+            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND thread = ?3";
+            self.run(sql, params![stream.0, app.number(), thread_text(thread)])?;
+        }
+        for parked in round.park.iter().filter(|parked| settings.app(parked.app).is_some()) {
+            let sql = "INSERT OR REPLACE INTO parked (stream, app, thread, next, attempts, since, due)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            self.run(
+                sql,
+                params![
+                    parked.stream.0,
+                    parked.app.number(),
+                    thread_text(&parked.thread),
+                    parked.next.0,
+                    parked.attempts,
+                    parked.since.0,
+                    parked.due.0,
+                ],
+            )?;
+        }
+        for dead in &round.dead {
+            let sql =
+                "INSERT OR REPLACE INTO dead_letters (stream, app, position, thread, at, attempts, reason)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            self.run(
+                sql,
+                params![
+                    dead.stream.0,
+                    dead.app.number(),
+                    dead.position.0,
+                    thread_text(&dead.thread),
+                    dead.at.0,
+                    dead.attempts,
+                    dead.reason,
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep_clock(&mut self, clock: KeptClock) -> Result<(), Trouble> {
+        let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+        self.run(sql, params!["clock_offset", clock.offset])?;
+        match clock.frozen {
+            Some(at) => self.run(sql, params!["clock_frozen", at.0]),
+            None => self.run("DELETE FROM meta WHERE name = 'clock_frozen'", []),
+        }
+    }
+}
+
+fn no_stream(stream: Stream) -> StoreError {
+    StoreError::Unavailable(format!("there is no stream {}", stream.0))
+}

@@ -1,0 +1,951 @@
+//! What every store must show, whatever it is made of: one suite, run over each.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::sync::Arc;
+
+use baton_rules::{
+    AppId, Cause, Channel, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey, Timestamp,
+};
+use baton_store::memory::MemoryStore;
+use baton_store::sqlite::{Options, SqliteStore};
+use baton_store::{
+    App, Batch, Change, ConfigureError, Configured, Connection, ControlRow, Cursor, DeadLetter, Decide, Due,
+    Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Position, RefusalRow, Remembered, Round,
+    Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
+};
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+const STREAMS: u16 = 4;
+const START: i64 = 1_790_000_000_000;
+
+/// Where a store keeps its things, over one process and the next.
+enum Disk {
+    Sqlite(tempfile::TempDir),
+    Memory(MemoryStore),
+}
+
+impl Disk {
+    fn sqlite() -> Self {
+        Disk::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    fn memory() -> Self {
+        Disk::Memory(MemoryStore::new(STREAMS, [7; 32]))
+    }
+
+    fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Disk::Sqlite(folder) => {
+                let path = folder.path().join("baton.db");
+                Arc::new(SqliteStore::open(&path, Options { streams: STREAMS }).unwrap())
+            }
+            Disk::Memory(store) => Arc::new(store.reopen()),
+        }
+    }
+}
+
+macro_rules! every_store {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::Disk::sqlite()).await; })*
+        }
+        mod memory {
+            $(#[tokio::test] async fn $name() { super::$name(super::Disk::memory()).await; })*
+        }
+    };
+}
+
+every_store! {
+    a_new_store_is_empty
+    positions_have_no_gaps_under_concurrent_commits
+    a_wrong_batch_writes_nothing
+    a_batch_that_fails_late_leaves_its_neighbours_alone
+    an_unknown_stream_is_refused
+    found_has_what_was_wanted
+    a_conversation_is_a_chain
+    answers_to_keys_are_kept_for_three_days
+    settings_stand_in_every_stream
+    settings_that_do_not_change_leave_no_row
+    a_refused_change_changes_nothing
+    settings_reach_the_next_decision
+    a_deleted_app_loses_its_cursors
+    reading_looks_at_so_many_rows
+    rounds_are_kept
+    control_is_paged_newest_first
+    refusals_are_folded_by_the_minute
+    refusals_of_one_moment_stay_on_one_page
+    due_rows_come_in_due_order
+    a_clock_that_steps_back_does_not_take_decisions_along
+    threads_are_listed_newest_first
+    the_clock_is_kept
+    reopening_gives_back_everything
+    a_closed_store_is_closed
+}
+
+fn app(number: u64) -> AppId {
+    AppId::new(number).unwrap()
+}
+
+fn page(number: u64) -> PageId {
+    PageId::new(number).unwrap()
+}
+
+fn person(number: usize) -> ThreadKey {
+    ThreadKey { page: page(104), surface: Surface::Messenger, person: format!("P{number}").parse().unwrap() }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp(START + seconds * 1000)
+}
+
+fn hears(number: u64) -> Notice {
+    Notice { app: app(number), channel: Channel::Messaging, form: Form::Whole, context: false }
+}
+
+/// Persons of one stream.
+fn persons_of(stream: Stream) -> impl Iterator<Item = ThreadKey> {
+    (0..).map(person).filter(move |key| stream_of(key, STREAMS) == stream)
+}
+
+fn row(key: &ThreadKey, position: Position, previous: Option<Position>, now: Timestamp) -> JournalRow {
+    JournalRow {
+        position,
+        thread: Some(key.clone()),
+        previous,
+        at: now,
+        rule: "HOP-MSG-1".into(),
+        via: Some("CLK-1".into()),
+        cause: Cause::Message,
+        by: None,
+        event: Some("messages".into()),
+        notices: vec![hears(11), Notice { channel: Channel::Standby, form: Form::Reduced, ..hears(12) }],
+        whole: Bytes::from(format!("{{\"at\":{}}}", position.0)),
+        reduced: Some(Bytes::from_static(b"{}")),
+        context: None,
+        after: thread(now),
+    }
+}
+
+fn thread(now: Timestamp) -> Thread {
+    let grant = Grant { app: app(11), connection: 2, until: now.plus_seconds(86_400).whole_second() };
+    Thread {
+        control: Some(grant),
+        length_days: 1,
+        last_heard: Some(now),
+        window_closes: Some(now.plus_seconds(86_400)),
+        folder: Folder::Main,
+        mode: Some(Mode::HandoverPrimary),
+        ..Thread::default()
+    }
+}
+
+/// What one message of each of these persons writes.
+fn messages(keys: &[ThreadKey], found: &Found) -> Batch {
+    let mut batch = Batch::default();
+    let mut head = found.head;
+    for key in keys {
+        head = head.next();
+        let written = batch.threads.iter().rev().find(|(of, _)| of == key).map(|(_, kept)| kept.last);
+        let previous = written.or_else(|| found.threads.get(key).map(|kept| kept.last));
+        batch.rows.push(Arc::new(row(key, head, previous, found.now)));
+        batch.threads.retain(|(of, _)| of != key);
+        let kept = Remembered { thread: thread(found.now), last: head, last_message_at: found.now };
+        batch.threads.push((key.clone(), kept));
+    }
+    batch
+}
+
+fn wants(now: Timestamp, keys: &[ThreadKey]) -> Wanted {
+    Wanted { now: Some(now), threads: keys.to_vec(), seen: Vec::new() }
+}
+
+/// Persons of one stream write a message each, in one batch.
+async fn say(store: &dyn Store, now: Timestamp, keys: &[ThreadKey]) -> Batch {
+    let stream = stream_of(&keys[0], STREAMS);
+    let own = keys.to_vec();
+    let decide: Decide = Box::new(move |found| messages(&own, found));
+    store.commit(stream, wants(now, keys), decide).await.unwrap()
+}
+
+/// A batch whatever is found.
+async fn write(store: &dyn Store, now: Timestamp, stream: Stream, batch: Batch) -> Result<Batch, StoreError> {
+    store.commit(stream, wants(now, &[]), Box::new(move |_| batch.clone())).await
+}
+
+fn an_app(number: u64) -> Arc<App> {
+    Arc::new(App {
+        id: app(number),
+        name: format!("app {number}"),
+        secret: Secret::new("s3cret"),
+        webhook_url: Some("https://example.org/webhook".to_owned()),
+        verify_token: Some(Secret::new("t")),
+        verified: true,
+        human_agent: false,
+        live: true,
+        testers: vec!["P1".to_owned()],
+        max_batch: 1,
+        compat: Vec::new(),
+    })
+}
+
+fn a_page(number: u64, apps: &[u64]) -> Arc<Page> {
+    let connection = |id: &u64| Connection {
+        app: app(*id),
+        generation: 1,
+        tokens: vec![Token {
+            hash: format!("{number}-{id}"),
+            tasks: vec!["MESSAGING".to_owned()],
+            permissions: vec!["pages_messaging".to_owned()],
+        }],
+        fields: vec!["messages".to_owned()],
+        standby_messenger: true,
+        standby_instagram: true,
+        take_control: true,
+    };
+    Arc::new(Page {
+        id: page(number),
+        name: "Page".to_owned(),
+        messaging_enabled: true,
+        inbox_move_to_main: KeptMoveToMain::Request,
+        messenger: Side { primary_receiver: apps.first().copied().map(app), ..Side::default() },
+        instagram: None,
+        connections: apps.iter().map(connection).collect(),
+        links: Vec::new(),
+        ads: Vec::new(),
+        had_default: false,
+    })
+}
+
+fn change_to(apps: &[u64], pages: &[u64]) -> Change {
+    let (apps, pages) = (apps.to_vec(), pages.to_vec());
+    Box::new(move |_| {
+        let kept = apps.iter().map(|id| an_app(*id)).collect();
+        Ok(Settings::new(999, kept, pages.iter().map(|id| a_page(*id, &apps)).collect()))
+    })
+}
+
+async fn configure(store: &dyn Store, now: Timestamp, apps: &[u64], pages: &[u64]) -> Configured {
+    store.configure(now, change_to(apps, pages)).await.unwrap()
+}
+
+fn streams() -> impl Iterator<Item = Stream> {
+    (0..STREAMS).map(Stream)
+}
+
+async fn a_new_store_is_empty(disk: Disk) {
+    let store = disk.open();
+    assert_eq!(store.streams(), STREAMS);
+    assert_eq!(store.settings().version, 0);
+    assert_eq!(store.heads().await.unwrap(), vec![Position(0); 4]);
+    assert_eq!(store.thread(&person(1)).await.unwrap(), None);
+    assert_eq!(store.row(Stream(0), Position(1)).await.unwrap(), None);
+    assert_eq!(store.conversation(&person(1), None, 10).await.unwrap(), Vec::new());
+    assert_eq!(store.cursors(app(11)).await.unwrap(), Vec::new());
+    assert_eq!(store.kept_clock().await.unwrap(), None);
+    let slice = store.read(app(11), Stream(1), Position(0), 10).await.unwrap();
+    assert_eq!((slice.rows.len(), slice.scanned), (0, Position(0)));
+}
+
+async fn positions_have_no_gaps_under_concurrent_commits(disk: Disk) {
+    let store = disk.open();
+    let mut commits = Vec::new();
+    for round in 0..40 {
+        for stream in streams() {
+            let keys: Vec<_> = persons_of(stream).skip(round % 5).take(1 + round % 3).collect();
+            let store = Arc::clone(&store);
+            commits.push(async move { (stream, say(&*store, at(1), &keys).await) });
+        }
+    }
+    let mut written: HashMap<Stream, Vec<u64>> = HashMap::new();
+    for (stream, batch) in join_all(commits).await {
+        written.entry(stream).or_default().extend(batch.rows.iter().map(|row| row.position.0));
+    }
+    let heads = store.heads().await.unwrap();
+    for stream in streams() {
+        let mut positions = written.remove(&stream).unwrap();
+        positions.sort_unstable();
+        let head = heads[usize::from(stream.0)];
+        assert_eq!(positions, (1..=head.0).collect::<Vec<_>>(), "no gap, and nothing twice, in {stream:?}");
+        let slice = store.read(app(11), stream, Position(0), 1000).await.unwrap();
+        assert_eq!(slice.rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), positions);
+        assert_eq!(slice.scanned, head);
+        // Each person's rows are one chain, and nothing is left out of it.
+        let mut in_chains = 0;
+        for key in persons_of(stream).take(8) {
+            in_chains += store.conversation(&key, None, 1000).await.unwrap().len();
+        }
+        assert_eq!(in_chains, positions.len());
+    }
+}
+
+fn everything(key: &ThreadKey, position: Position, now: Timestamp) -> Batch {
+    Batch {
+        rows: vec![Arc::new(row(key, position, None, now))],
+        threads: vec![(
+            key.clone(),
+            Remembered { thread: thread(now), last: position, last_message_at: now },
+        )],
+        control: vec![control_row(key, now, position)],
+        refusals: vec![refusal(key, now, 11, "HOP-PASS-5")],
+        seen: vec![((key.clone(), "k".into()), Seen { fingerprint: [1; 32], answer: Bytes::new(), at: now })],
+        due: vec![due_row(key, 1, now)],
+        undue: Vec::new(),
+    }
+}
+
+async fn nothing_is_known(store: &dyn Store, key: &ThreadKey) {
+    assert_eq!(store.thread(key).await.unwrap(), None);
+    assert_eq!(store.conversation(key, None, 10).await.unwrap(), Vec::new());
+    assert_eq!(store.control(key, None, 10).await.unwrap(), Vec::new());
+    assert_eq!(store.refusals(key, None, 10).await.unwrap(), Vec::new());
+    let due = store.due(at(1_000_000), 100).await.unwrap();
+    assert!(due.iter().all(|due| due.thread != *key));
+    assert_eq!(seen(store, at(0), key).await, None);
+}
+
+/// What was answered to the key "k" of a thread.
+async fn seen(store: &dyn Store, now: Timestamp, key: &ThreadKey) -> Option<Seen> {
+    let wanted = (key.clone(), "k".into());
+    let found: Arc<std::sync::Mutex<Option<Seen>>> = Arc::default();
+    let (of, to) = (wanted.clone(), Arc::clone(&found));
+    let decide: Decide = Box::new(move |found| {
+        *to.lock().unwrap() = found.seen.get(&of).cloned();
+        Batch::default()
+    });
+    let wanted = Wanted { now: Some(now), threads: Vec::new(), seen: vec![wanted] };
+    store.commit(stream_of(key, STREAMS), wanted, decide).await.unwrap();
+    let found = found.lock().unwrap();
+    found.clone()
+}
+
+async fn a_wrong_batch_writes_nothing(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    let stream = stream_of(&key, STREAMS);
+    let other = (0..).map(person).find(|key| stream_of(key, STREAMS) != stream).unwrap();
+    let mut hole = everything(&key, Position(1), at(0));
+    hole.rows.push(Arc::new(row(&key, Position(3), Some(Position(1)), at(0))));
+    let mut astray = everything(&key, Position(1), at(0));
+    astray.rows = vec![Arc::new(row(&key, Position(1), Some(Position(1)), at(0)))];
+    let mut beyond = everything(&key, Position(1), at(0));
+    beyond.rows.clear();
+    let mut elsewhere = everything(&key, Position(1), at(0));
+    elsewhere.threads.extend(everything(&other, Position(1), at(0)).threads);
+    let wrong = [
+        everything(&key, Position(2), at(0)),
+        everything(&key, Position(0), at(0)),
+        hole,
+        astray,
+        beyond,
+        elsewhere,
+    ];
+    for batch in wrong {
+        let refused = write(&*store, at(0), stream, batch).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert_eq!(store.heads().await.unwrap(), vec![Position(0); 4]);
+        nothing_is_known(&*store, &key).await;
+        nothing_is_known(&*store, &other).await;
+    }
+    // The stream is as good as new.
+    write(&*store, at(0), stream, everything(&key, Position(1), at(0))).await.unwrap();
+    assert_eq!(store.heads().await.unwrap()[usize::from(stream.0)], Position(1));
+}
+
+async fn a_batch_that_fails_late_leaves_its_neighbours_alone(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(2);
+    let keys: Vec<_> = persons_of(stream).take(3).collect();
+    // Two changes of control cannot stand at one place: found only when the second is written.
+    let bad = keys[1].clone();
+    let late: Decide = Box::new(move |found| {
+        let mut batch = everything(&bad, found.head.next(), found.now);
+        batch.control.push(batch.control[0].clone());
+        batch
+    });
+    let (first, failed, last) = futures_util::join!(
+        say(&*store, at(0), &keys[..1]),
+        store.commit(stream, wants(at(0), &keys[1..2]), late),
+        say(&*store, at(0), &keys[2..]),
+    );
+    assert!(failed.is_err());
+    let mut positions = [first.rows[0].position.0, last.rows[0].position.0];
+    positions.sort_unstable();
+    assert_eq!(positions, [1, 2]);
+    assert_eq!(store.heads().await.unwrap()[2], Position(2));
+    nothing_is_known(&*store, &keys[1]).await;
+    for key in [&keys[0], &keys[2]] {
+        assert_eq!(store.conversation(key, None, 10).await.unwrap().len(), 1);
+    }
+}
+
+async fn an_unknown_stream_is_refused(disk: Disk) {
+    let store = disk.open();
+    let refused = write(&*store, at(0), Stream(STREAMS), Batch::default()).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}
+
+async fn found_has_what_was_wanted(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(1);
+    let keys: Vec<_> = persons_of(stream).take(3).collect();
+    say(&*store, at(5), &keys[..2]).await;
+    let own = keys.clone();
+    let decide: Decide = Box::new(move |found| {
+        assert_eq!((found.head, found.now), (Position(2), at(9)));
+        assert_eq!(found.threads.len(), 1, "the first exists and is not wanted, the third does not exist");
+        let kept = Remembered { thread: thread(at(5)), last: Position(2), last_message_at: at(5) };
+        assert_eq!(found.threads[&own[1]], kept);
+        Batch::default()
+    });
+    let batch = store.commit(stream, wants(at(9), &keys[1..]), decide).await.unwrap();
+    assert!(batch.rows.is_empty());
+    assert_eq!(store.heads().await.unwrap()[1], Position(2));
+}
+
+async fn a_conversation_is_a_chain(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(3);
+    let keys: Vec<_> = persons_of(stream).take(2).collect();
+    for second in 0..6 {
+        say(&*store, at(second), &keys).await;
+    }
+    let all = store.conversation(&keys[0], None, 100).await.unwrap();
+    let places = |rows: &[Arc<JournalRow>]| rows.iter().map(|row| row.position.0).collect::<Vec<_>>();
+    assert_eq!(places(&all), [11, 9, 7, 5, 3, 1]);
+    assert_eq!(*all[5], row(&keys[0], Position(1), None, at(0)), "a row comes back as it was written");
+    assert_eq!(*all[0], row(&keys[0], Position(11), Some(Position(9)), at(5)));
+    let some = store.conversation(&keys[0], Some(Position(9)), 2).await.unwrap();
+    assert_eq!(places(&some), [7, 5]);
+    let between = store.conversation(&keys[0], Some(Position(8)), 2).await.unwrap();
+    assert_eq!(places(&between), [7, 5], "before a place that is another thread's");
+    assert_eq!(places(&store.conversation(&keys[0], Some(Position(1)), 2).await.unwrap()), [0; 0]);
+    assert_eq!(store.conversation(&keys[0], None, 0).await.unwrap().len(), 0);
+    let kept = store.thread(&keys[1]).await.unwrap().unwrap();
+    assert_eq!(kept, Remembered { thread: thread(at(5)), last: Position(12), last_message_at: at(5) });
+    assert_eq!(store.row(stream, Position(9)).await.unwrap(), Some(Arc::clone(&all[1])));
+}
+
+async fn answers_to_keys_are_kept_for_three_days(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    let stream = stream_of(&key, STREAMS);
+    let answer = |text: &'static str, now| Seen {
+        fingerprint: [text.len() as u8; 32],
+        answer: Bytes::from_static(text.as_bytes()),
+        at: now,
+    };
+    let batch = |seen: Seen| Batch { seen: vec![((key.clone(), "k".into()), seen)], ..Batch::default() };
+    write(&*store, at(0), stream, batch(answer("first", at(0)))).await.unwrap();
+    assert_eq!(seen(&*store, at(60), &key).await, Some(answer("first", at(0))));
+    let days = 72 * 3600;
+    assert_eq!(seen(&*store, at(days - 1), &key).await, Some(answer("first", at(0))));
+    assert_eq!(seen(&*store, at(days), &key).await, None);
+    write(&*store, at(days), stream, batch(answer("second", at(days)))).await.unwrap();
+    assert_eq!(seen(&*store, at(days), &key).await, Some(answer("second", at(days))));
+    // Another key, other words, another thread: none of them is this one.
+    let neighbour = persons_of(stream).find(|other| *other != key).unwrap();
+    assert_eq!(seen(&*store, at(days), &neighbour).await, None);
+}
+
+async fn settings_stand_in_every_stream(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    let stream = stream_of(&key, STREAMS);
+    say(&*store, at(100), std::slice::from_ref(&key)).await;
+    let done = configure(&*store, at(50), &[11, 12], &[104]).await;
+    assert_eq!((done.before.version, done.after.version), (0, 1));
+    assert_eq!(store.settings().version, 1);
+    assert_eq!(store.settings().apps, done.after.apps);
+    assert_eq!(done.positions, store.heads().await.unwrap());
+    for other in streams() {
+        let position = done.positions[usize::from(other.0)];
+        assert_eq!(position, Position(if other == stream { 2 } else { 1 }));
+        let row = store.row(other, position).await.unwrap().unwrap();
+        assert_eq!((row.cause, row.thread.clone(), row.notices.len()), (Cause::Settings, None, 0));
+        assert_eq!(row.at, if other == stream { at(100) } else { at(50) }, "time does not step back");
+    }
+    let starts = |of: u64, positions: Vec<Position>| -> Vec<Cursor> {
+        let cursor = |(stream, served)| Cursor { app: app(of), stream, served };
+        streams().zip(positions).map(cursor).collect()
+    };
+    assert_eq!(store.cursors(app(11)).await.unwrap(), starts(11, done.positions.clone()));
+    say(&*store, at(200), &[key]).await;
+    let later = configure(&*store, at(300), &[11, 12, 13], &[104]).await;
+    assert_eq!(store.cursors(app(11)).await.unwrap(), starts(11, done.positions), "an old app's stay");
+    assert_eq!(store.cursors(app(13)).await.unwrap(), starts(13, later.positions));
+}
+
+async fn settings_that_do_not_change_leave_no_row(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11], &[104]).await;
+    let heads = store.heads().await.unwrap();
+    let same = configure(&*store, at(1), &[11], &[104]).await;
+    assert_eq!(same.positions, Vec::new());
+    assert_eq!((same.before.version, same.after.version), (1, 1));
+    assert_eq!(store.heads().await.unwrap(), heads);
+}
+
+async fn a_refused_change_changes_nothing(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11], &[104]).await;
+    let no =
+        SettingsRefused { rule: Some("SET-2".to_owned()), pointer: "/x".to_owned(), detail: "no".to_owned() };
+    let refusal = no.clone();
+    let refused = store.configure(at(1), Box::new(move |_| Err(vec![refusal.clone()]))).await;
+    assert_eq!(refused.unwrap_err(), ConfigureError::Refused(vec![no]));
+    let twice = store.configure(at(1), change_to(&[11, 11], &[104])).await;
+    assert!(matches!(twice, Err(ConfigureError::Store(StoreError::Unavailable(_)))));
+    assert_eq!(store.settings().version, 1);
+    assert_eq!(store.heads().await.unwrap(), vec![Position(1); 4]);
+}
+
+async fn settings_reach_the_next_decision(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(0);
+    let key = persons_of(stream).next().unwrap();
+    let versions: Arc<std::sync::Mutex<Vec<(u64, u64)>>> = Arc::default();
+    let commit = |_| {
+        let (store, key, to) = (Arc::clone(&store), key.clone(), Arc::clone(&versions));
+        async move {
+            let own = [key.clone()];
+            let decide: Decide = Box::new(move |found| {
+                to.lock().unwrap().push((found.head.0, found.settings.version));
+                messages(&own, found)
+            });
+            store.commit(stream, wants(at(0), &[key]), decide).await.unwrap();
+        }
+    };
+    let before = join_all((0..5).map(commit));
+    let changes = configure(&*store, at(0), &[11], &[104]);
+    let after = join_all((0..5).map(commit));
+    let (_, changed, _) = futures_util::join!(before, changes, after);
+    // Whoever decided at or after the change's position knows it, and nobody before.
+    let position = changed.positions[0].0;
+    for (head, version) in versions.lock().unwrap().iter() {
+        assert_eq!(*version, u64::from(*head >= position), "at {head}, the change at {position}");
+    }
+}
+
+async fn a_deleted_app_loses_its_cursors(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11, 12], &[104, 105]).await;
+    let key = person(1);
+    let stream = stream_of(&key, STREAMS);
+    let parked = parked(12, &key, at(9));
+    store.settle(Round { park: vec![parked.clone()], ..Round::default() }).await.unwrap();
+    let done = configure(&*store, at(1), &[11], &[105]).await;
+    assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
+    assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
+    assert_eq!(store.cursors(app(11)).await.unwrap().len(), 4);
+    assert!(done.after.page(page(104)).is_none());
+    // A round that was under way does not bring it back.
+    let late = Cursor { app: app(12), stream, served: Position(2) };
+    let round = Round { cursors: vec![late], park: vec![parked], ..Round::default() };
+    store.settle(round).await.unwrap();
+    assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
+    assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
+    // The same id again is a new app: it hears what comes after.
+    let again = configure(&*store, at(2), &[11, 12], &[105]).await;
+    assert_eq!(store.cursors(app(12)).await.unwrap()[0].served, again.positions[0]);
+}
+
+async fn reading_looks_at_so_many_rows(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(1);
+    let key = persons_of(stream).next().unwrap();
+    for position in 1..=6 {
+        let mut next = row(&key, Position(position), None, at(0));
+        next.notices = if position % 3 == 0 { vec![hears(11), hears(12)] } else { vec![hears(12)] };
+        let batch = Batch { rows: vec![Arc::new(next)], ..Batch::default() };
+        write(&*store, at(0), stream, batch).await.unwrap();
+    }
+    let look = async |of: u64, after: u64, limit: usize| {
+        let slice = store.read(app(of), stream, Position(after), limit).await.unwrap();
+        (slice.rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), slice.scanned.0)
+    };
+    assert_eq!(look(11, 0, 2).await, (vec![], 2), "rows for others are looked at, and passed over");
+    assert_eq!(look(11, 2, 2).await, (vec![3], 4));
+    assert_eq!(look(11, 4, 100).await, (vec![6], 6));
+    assert_eq!(look(12, 0, 100).await, (vec![1, 2, 3, 4, 5, 6], 6));
+    assert_eq!(look(12, 6, 100).await, (vec![], 6));
+    assert_eq!(look(12, 60, 100).await, (vec![], 60));
+    assert_eq!(look(12, 0, 0).await, (vec![], 0));
+    assert_eq!(look(13, 0, 100).await, (vec![], 6));
+    let other = store.read(app(12), Stream(0), Position(0), 100).await.unwrap();
+    assert_eq!(other.scanned, Position(0), "a stream ends where the next one begins");
+}
+
+fn parked(of: u64, key: &ThreadKey, due: Timestamp) -> Parked {
+    let stream = stream_of(key, STREAMS);
+    Parked { app: app(of), stream, thread: key.clone(), next: Position(3), attempts: 2, since: at(1), due }
+}
+
+fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
+    DeadLetter {
+        app: app(of),
+        stream: stream_of(key, STREAMS),
+        position: Position(position),
+        thread: key.clone(),
+        at: now,
+        attempts: 6,
+        reason: "500".into(),
+    }
+}
+
+async fn rounds_are_kept(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11, 12], &[104]).await;
+    let keys = [person(1), person(2), person(3)];
+    let moved = Cursor { app: app(11), stream: Stream(2), served: Position(9) };
+    let waits = [parked(11, &keys[0], at(30)), parked(11, &keys[1], at(10)), parked(11, &keys[2], at(20))];
+    let given_up = [dead(11, &keys[0], 1, at(1)), dead(11, &keys[1], 2, at(3)), dead(11, &keys[2], 3, at(2))];
+    let round =
+        Round { cursors: vec![moved], park: waits.to_vec(), unpark: Vec::new(), dead: given_up.to_vec() };
+    store.settle(round).await.unwrap();
+    assert_eq!(store.cursors(app(11)).await.unwrap()[2], moved);
+    let [late, soon, middle] = waits;
+    assert_eq!(store.parked(app(11)).await.unwrap(), [soon.clone(), middle.clone(), late.clone()]);
+    assert_eq!(store.parked(app(12)).await.unwrap(), []);
+    let [oldest, newest, other] = given_up;
+    assert_eq!(store.dead_letters(app(11), 10).await.unwrap(), [newest.clone(), other, oldest]);
+    assert_eq!(store.dead_letters(app(11), 1).await.unwrap(), [newest]);
+    assert_eq!(store.dead_letters(app(12), 10).await.unwrap(), []);
+
+    // Parked anew, with a later try; and no longer parked.
+    let anew = Parked { attempts: 3, due: at(40), ..soon };
+    let round = Round {
+        park: vec![anew.clone()],
+        unpark: vec![(app(11), middle.stream, middle.thread)],
+        ..Round::default()
+    };
+    store.settle(round).await.unwrap();
+    assert_eq!(store.parked(app(11)).await.unwrap(), [late, anew]);
+    store.settle(Round::default()).await.unwrap();
+}
+
+fn control_row(key: &ThreadKey, now: Timestamp, position: Position) -> ControlRow {
+    ControlRow {
+        thread: key.clone(),
+        position,
+        at: now,
+        rule: "HOP-PASS-1".into(),
+        via: None,
+        cause: Cause::Pass,
+        by: Some(app(11)),
+        from: Some(app(11)),
+        to: None,
+        expires_at: Some(at(86_400)),
+        metadata: Some("please".into()),
+    }
+}
+
+async fn control_is_paged_newest_first(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(0);
+    let keys: Vec<_> = persons_of(stream).take(2).collect();
+    let mut all = Vec::new();
+    for position in 1..=5 {
+        let (mine, other) = (at(position as i64 / 2), Position(2 * position));
+        let own = Position(2 * position - 1);
+        let batch = Batch {
+            rows: vec![Arc::new(row(&keys[0], own, None, mine)), Arc::new(row(&keys[1], other, None, mine))],
+            control: vec![control_row(&keys[0], mine, own), control_row(&keys[1], mine, other)],
+            ..Batch::default()
+        };
+        write(&*store, mine, stream, batch).await.unwrap();
+        all.insert(0, control_row(&keys[0], mine, own));
+    }
+    assert_eq!(store.control(&keys[0], None, 100).await.unwrap(), all);
+    let mut paged = Vec::new();
+    let mut before = None;
+    loop {
+        let some = store.control(&keys[0], before, 2).await.unwrap();
+        let Some(last) = some.last() else { break };
+        before = Some((last.at, last.position));
+        paged.extend(some);
+    }
+    assert_eq!(paged, all);
+}
+
+fn refusal(key: &ThreadKey, now: Timestamp, by: u64, rule: &str) -> RefusalRow {
+    RefusalRow {
+        thread: key.clone(),
+        at: now,
+        by: AppId::new(by),
+        rule: rule.into(),
+        why: "E-PASS-NOTOWNER".into(),
+        cause: Cause::Pass,
+        metadata: None,
+        times: 1,
+    }
+}
+
+async fn refuse(store: &dyn Store, row: RefusalRow) {
+    let stream = stream_of(&row.thread, STREAMS);
+    let batch = Batch { refusals: vec![row.clone()], ..Batch::default() };
+    write(store, row.at, stream, batch).await.unwrap();
+}
+
+async fn refusals_are_folded_by_the_minute(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    // The start is 20 seconds after a full minute: the next one begins at 40.
+    assert_eq!((START / 1000) % 60, 20);
+    refuse(&*store, refusal(&key, at(0), 11, "R-1")).await;
+    let last = RefusalRow {
+        metadata: Some("the last".into()),
+        why: "E-SELF".into(),
+        ..refusal(&key, at(39), 11, "R-1")
+    };
+    refuse(&*store, RefusalRow { times: 4, ..last.clone() }).await;
+    refuse(&*store, refusal(&key, at(40), 11, "R-1")).await;
+    refuse(&*store, refusal(&key, at(41), 11, "R-2")).await;
+    refuse(&*store, refusal(&key, at(42), 12, "R-1")).await;
+    refuse(&*store, refusal(&key, at(43), 0, "R-1")).await;
+    refuse(&*store, refusal(&person(2), at(44), 11, "R-1")).await;
+    let all = vec![
+        refusal(&key, at(43), 0, "R-1"),
+        refusal(&key, at(42), 12, "R-1"),
+        refusal(&key, at(41), 11, "R-2"),
+        refusal(&key, at(40), 11, "R-1"),
+        RefusalRow { times: 5, ..last },
+    ];
+    assert_eq!(store.refusals(&key, None, 100).await.unwrap(), all);
+    assert_eq!(store.refusals(&key, None, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.refusals(&key, Some(at(42)), 2).await.unwrap(), all[2..4]);
+    assert_eq!(store.refusals(&key, Some(at(40)), 2).await.unwrap(), all[4..]);
+    assert_eq!(store.refusals(&key, None, 0).await.unwrap(), []);
+}
+
+async fn refusals_of_one_moment_stay_on_one_page(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    for (second, by) in [(9, 11), (5, 12), (5, 13), (5, 14), (1, 15)] {
+        refuse(&*store, refusal(&key, at(second), by, "R-1")).await;
+    }
+    let seconds = async |before: Option<i64>| {
+        let rows = store.refusals(&key, before.map(at), 2).await.unwrap();
+        rows.iter().map(|row| (row.at.0 - START) / 1000).collect::<Vec<_>>()
+    };
+    assert_eq!(seconds(None).await, [9, 5, 5, 5]);
+    assert_eq!(seconds(Some(5)).await, [1]);
+}
+
+fn due_row(key: &ThreadKey, number: u32, when: Timestamp) -> Due {
+    Due { thread: key.clone(), number, at: when, by: app(11), content: Bytes::from_static(b"survey") }
+}
+
+async fn due_rows_come_in_due_order(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(0);
+    let keys: Vec<_> = persons_of(stream).take(2).collect();
+    let rows = [
+        due_row(&keys[0], 1, at(30)),
+        due_row(&keys[0], 2, at(10)),
+        due_row(&keys[0], 3, at(10)),
+        due_row(&keys[1], 1, at(20)),
+    ];
+    write(&*store, at(0), stream, Batch { due: rows.to_vec(), ..Batch::default() }).await.unwrap();
+    let [last, first, second, third] = rows;
+    let all = [first.clone(), second.clone(), third.clone(), last.clone()];
+    assert_eq!(store.due(at(30), 100).await.unwrap(), all);
+    assert_eq!(store.due(at(29), 100).await.unwrap(), all[..3]);
+    assert_eq!(store.due(at(30), 2).await.unwrap(), all[..2]);
+    assert_eq!(store.due(at(9), 100).await.unwrap(), []);
+    // One is put off, one is done.
+    let later = due_row(&keys[0], 2, at(40));
+    let batch = Batch { due: vec![later.clone()], undue: vec![(keys[1].clone(), 1)], ..Batch::default() };
+    write(&*store, at(0), stream, batch).await.unwrap();
+    assert_eq!(store.due(at(100), 100).await.unwrap(), [second, last, later]);
+}
+
+async fn a_clock_that_steps_back_does_not_take_decisions_along(disk: Disk) {
+    let store = disk.open();
+    let key = person(1);
+    let own = std::slice::from_ref(&key);
+    let times = async |store: &dyn Store| {
+        let rows = store.conversation(&key, None, 10).await.unwrap();
+        rows.iter().map(|row| (row.at.0 - START) / 1000).collect::<Vec<_>>()
+    };
+    say(&*store, at(100), own).await;
+    say(&*store, at(40), own).await;
+    assert_eq!(times(&*store).await, [100, 100]);
+    let stream = stream_of(&key, STREAMS);
+    let rest = Wanted { now: None, threads: vec![key.clone()], seen: Vec::new() };
+    let no_clock: Decide = Box::new(|found| {
+        assert_eq!(found.now, at(100), "who has no clock goes by the stream's");
+        Batch::default()
+    });
+    store.commit(stream, rest, no_clock).await.unwrap();
+    drop(store);
+    let store = disk.open();
+    say(&*store, at(50), own).await;
+    say(&*store, at(101), own).await;
+    assert_eq!(times(&*store).await, [101, 100, 100, 100], "the next process knows the time too");
+    // Every stream has its own.
+    let other = (0..).map(person).find(|key| stream_of(key, STREAMS) != stream).unwrap();
+    assert_eq!(say(&*store, at(60), &[other]).await.rows[0].at, at(60));
+}
+
+async fn threads_are_listed_newest_first(disk: Disk) {
+    let store = disk.open();
+    for number in 0..30 {
+        say(&*store, at((number as i64 * 7) % 11), &[person(number)]).await;
+    }
+    say(&*store, at(90), &[person(4)]).await;
+    let elsewhere = [
+        ThreadKey { page: page(105), ..person(1) },
+        ThreadKey { surface: Surface::Instagram, ..person(1) },
+        ThreadKey { page: page(1041), ..person(1) },
+    ];
+    for key in &elsewhere {
+        say(&*store, at(200), std::slice::from_ref(key)).await;
+    }
+    let list = async |after, limit| store.threads(page(104), Surface::Messenger, after, limit).await.unwrap();
+    let all = list(None, 100).await;
+    assert_eq!(all.len(), 30);
+    assert_eq!(all[0].key, person(4));
+    assert!(all.is_sorted_by_key(|listed| std::cmp::Reverse(listed.remembered.last_message_at)));
+    for listed in &all {
+        assert_eq!(store.thread(&listed.key).await.unwrap().as_ref(), Some(&listed.remembered));
+    }
+    let mut paged = Vec::new();
+    let mut after = None;
+    loop {
+        let some = list(after, 7).await;
+        let Some(last) = some.last() else { break };
+        after = Some((last.remembered.last_message_at, last.key.clone()));
+        paged.extend(some);
+    }
+    assert_eq!(paged, all);
+    assert_eq!(paged.iter().map(|listed| listed.key.clone()).collect::<BTreeSet<_>>().len(), 30);
+    let instagram = store.threads(page(104), Surface::Instagram, None, 100).await.unwrap();
+    assert_eq!(instagram.iter().map(|listed| &listed.key).collect::<Vec<_>>(), [&elsewhere[1]]);
+}
+
+async fn the_clock_is_kept(disk: Disk) {
+    let store = disk.open();
+    for clock in [
+        KeptClock { offset: 86_400_000, frozen: Some(at(7)) },
+        KeptClock { offset: -5, frozen: None },
+        KeptClock::default(),
+    ] {
+        store.keep_clock(clock).await.unwrap();
+        assert_eq!(store.kept_clock().await.unwrap(), Some(clock));
+    }
+}
+
+/// All that can be asked of a store, as a text.
+async fn told(store: &dyn Store) -> String {
+    let mut text = format!("{} {:?}\n", store.streams(), store.key());
+    let mut add = |what: &dyn std::fmt::Debug| text.push_str(&format!("{what:?}\n"));
+    let settings = store.settings();
+    add(&(settings.version, &settings.apps, &settings.pages));
+    for app in &settings.apps {
+        // The debug form hides secrets, and they must come back too.
+        add(&(app.secret.reveal(), app.verify_token.as_ref().map(Secret::reveal)));
+    }
+    let routing = settings.routing(page(104), Surface::Messenger);
+    add(&routing);
+    add(&settings.token("104-11").map(|(page, connection, _)| (page.id, connection.app)));
+    add(&store.heads().await);
+    add(&store.kept_clock().await);
+    add(&store.due(at(1_000_000), 100).await);
+    add(&store.threads(page(104), Surface::Messenger, None, 100).await);
+    for id in [11, 12].map(app) {
+        add(&store.cursors(id).await);
+        add(&store.parked(id).await);
+        add(&store.dead_letters(id, 100).await);
+        for stream in streams() {
+            add(&store.read(id, stream, Position(0), 100).await.map(|slice| (slice.rows, slice.scanned)));
+        }
+    }
+    for key in (0..6).map(person) {
+        add(&store.thread(&key).await);
+        add(&store.conversation(&key, None, 100).await);
+        add(&store.control(&key, None, 100).await);
+        add(&store.refusals(&key, None, 100).await);
+        add(&seen(store, at(500), &key).await);
+    }
+    text
+}
+
+async fn reopening_gives_back_everything(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11, 12], &[104, 105]).await;
+    for number in 0..6 {
+        let key = person(number);
+        let stream = stream_of(&key, STREAMS);
+        let of = key.clone();
+        let decide: Decide = Box::new(move |found| everything(&of, found.head.next(), found.now));
+        store.commit(stream, wants(at(number as i64), &[]), decide).await.unwrap();
+        say(&*store, at(60), &[key]).await;
+    }
+    let round = Round {
+        cursors: vec![Cursor { app: app(11), stream: Stream(0), served: Position(2) }],
+        park: vec![parked(11, &person(1), at(30))],
+        unpark: Vec::new(),
+        dead: vec![dead(12, &person(2), 1, at(3))],
+    };
+    store.settle(round).await.unwrap();
+    store.keep_clock(KeptClock { offset: 5, frozen: Some(at(60)) }).await.unwrap();
+    let before = told(&*store).await;
+    drop(store);
+    let store = disk.open();
+    assert_eq!(told(&*store).await, before, "after a process that went without a word");
+    store.close().await.unwrap();
+    drop(store);
+    let store = disk.open();
+    assert_eq!(told(&*store).await, before, "after one that closed");
+    // And it goes on.
+    let done = configure(&*store, at(70), &[11], &[104]).await;
+    assert_eq!(done.after.version, 2);
+    say(&*store, at(80), &[person(1)]).await;
+    assert_eq!(store.conversation(&person(1), None, 100).await.unwrap().len(), 3);
+}
+
+async fn a_closed_store_is_closed(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11], &[104]).await;
+    let closing = Arc::clone(&store);
+    let one = [person(1)];
+    // What came before the close is still written.
+    let (wrote, closed) = futures_util::join!(say(&*store, at(0), &one), later(closing.close()));
+    assert_eq!(wrote.rows.len(), 1);
+    closed.unwrap();
+    fn is_closed<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+        assert_eq!(answer.unwrap_err(), StoreError::Closed);
+    }
+    let key = person(1);
+    is_closed(write(&*store, at(0), Stream(0), Batch::default()).await);
+    is_closed(store.heads().await);
+    is_closed(store.read(app(11), Stream(0), Position(0), 1).await.map(|slice| slice.scanned));
+    is_closed(store.cursors(app(11)).await);
+    is_closed(store.parked(app(11)).await);
+    is_closed(store.dead_letters(app(11), 1).await);
+    is_closed(store.settle(Round::default()).await);
+    is_closed(store.row(Stream(0), Position(1)).await);
+    is_closed(store.thread(&key).await);
+    is_closed(store.threads(page(104), Surface::Messenger, None, 1).await);
+    is_closed(store.conversation(&key, None, 1).await);
+    is_closed(store.control(&key, None, 1).await);
+    is_closed(store.refusals(&key, None, 1).await);
+    is_closed(store.due(at(0), 1).await);
+    is_closed(store.kept_clock().await);
+    is_closed(store.keep_clock(KeptClock::default()).await);
+    is_closed(store.close().await);
+    let refused = store.configure(at(0), change_to(&[], &[])).await;
+    assert_eq!(refused.unwrap_err(), ConfigureError::Store(StoreError::Closed));
+    // Another process opens it at once.
+    assert_eq!(disk.open().conversation(&key, None, 10).await.unwrap().len(), 1);
+}
+
+/// Lets others go first, once.
+async fn later<T>(what: impl Future<Output = T>) -> T {
+    tokio::task::yield_now().await;
+    what.await
+}
