@@ -62,7 +62,16 @@ impl Decision {
             | Cause::Expiry
             | Cause::Settings => false,
         };
-        acted || self.from != self.to
+        // A message that takes and passes in one call may leave the owner who was there.
+        let moved = self.events.iter().any(|event| match event.kind {
+            EventKind::Passed { .. } | EventKind::Taken { .. } => true,
+            EventKind::Quiet
+            | EventKind::Said
+            | EventKind::Echo
+            | EventKind::Requested { .. }
+            | EventKind::Metadata { .. } => false,
+        });
+        acted || moved || self.from != self.to
     }
 }
 

@@ -4,6 +4,7 @@
 //! each row carries the identifier that it has in `docs/protocol/thread-control.md`.
 
 mod action;
+pub mod build;
 mod decision;
 mod ids;
 mod modes;
@@ -11,6 +12,7 @@ mod ownership;
 mod refusal;
 mod routing;
 mod row;
+pub mod setup;
 mod thread;
 mod window;
 
@@ -23,7 +25,7 @@ pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
 pub use row::Rule;
 pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
 
-use row::{Case, Row, no, refused, settle};
+use row::{Case, Row, no, settle};
 
 /// Decides what an action means.
 ///
@@ -41,9 +43,6 @@ pub fn decide(
         Action::App { by, .. } | Action::Due { by } => *by,
     };
     let caller = if matches!(action, Action::Person(_)) { None } else { Some(by) };
-    if thread.is_none() && caller.is_some() {
-        return Err(refused("API-9", Refusal::UnknownPerson, action, caller));
-    }
     let new = Thread::default();
     let mode = routing.mode();
     let stands = standing(routing, thread.unwrap_or(&new), now);
@@ -53,6 +52,10 @@ pub fn decide(
         && (caller.is_none() || matches!(action.cause(), Cause::Send | Cause::InboxReply))
     {
         return settle(&case, action, no("SET-1", Refusal::Permission));
+    }
+    // API-13: settings and thread are read at one moment, so a connection that just ended is seen here.
+    if matches!(action, Action::App { .. }) && case.caller().is_none() {
+        return settle(&case, action, no("API-13", Refusal::Permission));
     }
     let row = match action {
         Action::Person(did) => case.barred(did).unwrap_or_else(|| match mode {
@@ -95,7 +98,23 @@ pub fn decide(
         // A survey waits for idle, which only the Handover Protocol has; elsewhere it was never held.
         Action::Due { .. } => modes::handover::survey(&case),
     };
+    let row = if thread.is_none() { to_nobody(row, action) } else { row };
     settle(&case, action, row)
+}
+
+/// API-9: a call about a person who has never written. API-10: the caller's right and the call's parameters
+/// are looked at before the recipient, everything else after it.
+fn to_nobody(row: Row, action: &Action<'_>) -> Row {
+    let has_recipient = match action {
+        // A person's event makes the thread; the page's menu is about no person.
+        Action::Person(_) | Action::App { ask: Ask::SetMenu { level: MenuLevel::Page }, .. } => false,
+        Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => true,
+    };
+    if has_recipient && !row.refusal.is_some_and(Refusal::precedes_recipient) {
+        no("API-9", Refusal::UnknownPerson)
+    } else {
+        row
+    }
 }
 
 /// WIN-6: ownership is checked before the window.

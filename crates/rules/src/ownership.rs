@@ -2,7 +2,7 @@
 //! tells apps of their roles (HOP-ROLE-1).
 
 use crate::ids::{AppId, Timestamp};
-use crate::routing::{Mode, Routing};
+use crate::routing::{Fields, Mode, Routing};
 use crate::row::Rule;
 use crate::thread::{Thread, standing};
 use crate::window::DAY;
@@ -69,8 +69,8 @@ pub enum Role {
     Secondary,
 }
 
-/// HOP-ROLE-1, WH-ROLE-1, WH-ROLE-2: which connected apps' roles a change of settings changed, with the
-/// roles they have now. An empty list: the roles ended with the removal of the primary receiver.
+/// HOP-ROLE-1, WH-ROLE-1, WH-ROLE-2: which connected and subscribed apps' roles a change of settings changed,
+/// with the roles they have now. No role: the roles ended with the removal of the primary receiver.
 pub fn roles_changed(before: &Routing, after: &Routing) -> Vec<(AppId, Option<Role>)> {
     let role = |routing: &Routing, app: AppId| match routing.mode() {
         Mode::HandoverPrimary if routing.primary_receiver() == Some(app) => Some(Role::Primary),
@@ -80,8 +80,10 @@ pub fn roles_changed(before: &Routing, after: &Routing) -> Vec<(AppId, Option<Ro
     if !after.mode().is_handover() {
         return Vec::new();
     }
-    let apps = after.apps.iter().map(|app| app.id);
-    apps.map(|app| (app, role(before, app), role(after, app)))
+    let subscribed = after.apps.iter().filter(|app| app.fields.has(Fields::MESSAGING_HANDOVERS));
+    subscribed
+        .map(|app| app.id)
+        .map(|app| (app, role(before, app), role(after, app)))
         .filter(|(_, was, is)| was != is)
         .map(|(app, _, is)| (app, is))
         .collect()

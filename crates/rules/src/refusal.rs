@@ -71,6 +71,33 @@ impl Refusal {
         (Refusal::AdNotAvailable, "AD-4"),
     ];
 
+    /// Whether this is found before the recipient is looked for (API-10): the caller may not, or a parameter
+    /// is wrong whatever the thread. Whether a well-formed app id names a connected app is no such question.
+    pub(crate) const fn precedes_recipient(self) -> bool {
+        match self {
+            Refusal::Permission
+            | Refusal::HumanAgentNotApproved
+            | Refusal::RetiredTag
+            | Refusal::TargetMissing
+            | Refusal::Duration
+            | Refusal::ThreadControlBoth
+            | Refusal::ThreadControlValue => true,
+            Refusal::SendOther
+            | Refusal::PassNotOwner
+            | Refusal::ReleaseNotOwner
+            | Refusal::ExtendNotOwner
+            | Refusal::HandoverDisabled
+            | Refusal::TakeDenied
+            | Refusal::AlreadyOwner
+            | Refusal::UnknownApp
+            | Refusal::UnknownPerson
+            | Refusal::ThreadControlMode
+            | Refusal::MenuPrimaryOnly
+            | Refusal::WindowClosed
+            | Refusal::AdNotAvailable => false,
+        }
+    }
+
     /// The identifier in the catalogue.
     pub fn id(self) -> &'static str {
         Self::ALL.iter().find(|(refusal, _)| *refusal == self).map_or("", |(_, id)| id)

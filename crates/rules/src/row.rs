@@ -284,17 +284,19 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
         Owner::App(app) => Some(app),
         Owner::Nobody => fallback,
     };
-    let new_owner = after != before;
+    // A take and a pass in one call: control went through the sender, so it is new even if it came back.
+    let new_owner = after != before || (row.first.is_some() && row.then.is_some());
 
     let mut thread = case.stands.thread.clone();
     let granted = after.filter(|app| Some(*app) != fallback);
     let (length, until) =
         window::expiry(case.stands.expires_at, thread.length(), row.expiry, new_owner, case.now);
-    // Where the row says nothing of the time, control that is there keeps its own.
+    // Where the row says nothing of the time, control that is there keeps its own. A row that gives control
+    // and no time gives it for none, so that a forgotten column shows.
     thread.control = granted.map(|app| Grant {
         app,
         connection: case.routing.connection(app).unwrap_or_default(),
-        until: until.unwrap_or_else(|| case.now.plus_seconds(DAY).whole_second()),
+        until: until.unwrap_or(case.now.whole_second()),
     });
     thread.length_days = if thread.control.is_some() { length } else { 1 };
 
@@ -469,11 +471,13 @@ fn control_event(case: &Case<'_>, hook: Hook, before: Option<AppId>, after: Opti
             Event { kind: EventKind::Taken { from: before, to: case.by, metadata }, notices }
         }
         Hook::Request(metadata) => {
-            // WH-REQ-1: the owner, and the primary receiver if it is neither owner nor caller.
+            // WH-REQ-1: the owner, and the primary receiver if it is neither owner nor caller. WH-REQ-3: nobody
+            // where the inbox owns; its console shows the request.
             let primary = match case.mode {
                 Mode::HandoverPrimary => case.routing.primary_receiver(),
                 Mode::HandoverOpen | Mode::MessengerRouting => None,
             };
+            let primary = primary.filter(|_| !case.owned_by(case.routing.inbox()));
             let mut notices = only(before);
             notices.extend(only(primary.filter(|app| Some(*app) != before && *app != case.by)));
             Event { kind: EventKind::Requested { by: case.by, metadata }, notices }
@@ -587,11 +591,6 @@ fn context(case: &Case<'_>, app: AppId, channel: Channel, owner: Option<AppId>) 
 fn owner_first(mut notices: Vec<Notice>) -> Vec<Notice> {
     notices.sort_by_key(|notice| notice.channel == Channel::Standby);
     notices
-}
-
-/// Only used to name the cause in a refusal that no table answers.
-pub(crate) fn refused(rule: &'static str, why: Refusal, action: &Action<'_>, by: Option<AppId>) -> Refused {
-    Refused { rule: Rule(rule), via: None, why, cause: action.cause(), by }
 }
 
 /// What is delivered and moves nothing, in every mode: reads, deliveries, reactions and their like.

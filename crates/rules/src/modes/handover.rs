@@ -36,6 +36,11 @@ fn state(c: &Case<'_>) -> State {
     }
 }
 
+/// To whom a pass without a target goes: from a secondary receiver to the primary receiver.
+fn heir(c: &Case<'_>) -> Option<AppId> {
+    c.routing.primary_receiver().filter(|primary| *primary != c.by)
+}
+
 /// The primary receiver leads a thread.
 fn leads(c: &Case<'_>) -> bool {
     c.routing.primary_receiver() == Some(c.by)
@@ -49,16 +54,17 @@ pub(crate) fn person(c: &Case<'_>, did: &Did<'_>) -> Row {
 
         (_,                            Way::Ad(Some((a, _)))) if !c.owned_by(a) => ok("HOP-AD-1").owner(a).expiry(U_24H).pass_saying(""),
         (_,                            Way::Ad(Some(_)))               => ok("HOP-AD-2").expiry(U_24H),
-        (_,                            Way::Ad(None))                  => refer("HOP-AD-3", message(c)),
 
-        (What::GetStarted { creator }, Way::Link(_) | Way::Organic)    => refer("HOP-GS-1", postback(c, creator)),
-        (What::IceBreaker { creator }, Way::Link(_) | Way::Organic)    => postback(c, creator),
-        (What::Postback { creator },   Way::Link(_) | Way::Organic)    => postback(c, creator),
+        // An ad that names no app that counts is no entry of its own (AD-1): a button goes by who made it.
+        (What::GetStarted { creator }, Way::Ad(None) | Way::Link(_) | Way::Organic) => refer("HOP-GS-1", postback(c, creator)),
+        (What::IceBreaker { creator }, Way::Ad(None) | Way::Link(_) | Way::Organic) => postback(c, creator),
+        (What::Postback { creator },   Way::Ad(None) | Way::Link(_) | Way::Organic) => postback(c, creator),
 
-        (What::Menu { creator, url: true, .. }, Way::Link(_) | Way::Organic) => menu_url(c, creator),
-        (What::Menu { creator, level: MenuLevel::Page, .. }, Way::Link(_) | Way::Organic) => refer("HOP-MENU-1", postback(c, creator)),
-        (What::Menu { creator, level: MenuLevel::User, .. }, Way::Link(_) | Way::Organic) => refer("HOP-MENU-2", postback(c, creator)),
+        (What::Menu { creator, url: true, .. }, Way::Ad(None) | Way::Link(_) | Way::Organic) => menu_url(c, creator),
+        (What::Menu { creator, level: MenuLevel::Page, .. }, Way::Ad(None) | Way::Link(_) | Way::Organic) => refer("HOP-MENU-1", postback(c, creator)),
+        (What::Menu { creator, level: MenuLevel::User, .. }, Way::Ad(None) | Way::Link(_) | Way::Organic) => refer("HOP-MENU-2", postback(c, creator)),
 
+        (What::Message | What::QuickReply | What::Referral, Way::Ad(None)) => refer("HOP-AD-3", message(c)),
         (What::Message | What::QuickReply | What::Referral, Way::Link(_)) => refer("HOP-LINK-1", message(c)),
         (What::QuickReply,             Way::Organic)                   => refer("HOP-QR-1", message(c)),
         (What::Message | What::Referral, Way::Organic)                 => message(c),
@@ -101,17 +107,22 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         (Ask::Send(message),          _)                           => send(c, message),
 
         (Ask::Pass { to: Some(a) },   _) if !c.routing.reaches(a)  => no("HOP-PASS-7", UnknownApp),
-        (Ask::Pass { .. },            O | P)                       => no("HOP-PASS-5", PassNotOwner),
+        (Ask::Pass { to: Some(_) },   O | P)                       => no("HOP-PASS-5", PassNotOwner),
         (Ask::Pass { to: Some(a) },   C) if a == c.by              => no("HOP-PASS-6", AlreadyOwner),
         (Ask::Pass { to: Some(a) },   C)                           => ok("HOP-PASS-1").owner(a).expiry(N_24H).pass(),
         (Ask::Pass { to: Some(a) },   Idle)                        => ok("HOP-PASS-4").owner(a).expiry(N_24H).pass(),
-        (Ask::Pass { to: None },      C)                           => match c.routing.primary_receiver() {
-            Some(p) if p != c.by                                   => ok("HOP-PASS-2").owner(p).expiry(N_24H).pass(),
-            Some(_) | None                                         => no("HOP-PASS-3", TargetMissing),
+        (Ask::Pass { to: None },      C)                           => match heir(c) {
+            Some(p)                                                => ok("HOP-PASS-2").owner(p).expiry(N_24H).pass(),
+            None                                                   => no("HOP-PASS-3", TargetMissing),
         },
-        (Ask::Pass { to: None },      Idle)                        => match c.routing.primary_receiver() {
-            Some(p) if p != c.by                                   => ok("HOP-PASS-8").owner(p).expiry(N_24H).pass(),
-            Some(_) | None                                         => no("HOP-PASS-9", TargetMissing),
+        // A missing parameter comes before ownership (API-10).
+        (Ask::Pass { to: None },      O | P)                       => match heir(c) {
+            Some(_)                                                => no("HOP-PASS-5", PassNotOwner),
+            None                                                   => no("HOP-PASS-3", TargetMissing),
+        },
+        (Ask::Pass { to: None },      Idle)                        => match heir(c) {
+            Some(p)                                                => ok("HOP-PASS-8").owner(p).expiry(N_24H).pass(),
+            None                                                   => no("HOP-PASS-9", TargetMissing),
         },
 
         (Ask::Take,                   Idle)                        => ok("HOP-TAKE-1").owner(c.by).expiry(N_24H).take(),
@@ -126,9 +137,9 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         (Ask::Request,                O | P)                       => ok("HOP-REQ-2").request(Metadata::Given),
         (Ask::Request,                C)                           => no("HOP-REQ-3", AlreadyOwner),
 
-        (Ask::Extend { .. },          Idle | O | P)                => no("HOP-EXT-2", ExtendNotOwner),
         (Ask::Extend { duration: Some(duration @ 1..=LONGEST_EXTENSION) }, C) => ok("HOP-EXT-1").expiry(Expiry::Extend { duration }),
-        (Ask::Extend { .. },          C)                           => no("HOP-EXT-3", Duration),
+        (Ask::Extend { duration: Some(1..=LONGEST_EXTENSION) }, Idle | O | P) => no("HOP-EXT-2", ExtendNotOwner),
+        (Ask::Extend { .. },          Idle | C | O | P)            => no("HOP-EXT-3", Duration),
 
         (Ask::Metadata { to },        _) if !c.routing.reaches(to) => refer("HOP-META-1", no("HOP-PASS-7", UnknownApp)),
         (Ask::Metadata { to },        Idle | C | O | P)            => ok("HOP-META-1").tell(to),
@@ -148,11 +159,11 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
 fn send(c: &Case<'_>, message: Send) -> Row {
     let human = message.tag == Some(Tag::HumanAgent);
     match (message.control, state(c)) {
+        (_, _)               if human && !c.human_agent()              => no("HOP-SEND-6", HumanAgentNotApproved),
         (Some(ThreadControl::Both),    _)                              => no("TC-7", ThreadControlBoth),
         (Some(ThreadControl::Unknown), _)                              => no("TC-8", ThreadControlValue),
         (Some(ThreadControl::Pass { .. } | ThreadControl::Release), _) => no("HOP-SEND-7", ThreadControlMode),
 
-        (None, _)            if human && !c.human_agent()              => no("HOP-SEND-6", HumanAgentNotApproved),
         (None, _)            if human && !human_open(c.thread(), c.now) => no("HOP-SEND-8", WindowClosed),
         (None, O | P)        if human                                  => ok("HOP-SEND-4").owner(c.by).expiry(N_24H).take_silently(),
         (None, C)            if human                                  => ok("HOP-SEND-5").expiry(N_24H),

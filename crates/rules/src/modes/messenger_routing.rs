@@ -7,7 +7,7 @@ use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
 use crate::ids::AppId;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
-use crate::window::{DAY, Expiry};
+use crate::window::{DAY, Expiry, LONGEST_EXTENSION};
 
 const U_24H: Expiry = Expiry::User24h;
 const U_W: Expiry = Expiry::UserW;
@@ -41,7 +41,7 @@ fn organic(c: &Case<'_>) -> AppId {
     c.routing.organic_route().unwrap_or(default(c))
 }
 
-/// The default app owns, and no user message arrived in the last 24 hours, or none ever (C-16).
+/// MCR-EXP-2: the default app owns, and no user message arrived in the last 24 hours, or none ever (C-16).
 fn dormant(c: &Case<'_>) -> bool {
     let heard_lately = c.thread().last_heard.is_some_and(|heard| c.now < heard.plus_seconds(DAY));
     c.owned_by(default(c)) && !heard_lately
@@ -118,7 +118,8 @@ fn link(c: &Case<'_>, a: AppId) -> Row {
 #[rustfmt::skip]
 fn get_started(c: &Case<'_>) -> Row {
     let r = organic(c);
-    ok("MCR-GS-1").owner(r).expiry(U_24H).pass_saying("").unless(r == default(c) || c.owned_by(r))
+    // For a new owner U+W is the row's U+24h; one whose ad still counts keeps its days (CLK-6).
+    ok("MCR-GS-1").owner(r).expiry(U_W).pass_saying("").unless(r == default(c) || c.owned_by(r))
 }
 
 /// A button, made by `creator`.
@@ -136,6 +137,7 @@ fn postback(c: &Case<'_>, creator: Option<AppId>) -> Row {
 pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
     let d = default(c);
     match (ask, state(c)) {
+        (Ask::Send(Send { control: None, tag, survey: true }), D | O) if !c.may_take() => refer("MCR-SURVEY-1", send(c, tag)),
         (Ask::Send(Send { control: None, tag, .. }), _)           => send(c, tag),
         (Ask::Send(Send { control: Some(control), tag, .. }), _)  => send_with_control(c, tag, control),
 
@@ -153,12 +155,13 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         (Ask::Release,              D | O)                        => no("MCR-REL-3", ReleaseNotOwner),
 
         (Ask::Request,              C | D | O)                    => no("MCR-REQ-1", HandoverDisabled),
-        (Ask::Extend { .. },        C | D | O)                    => no("MCR-EXT-1", HandoverDisabled),
+        (Ask::Extend { duration: Some(1..=LONGEST_EXTENSION) }, C | D | O) => no("MCR-EXT-1", HandoverDisabled),
+        (Ask::Extend { .. },        C | D | O)                    => no("API-10", Duration),
         (Ask::Metadata { .. },      C | D | O)                    => no("MCR-META-1", HandoverDisabled),
 
         (Ask::SetMenu { level: MenuLevel::Page }, _)              => ok("MCR-MENU-3"),
         (Ask::SetMenu { level: MenuLevel::User }, C)              => ok("MCR-MENU-3"),
-        (Ask::SetMenu { level: MenuLevel::User }, D | O) if c.by == d => ok("MCR-MENU-3"),
+        (Ask::SetMenu { level: MenuLevel::User }, O) if c.by == d     => ok("MCR-MENU-3"),
         (Ask::SetMenu { level: MenuLevel::User }, D | O)          => no("MCR-MENU-3", SendOther),
     }
 }
@@ -192,10 +195,10 @@ fn send_with_control(c: &Case<'_>, tag: Option<Tag>, control: ThreadControl) -> 
     let d = default(c);
     let target = match control { Pass { to } => to.unwrap_or(d), Release => d, Both | Unknown => c.by };
     match (control, state(c)) {
+        (_,       _) if tag == Some(Tag::HumanAgent) && !c.human_agent() => no("MCR-SEND-7", HumanAgentNotApproved),
         (Both,    _)                                              => no("MCR-TC-7", ThreadControlBoth),
         (Unknown, _)                                              => no("TC-8", ThreadControlValue),
         (Pass { to: Some(a) }, _) if !c.routing.reaches(a)        => no("TC-9", UnknownApp),
-        (Pass { .. } | Release, _) if tag == Some(Tag::HumanAgent) && !c.human_agent() => no("MCR-SEND-7", HumanAgentNotApproved),
 
         (Pass { .. } | Release, C)     if target == c.by          => ok("MCR-TC-4"),
         (Pass { to: None },     C)                                => ok("MCR-TC-1").owner(d).then_pass(),

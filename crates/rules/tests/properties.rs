@@ -1,0 +1,417 @@
+//! What holds for every history, whatever the settings and whoever acts: found by playing random ones.
+//! `PROPTEST_CASES=10000 cargo test -p baton-rules --test properties` looks harder.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
+use std::collections::BTreeSet;
+
+use baton_rules::build::{self, app, name, page, person};
+use baton_rules::{
+    Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, MenuLevel, Mode,
+    Notice, Routing, Send, Signal, Standing, Survey, Tag, Thread, ThreadControl, Timestamp, What, decide,
+    standing, thread_owner,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const HOUR: i64 = 60 * 60;
+const APPS: [&str; 3] = ["bot", "desk", "care"];
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody acts.
+    Act(Action<'static>),
+    /// An operator changes the settings.
+    Settings(Routing),
+    /// Time passes, in milliseconds.
+    Wait(i64),
+}
+
+/// An app that an action may name: a connected one, the inbox, or one that is nowhere.
+fn anybody() -> impl Strategy<Value = AppId> + Clone {
+    select(vec!["bot", "desk", "care", "inbox", "gone"]).prop_map(app)
+}
+
+fn whats() -> impl Strategy<Value = What> {
+    let creator = proptest::option::of(anybody());
+    let level = select(vec![MenuLevel::Page, MenuLevel::User]);
+    prop_oneof![
+        4 => Just(What::Message),
+        1 => Just(What::QuickReply),
+        2 => creator.clone().prop_map(|creator| What::Postback { creator }),
+        1 => (creator.clone(), level, any::<bool>()).prop_map(|(creator, level, url)| What::Menu { creator, level, url }),
+        1 => creator.clone().prop_map(|creator| What::GetStarted { creator }),
+        1 => creator.prop_map(|creator| What::IceBreaker { creator }),
+        1 => Just(What::Referral),
+        2 => select(vec![
+            Signal::Read,
+            Signal::Delivery,
+            Signal::Reaction,
+            Signal::Optin,
+            Signal::Edit,
+            Signal::Unsend,
+            Signal::AccountLinking,
+            Signal::Feedback,
+        ])
+        .prop_map(What::Signal),
+    ]
+}
+
+fn entries() -> impl Strategy<Value = Option<Entry<'static>>> {
+    prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Entry::Organic)),
+        2 => select(vec!["spring", "nowhere"]).prop_map(|reference| Some(Entry::Link { reference })),
+        3 => select(vec!["sale", "week", "plain", "draft", "theirs"]).prop_map(|id| Some(Entry::Ad { id })),
+    ]
+}
+
+fn sends() -> impl Strategy<Value = Send> {
+    let tag = prop_oneof![3 => Just(None), 2 => Just(Some(Tag::HumanAgent)), 1 => Just(Some(Tag::Retired))];
+    let control = prop_oneof![
+        4 => Just(None),
+        2 => proptest::option::of(anybody()).prop_map(|to| Some(ThreadControl::Pass { to })),
+        1 => Just(Some(ThreadControl::Release)),
+        1 => select(vec![Some(ThreadControl::Both), Some(ThreadControl::Unknown)]),
+    ];
+    (tag, control, any::<bool>()).prop_map(|(tag, control, survey)| Send { tag, control, survey })
+}
+
+fn asks() -> impl Strategy<Value = Ask> {
+    let duration =
+        proptest::option::of(select(vec![-1, 0, 1, 7200, 3 * 24 * HOUR, 7 * 24 * HOUR, 7 * 24 * HOUR + 1]));
+    prop_oneof![
+        3 => sends().prop_map(Ask::Send),
+        2 => proptest::option::of(anybody()).prop_map(|to| Ask::Pass { to }),
+        1 => Just(Ask::Take),
+        3 => Just(Ask::Request),
+        1 => Just(Ask::Release),
+        1 => duration.prop_map(|duration| Ask::Extend { duration }),
+        1 => anybody().prop_map(|to| Ask::Metadata { to }),
+        1 => select(vec![MenuLevel::Page, MenuLevel::User]).prop_map(|level| Ask::SetMenu { level }),
+    ]
+}
+
+fn actions() -> impl Strategy<Value = Action<'static>> {
+    let caller = select(APPS.to_vec()).prop_map(app);
+    let desk = prop_oneof![
+        2 => Just(Desk::Reply),
+        1 => Just(Desk::MoveToMain),
+        1 => Just(Desk::Done),
+        1 => anybody().prop_map(|to| Desk::Pass { to }),
+        1 => anybody().prop_map(|to| Desk::Grant { to }),
+    ];
+    let metadata = select(vec![None, Some("m")]);
+    prop_oneof![
+        6 => (whats(), entries()).prop_map(|(what, entry)| Action::Person(Did { what, entry })),
+        6 => (caller.clone(), asks(), metadata.clone()).prop_map(|(by, ask, metadata)| Action::App { by, ask, metadata }),
+        2 => (desk, metadata).prop_map(|(desk, metadata)| Action::Inbox { desk, metadata }),
+        1 => caller.prop_map(|by| Action::Due { by }),
+    ]
+}
+
+/// A page of three apps, some of them perhaps not connected, or again, or deaf.
+fn pages() -> impl Strategy<Value = Routing> {
+    let leader = proptest::option::of(select(vec!["bot", "desk", "inbox"]));
+    let app = (0..4u32, any::<u16>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let apps = [app.clone(), app.clone(), app];
+    (leader.clone(), leader.clone(), leader, apps, any::<bool>(), 0..20u8, 1..=7u8).prop_map(
+        |(default, primary, organic, apps, request, off, window)| {
+            let mut built = page();
+            for (role, (connection, deaf, standby, take_control, human_agent)) in APPS.into_iter().zip(apps) {
+                if connection == 0 {
+                    continue;
+                }
+                built = built.app_with(role, |app| {
+                    app.connection = connection / 2;
+                    app.standby = standby;
+                    app.take_control = take_control;
+                    app.human_agent = human_agent;
+                    // Most apps have all fields, some lack a few.
+                    if deaf % 4 == 0 {
+                        let kept = Fields::ALL.iter().enumerate().filter(|(bit, _)| deaf >> bit & 1 == 1);
+                        app.fields = kept.fold(Fields::NONE, |all, (_, (field, _))| all.with(*field));
+                    }
+                });
+            }
+            let ads = built
+                .link("spring", "desk")
+                .ad("sale", Some("desk"), None)
+                .ad("week", Some("care"), Some(7))
+                .ad("plain", None, None)
+                .ad_with("draft", |ad| ad.published = false)
+                .ad_with("theirs", |ad| ad.audience = vec![person("sam")]);
+            let mut routing = ads.routing();
+            routing.default = default.map(build::app);
+            routing.primary = primary.filter(|role| *role != "inbox").map(build::app);
+            routing.organic = organic.map(build::app);
+            routing.messaging_enabled = off > 0;
+            routing.ad_window_days = window;
+            if request {
+                routing.inbox_move_to_main = baton_rules::MoveToMain::Request;
+            }
+            routing
+        },
+    )
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let wait = select(vec![
+        1,
+        999,
+        1000,
+        60_000,
+        HOUR * 1000,
+        23 * HOUR * 1000,
+        24 * HOUR * 1000 - 1,
+        24 * HOUR * 1000,
+    ]);
+    let step = prop_oneof![
+        12 => actions().prop_map(Step::Act),
+        4 => wait.prop_map(Step::Wait),
+        1 => (1..8 * 24 * HOUR * 1000).prop_map(Step::Wait),
+        1 => pages().prop_map(Step::Settings),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+/// As many histories as fit into a few seconds.
+fn config() -> ProptestConfig {
+    let chosen = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if chosen { default } else { ProptestConfig { cases: 3000, ..default } }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_history(page in pages(), steps in steps()) {
+        let (mut page, mut thread, mut now) = (page, None::<Thread>, Timestamp(1_700_000_000_123));
+        for step in steps {
+            match step {
+                Step::Wait(milliseconds) => now = Timestamp(now.0 + milliseconds),
+                Step::Settings(changed) => page = changed,
+                Step::Act(action) => thread = act(&page, thread, &action, now),
+            }
+            stands(&page, &thread.clone().unwrap_or_default(), now);
+        }
+    }
+}
+
+/// What holds for a thread whenever it is looked at.
+fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
+    let stands = standing(page, thread, now);
+    if page.mode() == Mode::MessengerRouting {
+        assert!(stands.owner.is_some(), "MCR: a thread always has an owner");
+    }
+    match (stands.owner, stands.expires_at) {
+        (Some(owner), Some(until)) => {
+            assert!(page.reaches(owner), "MODE-4: {} owns and is not connected", name(owner));
+            assert!(now < until, "CLK: control that has lapsed is still shown");
+            assert_eq!(until, until.whole_second(), "CLK-8");
+            assert_ne!(page.default_app(), Some(owner), "CLK-7: the default app's control does not lapse");
+            lapses(page, thread, owner, until);
+        }
+        (Some(owner), None) => {
+            assert_eq!(page.default_app(), Some(owner), "only the default app owns without end");
+        }
+        (None, None) => {}
+        (None, Some(_)) => panic!("nobody owns, until a moment"),
+    }
+    waiting(page, &stands);
+    // Who asks sees no more than the rules allow, and never a wrong owner.
+    for role in APPS {
+        let seen = thread_owner(page, thread, app(role), now).element.and_then(|seen| seen.app);
+        assert!(seen.is_none() || seen == stands.owner, "OWN: {role} sees {seen:?}");
+        assert!(
+            seen.is_some() || stands.owner != Some(app(role)),
+            "OWN-1, OWN-4, OWN-5: {role} owns and is not told"
+        );
+    }
+}
+
+/// Control lapses exactly at its expiration.
+fn lapses(page: &Routing, thread: &Thread, owner: AppId, until: Timestamp) {
+    let before = standing(page, thread, Timestamp(until.0 - 1));
+    assert_eq!((before.owner, before.lapse), (Some(owner), None), "lapsed before its time");
+    let after = standing(page, thread, until);
+    assert_eq!(after.owner, page.default_app(), "HOP-EXP-1, MCR-EXP-1: still owns at its expiration");
+    let lapse = after.lapse.unwrap();
+    assert_eq!((lapse.from, lapse.to, lapse.at), (owner, page.default_app(), until));
+}
+
+fn waiting(page: &Routing, stands: &Standing) {
+    let apps: Vec<AppId> = stands.thread.requests.iter().map(|waiting| waiting.app).collect();
+    let once: BTreeSet<AppId> = apps.iter().copied().collect();
+    assert_eq!(once.len(), apps.len(), "Q-1: an app waits twice: {apps:?}");
+    assert!(apps.is_empty() || stands.owner.is_some(), "Q-4: apps wait for an idle thread");
+    assert!(apps.iter().all(|app| Some(*app) != stands.owner), "Q-3: the owner waits");
+    assert!(apps.iter().all(|app| page.app(*app).is_some()), "Q-3: an app that is not connected waits");
+    assert!(apps.is_empty() || page.mode().is_handover(), "Q-2: apps wait in Conversation Routing");
+}
+
+/// Plays one action and checks the decision; the thread as it is to be remembered.
+fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timestamp) -> Option<Thread> {
+    let pat = person("pat");
+    let decided = decide(page, &pat, thread.as_ref(), action, now);
+    let again = decide(page, &pat, thread.as_ref(), action, now);
+    assert_eq!(decided, again, "the same question has one answer");
+    match decided {
+        Err(refused) => {
+            assert!(!refused.rule.0.is_empty() && !refused.why.id().is_empty());
+            assert_eq!(refused.by.is_none(), matches!(action, Action::Person(_)));
+            // API-7: there is no thread in the answer, so what is remembered is what was remembered.
+            thread
+        }
+        Ok(decision) => {
+            let before = standing(page, &thread.unwrap_or_default(), now);
+            consistent(page, &before, &decision, now);
+            if let Action::App { by, .. } = action {
+                assert!(page.app(*by).is_some(), "API-13: {} is not connected and was heard", name(*by));
+            }
+            entitled(page, &before, action, &decision);
+            timely(&before, action, &decision);
+            heard(page, action, &decision);
+            Some(decision.thread)
+        }
+    }
+}
+
+/// What the decision says of the thread is what the remembered thread says.
+fn consistent(page: &Routing, before: &Standing, decision: &Decision, now: Timestamp) {
+    let after = standing(page, &decision.thread, now);
+    assert_eq!(decision.from, before.owner);
+    assert_eq!(decision.lapse, before.lapse, "a lapse is told once, by the next decision");
+    assert_eq!((decision.to, decision.expires_at), (after.owner, after.expires_at));
+    assert_eq!(after.lapse, None, "a lapse is told once");
+    assert_eq!(after.thread, decision.thread, "what is remembered needs no tidying");
+    assert!(!decision.events.is_empty(), "everything decided has an event");
+    if decision.from != decision.to && decision.to.is_some() && decision.expires_at.is_some() {
+        let day = now.plus_seconds(24 * HOUR).whole_second();
+        let ad = decision.thread.length_days > 1;
+        assert!(ad || decision.expires_at == Some(day), "CLK-4: a new owner has a day: {decision:?}");
+    }
+}
+
+/// Nobody moves control without the right to.
+fn entitled(page: &Routing, before: &Standing, action: &Action<'_>, decision: &Decision) {
+    let Action::App { by, ask, .. } = action else { return };
+    if decision.from == decision.to {
+        return;
+    }
+    let connection = page.app(*by);
+    let owns = before.owner == Some(*by);
+    let allowed = match page.mode() {
+        Mode::MessengerRouting => owns || connection.is_some_and(|app| app.take_control),
+        Mode::HandoverPrimary | Mode::HandoverOpen => {
+            let leads = page.primary_receiver() == Some(*by) && *ask == Ask::Take;
+            let agent = matches!(ask, Ask::Send(send) if send.tag == Some(Tag::HumanAgent));
+            owns || before.owner.is_none()
+                || leads
+                || (agent && connection.is_some_and(|app| app.human_agent))
+        }
+    };
+    assert!(allowed, "{} moved control by {ask:?}: {decision:?}", name(*by));
+}
+
+/// CLK-1 to CLK-3: who keeps control keeps its time.
+fn timely(before: &Standing, action: &Action<'_>, decision: &Decision) {
+    let kept = decision.from == decision.to;
+    match action {
+        Action::Person(did) => {
+            if kept {
+                assert!(decision.expires_at >= before.expires_at, "CLK-3: a person shortened control");
+            }
+            if did.what.is_user_message() {
+                assert_ne!(decision.thread.folder, Folder::Done, "FOLD-4");
+            } else {
+                assert!(
+                    kept && decision.expires_at == before.expires_at,
+                    "what is no user message moves nothing"
+                );
+            }
+        }
+        Action::App { ask, .. } => {
+            let shortens = matches!(ask, Ask::Extend { .. } | Ask::Send(Send { control: Some(_), .. }));
+            assert!(!kept || shortens || decision.expires_at >= before.expires_at, "CLK-4: {decision:?}");
+        }
+        Action::Inbox { .. } | Action::Due { .. } => {
+            assert!(!kept || decision.expires_at >= before.expires_at, "CLK-4: {decision:?}");
+        }
+    }
+}
+
+/// Who hears what.
+fn heard(page: &Routing, action: &Action<'_>, decision: &Decision) {
+    for event in &decision.events {
+        let apps: BTreeSet<AppId> = event.notices.iter().map(|notice| notice.app).collect();
+        assert_eq!(apps.len(), event.notices.len(), "an app hears an event twice: {event:?}");
+        let standby: Vec<&Notice> =
+            event.notices.iter().filter(|notice| notice.channel == Channel::Standby).collect();
+        for notice in &event.notices {
+            assert!(page.app(notice.app).is_some(), "{} hears and is not connected", name(notice.app));
+        }
+        for notice in standby {
+            let app = page.app(notice.app).unwrap();
+            assert!(
+                app.standby && app.fields.has(Fields::STANDBY),
+                "SB-1: {} has no standby",
+                name(notice.app)
+            );
+            assert!(
+                decision.to != Some(notice.app) || event.kind == EventKind::Echo,
+                "SB-1: the owner is in standby"
+            );
+        }
+        match event.kind {
+            EventKind::Said => said(page, action, decision, &event.notices),
+            EventKind::Echo => {
+                assert!(
+                    event.notices.iter().all(|n| page.app(n.app).unwrap().fields.has(Fields::MESSAGE_ECHOES)),
+                    "SB-7"
+                );
+            }
+            EventKind::Passed { .. }
+            | EventKind::Taken { .. }
+            | EventKind::Requested { .. }
+            | EventKind::Metadata { .. } => {
+                let listens = |n: &Notice| page.app(n.app).unwrap().fields.has(Fields::MESSAGING_HANDOVERS);
+                assert!(event.notices.iter().all(|n| n.channel == Channel::Messaging && listens(n)), "WH-9");
+            }
+            EventKind::Quiet => assert!(event.notices.is_empty()),
+        }
+    }
+    if decision.survey == Survey::Held {
+        assert!(
+            decision.events.iter().all(|event| event.kind == EventKind::Quiet),
+            "HOP-SURVEY-1: told before its time"
+        );
+    }
+}
+
+/// SB-1, SB-2: an owned thread's event is one app's, an idle one's without a leader is everybody's.
+fn said(page: &Routing, action: &Action<'_>, decision: &Decision, notices: &[Notice]) {
+    let Action::Person(did) = action else { panic!("an app's action said something: {decision:?}") };
+    let field = match did.what {
+        What::Message | What::QuickReply => Fields::MESSAGES,
+        What::Postback { .. } | What::Menu { .. } | What::GetStarted { .. } | What::IceBreaker { .. } => {
+            Fields::MESSAGING_POSTBACKS
+        }
+        What::Referral => Fields::MESSAGING_REFERRALS,
+        What::Signal(_) => return,
+    };
+    let active: BTreeSet<AppId> = notices
+        .iter()
+        .filter(|notice| notice.channel == Channel::Messaging)
+        .map(|notice| notice.app)
+        .collect();
+    let subscribed = |app: AppId| page.app(app).is_some_and(|app| app.fields.has(field));
+    let expected: BTreeSet<AppId> = match decision.to {
+        Some(owner) => BTreeSet::from([owner]),
+        None => page.apps.iter().map(|app| app.id).collect(),
+    };
+    let expected: BTreeSet<AppId> = expected.into_iter().filter(|app| subscribed(*app)).collect();
+    assert_eq!(active, expected, "SB-1, SB-2: who hears it in messaging: {decision:?}");
+}

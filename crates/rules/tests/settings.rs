@@ -1,0 +1,81 @@
+//! What follows from settings alone, before anybody does anything.
+
+use baton_rules::build::{app, asks, name, page, person};
+use baton_rules::{
+    AppId, Ask, Fields, Mode, PersonId, Refusal, Surface, Thread, Timestamp, decide, standing,
+};
+
+#[test]
+fn mode_1_follows_from_settings() {
+    let modes = [
+        (page(), Mode::HandoverOpen),
+        (page().app("bot"), Mode::HandoverOpen),
+        (page().primary("bot"), Mode::HandoverPrimary),
+        (page().default_app("bot"), Mode::MessengerRouting),
+        (page().default_app("inbox"), Mode::MessengerRouting),
+    ];
+    for (page, mode) in modes {
+        assert_eq!(page.mode(), mode, "MODE-1: {page:?}");
+    }
+}
+
+#[test]
+fn an_app_that_is_not_connected_counts_as_unset() {
+    let unset = page().primary("bot").without("bot");
+    assert_eq!(unset.mode(), Mode::HandoverOpen, "MODE-4: the primary receiver is gone");
+    let unset = page().default_app("bot").without("bot");
+    assert_eq!(unset.mode(), Mode::HandoverOpen, "MODE-4: the default app is gone");
+    let linked = page().default_app("bot").app("desk").link("spring", "desk").without("desk");
+    let action = baton_rules::build::did_by_link(baton_rules::What::Message, "spring");
+    let decided = decide(&linked, &person("pat"), None, &action, Timestamp(0)).unwrap();
+    assert_eq!((decided.rule.0, decided.to), ("MCR-LINK-3", Some(app("bot"))), "SET-5: a route to nobody");
+}
+
+#[test]
+fn fields_have_the_documents_names() {
+    assert_eq!(Fields::named("messaging_handover"), Some(Fields::MESSAGING_HANDOVERS), "WH-2");
+    assert_eq!(Fields::named("messaging_referral"), Some(Fields::MESSAGING_REFERRALS), "WH-2");
+    assert_eq!(Fields::named("nothing"), None, "WH-2");
+    for (field, name) in Fields::ALL {
+        assert_eq!(Fields::named(name), Some(*field), "WH-2: {name}");
+    }
+}
+
+#[test]
+fn every_refusal_has_its_own_name() {
+    let names: std::collections::BTreeSet<&str> = Refusal::ALL.iter().map(|(why, _)| why.id()).collect();
+    assert_eq!(names.len(), Refusal::ALL.len());
+}
+
+#[test]
+fn api_13_an_app_that_is_not_connected_asks_in_vain() {
+    let (empty, now) = (page(), Timestamp(0));
+    let thread = Thread::default();
+    assert_eq!(standing(&empty, &thread, now).owner, None);
+    let refused = decide(&empty, &person("pat"), Some(&thread), &asks("bot", Ask::Take), now).unwrap_err();
+    assert_eq!((refused.rule.0, refused.why), ("API-13", Refusal::Permission));
+}
+
+#[test]
+fn ids_are_checked_where_they_enter() {
+    for wrong in ["", "0", "007", "-1", "1.5", "9007199254740992", "12a", " 1"] {
+        assert!(wrong.parse::<AppId>().is_err(), "{wrong:?} is no app id");
+    }
+    assert_eq!("9007199254740991".parse::<AppId>().unwrap().number(), 9_007_199_254_740_991);
+    for wrong in ["", "a b", "é", &"x".repeat(65)] {
+        assert!(wrong.parse::<PersonId>().is_err(), "{wrong:?} is no person id");
+    }
+    assert_eq!(Surface::Messenger.inbox(), AppId::PAGE_INBOX);
+}
+
+#[test]
+fn role_names_and_ids_are_the_same_thing() {
+    for role in ["a", "z", "bot", "zzzzzzzzzz", "inbox"] {
+        assert_eq!(name(app(role)), role);
+        assert!(
+            role == "inbox" || app(role).to_string().len() <= 15,
+            "{role}: too long for deployed clients"
+        );
+    }
+    assert_eq!(name("270".parse().unwrap()), "270", "no letter has the digit 0");
+}
