@@ -1,0 +1,629 @@
+//! What to deliver next, and what an answer means. Pure: positions, rows, answers and times go in; steps
+//! come out. One [`Lanes`] for each app with something pending.
+//!
+//! An app has a *lane* for each stream: rows are read in order past the cursor and sorted into *talks*, one
+//! for each conversation. Within a talk one webhook is under way at a time, in order; talks do not wait for
+//! one another. The cursor follows the oldest row that is neither served nor given up. A talk that keeps
+//! failing while others succeed is *parked*: the cursor passes it, and it walks on by itself. When the app
+//! fails altogether nothing is parked, and one probe at a time is sent.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use baton_rules::{AppId, Channel, Notice, Surface, ThreadKey, Timestamp};
+use baton_store::{Cursor, DeadLetter, JournalRow, Parked, Position, Round, Slice, Stream};
+
+use crate::retry::{HOPELESS_TRIES, Profile, delay_ms, is_hopeless};
+
+/// Failures in a row after which an app is taken to fail altogether.
+const FAILING: u32 = 3;
+/// While an app fails altogether, a conversation that was not tried yet may be the probe this long after the
+/// last failure, however long the pause: what arrives in the morning does not wait for the night's delays.
+const UNTRIED_MS: i64 = 60_000;
+/// Rows that a lane reads at once, where its bound allows: it does not read one for each that is served.
+const PIECE: u64 = 256;
+
+/// Bounds of an app's delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Webhooks under way at once.
+    pub(crate) in_flight: usize,
+    /// Positions read past what is served.
+    pub(crate) read_ahead: u64,
+    /// Events in one webhook.
+    pub(crate) max_batch: usize,
+    pub(crate) profile: Profile,
+}
+
+/// What to do next.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Send these events in one webhook, and report the answer.
+    Post(Vec<Item>),
+    /// Read a stream after a position, and report the rows.
+    Read { stream: Stream, after: Position, limit: usize },
+    /// Read a parked conversation's own rows in (after, until], the oldest first, and report them.
+    Walk { thread: ThreadKey, after: Position, until: Position },
+    /// Nothing until that moment, an answer, or news.
+    Wait(Option<Timestamp>),
+}
+
+/// One event on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) thread: ThreadKey,
+    pub(crate) row: Arc<JournalRow>,
+    pub(crate) notice: Notice,
+}
+
+/// How a webhook was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// 2xx.
+    Served,
+    /// Another status.
+    Status(u16),
+    /// No answer: no connection, or none in time.
+    Nothing,
+}
+
+/// An app's delivery.
+pub(crate) struct Lanes {
+    app: AppId,
+    bounds: Bounds,
+    lanes: Vec<Lane>,
+    talks: HashMap<ThreadKey, Talk>,
+    ready: VecDeque<ThreadKey>,
+    waiting: BTreeSet<(Timestamp, ThreadKey)>,
+    under_way: usize,
+    health: Health,
+    round: Round,
+}
+
+struct Lane {
+    stream: Stream,
+    served: Position,
+    read_to: Position,
+    /// Rows that were read and are neither served, parked nor given up.
+    open: BTreeSet<Position>,
+}
+
+#[derive(Default)]
+struct Talk {
+    stream: usize,
+    queue: VecDeque<Arc<JournalRow>>,
+    busy: bool,
+    failures: u32,
+    /// How many of them were answers that more tries will not change; those before a restart do not count.
+    hopeless: u32,
+    since: Option<Timestamp>,
+    /// How many events of the app had been served when this talk began to fail.
+    served_then: u64,
+    /// The same when the row that fails was first sent.
+    served_before: u64,
+    parked: Option<Walk>,
+}
+
+/// Where a parked talk stands.
+#[derive(Clone, Copy)]
+struct Walk {
+    /// Everything of the conversation up to here is done.
+    done: Position,
+    /// The lane has passed rows of the conversation up to here.
+    passed: Position,
+}
+
+/// Whether the app as a whole answers.
+#[derive(Default)]
+struct Health {
+    served: u64,
+    /// Failures since anything was served.
+    failures: u32,
+    /// The first talk to fail since, and whether others did too.
+    first: Option<ThreadKey>,
+    several: bool,
+    /// There was no answer at all.
+    silent: bool,
+    /// When the last of them was.
+    last: Option<Timestamp>,
+    /// No probe before this.
+    pause: Option<Timestamp>,
+}
+
+impl Health {
+    fn fails_altogether(&self) -> bool {
+        (self.several || self.silent) && self.failures >= FAILING
+    }
+}
+
+impl Lanes {
+    /// Takes up where the cursors and parked conversations stand.
+    pub(crate) fn new(app: AppId, bounds: Bounds, cursors: &[Cursor], parked: Vec<Parked>) -> Self {
+        let mut lanes: Vec<Lane> = (cursors.iter())
+            .map(|cursor| Lane {
+                stream: cursor.stream,
+                served: cursor.served,
+                read_to: cursor.served,
+                open: BTreeSet::new(),
+            })
+            .collect();
+        lanes.sort_by_key(|lane| lane.stream);
+        let mut this = Self {
+            app,
+            bounds,
+            lanes,
+            talks: HashMap::new(),
+            ready: VecDeque::new(),
+            waiting: BTreeSet::new(),
+            under_way: 0,
+            health: Health::default(),
+            round: Round::default(),
+        };
+        for parked in parked {
+            let Some(stream) = this.lane(parked.stream) else { continue };
+            let passed = this.lanes[stream].served;
+            let walk = Walk { done: Position(parked.next.0.saturating_sub(1)), passed };
+            let talk = Talk {
+                stream,
+                failures: parked.attempts,
+                since: Some(parked.since),
+                parked: Some(walk),
+                ..Talk::default()
+            };
+            this.talks.insert(parked.thread.clone(), talk);
+            this.waiting.insert((parked.due, parked.thread));
+        }
+        this
+    }
+
+    /// Bounds may change with the app's settings.
+    pub(crate) fn set_max_batch(&mut self, max_batch: usize) {
+        self.bounds.max_batch = max_batch.max(1);
+    }
+
+    fn lane(&self, stream: Stream) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.stream == stream)
+    }
+
+    /// Webhooks under way.
+    pub(crate) const fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Whether nothing is under way and nothing is pending up to these heads.
+    pub(crate) fn is_idle(&self, head: impl Fn(Stream) -> Position) -> bool {
+        self.under_way == 0
+            && self.talks.is_empty()
+            && self.lanes.iter().all(|lane| lane.read_to >= head(lane.stream))
+    }
+
+    /// What to do now. Every step but `Wait` must be answered by its report.
+    pub(crate) fn next(&mut self, now: Timestamp, head: impl Fn(Stream) -> Position) -> Step {
+        while let Some((due, _)) = self.waiting.first()
+            && *due <= now
+            && let Some((_, thread)) = self.waiting.pop_first()
+        {
+            self.ready.push_back(thread);
+        }
+        if let Some(read) = self.read(head) {
+            return read;
+        }
+        if self.health.fails_altogether()
+            && let Some(wait) = self.probe(now)
+        {
+            return wait;
+        }
+        if self.under_way < self.bounds.in_flight
+            && let Some(step) = self.start()
+        {
+            return step;
+        }
+        Step::Wait(self.waiting.first().map(|(due, _)| *due))
+    }
+
+    /// The next read, if a lane is behind its head and may read further.
+    fn read(&self, head: impl Fn(Stream) -> Position) -> Option<Step> {
+        let lane = self.lanes.iter().find(|lane| lane.read_to < head(lane.stream) && self.room(lane) > 0)?;
+        let limit = usize::try_from(self.room(lane)).unwrap_or(usize::MAX);
+        Some(Step::Read { stream: lane.stream, after: lane.read_to, limit })
+    }
+
+    /// How many rows a lane may read now; none where it would be few, because it has read far enough.
+    fn room(&self, lane: &Lane) -> u64 {
+        let room = self.bounds.read_ahead.saturating_sub(lane.read_to.0 - lane.served.0);
+        let piece = (self.bounds.read_ahead / 4).clamp(1, PIECE);
+        if room < piece { 0 } else { room }
+    }
+
+    /// While the app fails altogether: one webhook at a time, after a pause. None: send the probe now.
+    fn probe(&mut self, now: Timestamp) -> Option<Step> {
+        if self.under_way > 0 {
+            return Some(Step::Wait(None));
+        }
+        if let Some(pause) = self.health.pause.filter(|pause| now < *pause) {
+            let untried = |thread: &ThreadKey| self.talks.get(thread).is_some_and(|talk| talk.failures == 0);
+            let Some(fresh) = self.ready.iter().position(untried) else {
+                return Some(Step::Wait(Some(pause)));
+            };
+            // So far one conversation failed alone: another that was not tried yet tells at once whether it
+            // is the app or the conversation.
+            let last = self.health.last.filter(|_| self.health.several);
+            let early = last.map_or(now, |last| Timestamp(last.0 + UNTRIED_MS));
+            if now < early {
+                return Some(Step::Wait(Some(early.min(pause))));
+            }
+            if let Some(thread) = self.ready.remove(fresh) {
+                self.ready.push_front(thread);
+            }
+        } else if self.ready.is_empty()
+            && let Some((_, thread)) = self.waiting.pop_first()
+        {
+            // A conversation that waits out its own delay may be the probe as well.
+            self.ready.push_back(thread);
+        }
+        None
+    }
+
+    /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
+    fn start(&mut self) -> Option<Step> {
+        let thread = self.ready.pop_front()?;
+        let Some(talk) = self.talks.get_mut(&thread) else { return self.start() };
+        if let (true, Some(walk)) = (talk.queue.is_empty(), talk.parked) {
+            talk.busy = true;
+            self.under_way += 1;
+            return Some(Step::Walk { thread, after: walk.done, until: walk.passed });
+        }
+        let single = talk.failures > 0 || self.health.failures > 0;
+        let mut items = Vec::new();
+        let room = if single { 1 } else { self.bounds.max_batch };
+        let kind = gather(self.app, &thread, talk, None, room, &mut items)?;
+        talk.send(self.health.served);
+        self.under_way += 1;
+        if !single {
+            self.fill(kind, &mut items);
+        }
+        Some(Step::Post(items))
+    }
+
+    /// Adds other talks whose next event is of the same kind; the rest keep their turn.
+    fn fill(&mut self, kind: (Surface, Channel), items: &mut Vec<Item>) {
+        let mut passed = Vec::new();
+        while items.len() < self.bounds.max_batch && passed.len() < self.bounds.max_batch {
+            let Some(thread) = self.ready.pop_front() else { break };
+            let room = self.bounds.max_batch - items.len();
+            let Some(talk) = self.talks.get_mut(&thread) else { continue };
+            let fits =
+                talk.failures == 0 && gather(self.app, &thread, talk, Some(kind), room, items).is_some();
+            if fits {
+                talk.send(self.health.served);
+            } else {
+                passed.push(thread);
+            }
+        }
+        for thread in passed.into_iter().rev() {
+            self.ready.push_front(thread);
+        }
+    }
+
+    /// Rows of a stream, as asked for by [`Step::Read`].
+    pub(crate) fn loaded(&mut self, stream: Stream, slice: &Slice) {
+        let Some(at) = self.lane(stream) else { return };
+        for row in &slice.rows {
+            let Some(thread) = &row.thread else { continue };
+            let lane = &mut self.lanes[at];
+            if row.position <= lane.read_to {
+                continue;
+            }
+            let talk = self.talks.entry(thread.clone()).or_default();
+            if let Some(walk) = &mut talk.parked {
+                walk.passed = walk.passed.max(row.position);
+                continue;
+            }
+            let new = talk.queue.is_empty() && !talk.busy;
+            talk.stream = at;
+            talk.queue.push_back(Arc::clone(row));
+            lane.open.insert(row.position);
+            if new {
+                self.ready.push_back(thread.clone());
+            }
+        }
+        let lane = &mut self.lanes[at];
+        lane.read_to = lane.read_to.max(slice.scanned);
+        self.advance(at);
+    }
+
+    /// Rows of a parked conversation, as asked for by [`Step::Walk`]; `until` is the step's.
+    pub(crate) fn walked(&mut self, thread: &ThreadKey, until: Position, rows: Vec<Arc<JournalRow>>) {
+        self.under_way = self.under_way.saturating_sub(1);
+        let app = self.app;
+        let Some(talk) = self.talks.get_mut(thread) else { return };
+        talk.busy = false;
+        let stream = self.lanes[talk.stream].stream;
+        let Some(walk) = &mut talk.parked else { return };
+        if let Some(first) = rows.first() {
+            let parked = Parked {
+                app,
+                stream,
+                thread: thread.clone(),
+                next: first.position,
+                attempts: talk.failures,
+                since: talk.since.unwrap_or(first.at),
+                due: first.at,
+            };
+            // What is known of a row that failed before stands.
+            let anew = talk.failures == 0;
+            talk.queue = rows.into();
+            self.ready.push_back(thread.clone());
+            if anew {
+                self.record_parked(parked);
+            }
+        } else if walk.passed > until {
+            // The lane passed more of it meanwhile.
+            walk.done = until;
+            self.ready.push_back(thread.clone());
+        } else {
+            self.talks.remove(thread);
+            self.record_rejoined(stream, thread);
+        }
+    }
+
+    /// The rows of a parked conversation could not be read: it is tried again at that moment.
+    pub(crate) fn not_walked(&mut self, thread: &ThreadKey, again: Timestamp) {
+        self.under_way = self.under_way.saturating_sub(1);
+        let Some(talk) = self.talks.get_mut(thread) else { return };
+        talk.busy = false;
+        self.waiting.insert((again, thread.clone()));
+    }
+
+    fn record_parked(&mut self, parked: Parked) {
+        self.round.park.retain(|before| before.thread != parked.thread);
+        self.round.park.push(parked);
+    }
+
+    fn record_rejoined(&mut self, stream: Stream, thread: &ThreadKey) {
+        self.round.park.retain(|before| before.thread != *thread);
+        self.round.unpark.push((self.app, stream, thread.clone()));
+    }
+
+    /// The answer to a webhook. Returns when it is tried again, where it failed.
+    pub(crate) fn answered(
+        &mut self,
+        items: &[Item],
+        answer: &Answered,
+        reason: &str,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Timestamp> {
+        self.under_way = self.under_way.saturating_sub(1);
+        if *answer == Answered::Served {
+            self.health = Health { served: self.health.served + items.len() as u64, ..Health::default() };
+            for item in items {
+                self.served(item);
+            }
+            return None;
+        }
+        let mut threads: Vec<&ThreadKey> = items.iter().map(|item| &item.thread).collect();
+        threads.dedup();
+        self.health.failures = self.health.failures.saturating_add(1);
+        let known = self.health.first.get_or_insert_with(|| threads[0].clone());
+        self.health.several |= threads.iter().any(|thread| *thread != known);
+        self.health.silent |= *answer == Answered::Nothing;
+        self.health.last = Some(now);
+        let mut again = None;
+        for thread in threads {
+            again = self.failed(thread, answer, reason, now, jitter).or(again);
+        }
+        if self.health.fails_altogether() {
+            let failures = self.health.failures - FAILING + 1;
+            let pause = Timestamp(now.0 + delay_ms(self.bounds.profile, failures, false, jitter));
+            self.health.pause = Some(pause);
+            again = Some(pause);
+        }
+        again
+    }
+
+    /// The app's address does not verify: as if it did not answer.
+    pub(crate) fn unverified(&mut self, items: &[Item], now: Timestamp, jitter: f64) -> Option<Timestamp> {
+        self.health.failures = self.health.failures.max(FAILING - 1);
+        self.answered(items, &Answered::Nothing, "the address is not verified", now, jitter)
+    }
+
+    fn served(&mut self, item: &Item) {
+        let Some(talk) = self.talks.get_mut(&item.thread) else { return };
+        talk.busy = false;
+        talk.recovered();
+        talk.queue.pop_front();
+        let at = talk.stream;
+        self.done_with(&item.thread, item.row.position);
+        self.advance(at);
+    }
+
+    /// A row is behind its talk: on with the next, or the talk ends.
+    fn done_with(&mut self, thread: &ThreadKey, position: Position) {
+        let Some(talk) = self.talks.get_mut(thread) else { return };
+        match &mut talk.parked {
+            Some(walk) => walk.done = position,
+            None => {
+                self.lanes[talk.stream].open.remove(&position);
+            }
+        }
+        // Of a webhook with several events of one talk, only the last one's leaves it ready.
+        if self.ready.back() == Some(thread) {
+            self.ready.pop_back();
+        }
+        if talk.queue.is_empty() && talk.parked.is_none() {
+            self.talks.remove(thread);
+        } else {
+            self.ready.push_back(thread.clone());
+        }
+    }
+
+    fn failed(
+        &mut self,
+        thread: &ThreadKey,
+        answer: &Answered,
+        reason: &str,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Timestamp> {
+        let (app, served, profile) = (self.app, self.health.served, self.bounds.profile);
+        let fails_altogether = self.health.fails_altogether();
+        let talk = self.talks.get_mut(thread)?;
+        talk.busy = false;
+        talk.failures = talk.failures.saturating_add(1);
+        if talk.since.is_none() {
+            talk.since = Some(now);
+            talk.served_then = served;
+        }
+        let others_succeed = served > talk.served_then;
+        let mut hopeless = matches!(answer, Answered::Status(status) if is_hopeless(*status));
+        talk.hopeless += u32::from(hopeless);
+        hopeless &= others_succeed;
+        let at = talk.stream;
+        if hopeless && talk.hopeless >= HOPELESS_TRIES && !fails_altogether {
+            let row = talk.queue.pop_front()?;
+            let (attempts, stream) = (talk.failures, self.lanes[at].stream);
+            talk.recovered();
+            self.round.dead.push(DeadLetter {
+                app,
+                stream,
+                position: row.position,
+                thread: thread.clone(),
+                at: now,
+                attempts,
+                reason: reason.into(),
+            });
+            self.done_with(thread, row.position);
+            self.advance(at);
+            return None;
+        }
+        let tries = if hopeless { talk.hopeless } else { talk.failures };
+        let due = Timestamp(now.0 + delay_ms(profile, tries, hopeless, jitter));
+        if talk.parked.is_some() || (others_succeed && talk.failures >= 2) {
+            self.park(thread, due);
+        }
+        self.waiting.insert((due, thread.clone()));
+        self.crowded(at);
+        Some(due)
+    }
+
+    /// Lets the lane pass a conversation, which walks on by itself from the row that failed.
+    fn park(&mut self, thread: &ThreadKey, due: Timestamp) {
+        let app = self.app;
+        let Some(talk) = self.talks.get_mut(thread) else { return };
+        let Some(next) = talk.queue.front().map(|row| row.position) else { return };
+        let at = talk.stream;
+        let lane = &mut self.lanes[at];
+        if talk.parked.is_none() {
+            let last = talk.queue.back().map_or(next, |row| row.position);
+            talk.parked = Some(Walk { done: Position(next.0 - 1), passed: last });
+            for row in &talk.queue {
+                lane.open.remove(&row.position);
+            }
+        }
+        // Only the row at hand stays in memory: the others are read again when their time comes.
+        talk.queue.truncate(1);
+        let parked = Parked {
+            app,
+            stream: lane.stream,
+            thread: thread.clone(),
+            next,
+            attempts: talk.failures,
+            since: talk.since.unwrap_or(due),
+            due,
+        };
+        self.record_parked(parked);
+        self.advance(at);
+    }
+
+    /// Moves a lane's cursor up to its oldest open row.
+    fn advance(&mut self, at: usize) {
+        let lane = &mut self.lanes[at];
+        let served = lane.open.first().map_or(lane.read_to, |oldest| Position(oldest.0 - 1));
+        if served > lane.served {
+            lane.served = served;
+            let cursor = Cursor { app: self.app, stream: lane.stream, served };
+            match self.round.cursors.iter_mut().find(|moved| moved.stream == cursor.stream) {
+                Some(moved) => *moved = cursor,
+                None => self.round.cursors.push(cursor),
+            }
+        }
+        self.crowded(at);
+    }
+
+    /// When a lane has read as far as it may, its oldest conversation is parked if it is failing: one
+    /// conversation holds up no other. Not so when others fail too and none was served meanwhile: then it is
+    /// the app.
+    fn crowded(&mut self, at: usize) {
+        let lane = &self.lanes[at];
+        if self.room(lane) > 0 || self.waiting.is_empty() {
+            return;
+        }
+        let Some(oldest) = lane.open.first().copied() else { return };
+        let health = &self.health;
+        let stuck = self.waiting.iter().find(|(_, thread)| {
+            self.talks.get(thread).is_some_and(|talk| {
+                talk.stream == at
+                    && talk.parked.is_none()
+                    && talk.queue.front().is_some_and(|row| row.position == oldest)
+                    && (!health.several || health.served > talk.served_before)
+            })
+        });
+        if let Some((due, thread)) = stuck.cloned() {
+            self.park(&thread, due);
+        }
+    }
+
+    /// What must be recorded since the last call.
+    pub(crate) fn take_round(&mut self) -> Option<Round> {
+        let round = &self.round;
+        let empty = round.cursors.is_empty()
+            && round.park.is_empty()
+            && round.unpark.is_empty()
+            && round.dead.is_empty();
+        (!empty).then(|| std::mem::take(&mut self.round))
+    }
+}
+
+impl Talk {
+    /// The row that failed is behind it.
+    fn recovered(&mut self) {
+        self.failures = 0;
+        self.hopeless = 0;
+        self.since = None;
+    }
+
+    /// Its next events are on their way; `served` is how many of the app's had been served so far.
+    fn send(&mut self, served: u64) {
+        self.busy = true;
+        if self.failures == 0 {
+            self.served_before = served;
+        }
+    }
+}
+
+/// Adds a talk's next events of one kind; the kind is that of its first, or the given one.
+fn gather(
+    app: AppId,
+    thread: &ThreadKey,
+    talk: &Talk,
+    kind: Option<(Surface, Channel)>,
+    room: usize,
+    items: &mut Vec<Item>,
+) -> Option<(Surface, Channel)> {
+    let mut kind = kind;
+    let mut added = false;
+    for row in talk.queue.iter().take(room) {
+        let notice = *row.notices.iter().find(|notice| notice.app == app)?;
+        let this = (thread.surface, notice.channel);
+        if *kind.get_or_insert(this) != this {
+            break;
+        }
+        items.push(Item { thread: thread.clone(), row: Arc::clone(row), notice });
+        added = true;
+    }
+    if added { kind } else { None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! When a webhook that failed is tried again. Pure: attempt, profile and jitter in, a delay out.
+
+/// How patient delivery is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Ever more rarely, up to every eight hours: the default of `serve`.
+    #[default]
+    Patient,
+    /// At most fifteen seconds apart, for ever: the default of `dev`, where receivers come and go.
+    NeverDisable,
+    /// As the platform does within its first hour.
+    Meta,
+}
+
+impl Profile {
+    /// Every profile with its name in `baton.toml`.
+    pub const ALL: &'static [(Profile, &'static str)] =
+        &[(Profile::Patient, "patient"), (Profile::NeverDisable, "never-disable"), (Profile::Meta, "meta")];
+
+    /// Seconds before each further try; the last one repeats.
+    const fn delays(self) -> &'static [i64] {
+        match self {
+            Profile::Patient => &[1, 5, 15, 30, 60, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800],
+            Profile::NeverDisable => &[1, 2, 5, 10, 15],
+            Profile::Meta => &[1, 5, 15, 30, 60, 90],
+        }
+    }
+}
+
+/// Tries that a hopeless answer gets while the app's other conversations succeed: about two minutes.
+pub(crate) const HOPELESS_TRIES: u32 = 6;
+/// Their own delays, whatever the profile, in seconds.
+const HOPELESS_DELAYS: [i64; 5] = [1, 5, 15, 30, 60];
+
+/// Milliseconds until the next try, after `failures` failures in a row (1: the first one just failed).
+/// `jitter` is between 0 and 1; the delay varies by a fifth either way.
+pub(crate) fn delay_ms(profile: Profile, failures: u32, hopeless: bool, jitter: f64) -> i64 {
+    let delays = if hopeless { &HOPELESS_DELAYS } else { profile.delays() };
+    let last = delays.len() - 1;
+    let at = usize::try_from(failures.saturating_sub(1)).unwrap_or(last).min(last);
+    let base = delays[at] * 1000;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a day has few milliseconds"
+    )]
+    let varied = (base as f64 * (0.8 + 0.4 * jitter.clamp(0.0, 1.0))) as i64;
+    varied
+}
+
+/// Whether more tries will not change an answer: 4xx and 5xx other than 408, 425, 429 and 503.
+pub(crate) const fn is_hopeless(status: u16) -> bool {
+    status >= 400 && !matches!(status, 408 | 425 | 429 | 503)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_then_stay() {
+        for (profile, _) in Profile::ALL {
+            let delays: Vec<i64> = (1..40).map(|n| delay_ms(*profile, n, false, 0.5)).collect();
+            assert!(delays.is_sorted(), "{profile:?}: {delays:?}");
+            assert_eq!(delays[38], delays[37]);
+        }
+    }
+
+    #[test]
+    fn six_hopeless_tries_take_about_two_minutes() {
+        let total: i64 = (1..HOPELESS_TRIES).map(|n| delay_ms(Profile::Patient, n, true, 0.5)).sum();
+        assert_eq!(total, 111_000);
+    }
+
+    #[test]
+    fn jitter_is_a_fifth_either_way() {
+        assert_eq!(delay_ms(Profile::Patient, 1, false, 0.0), 800);
+        assert_eq!(delay_ms(Profile::Patient, 1, false, 1.0), 1_200);
+    }
+
+    #[test]
+    fn waiting_helps_against_overload_and_not_against_a_wrong_answer() {
+        assert!([400, 404, 410, 500, 502].into_iter().all(is_hopeless));
+        assert!(![408, 425, 429, 503, 301].into_iter().any(is_hopeless));
+    }
+}

@@ -1,0 +1,274 @@
+//! The only HTTP client code: webhooks to apps. Addresses are vetted on what a name resolves to, at the
+//! moment of connecting; redirects are not followed; the environment's proxies are ignored.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use ipnet::IpNet;
+
+/// What a receiver answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// How its body begins.
+    pub body: Bytes,
+}
+
+/// Why there was no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It took too long.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The address may not be reached.
+    #[error("the address {0} is not public: `delivery.allow_addresses` lists the networks that are allowed")]
+    Forbidden(String),
+    /// No connection, or it broke.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// To apps.
+pub trait Transport: Send + Sync + 'static {
+    /// Posts a webhook.
+    fn post(
+        &self,
+        url: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    ) -> BoxFuture<'_, Result<Answer, SendError>>;
+
+    /// Asks an address to verify itself.
+    fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>>;
+}
+
+/// Which addresses may be reached.
+#[derive(Clone, Debug, Default)]
+pub struct Vetting {
+    /// Networks that are allowed although they are not public.
+    pub allowed: Vec<IpNet>,
+}
+
+impl Vetting {
+    /// Whether an address may be connected to.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        is_public(address)
+            || self.allowed.iter().any(|net| net.contains(&canonical(address)) || net.contains(&address))
+    }
+}
+
+fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// Networks that are not for strangers' addresses.
+const NOT_PUBLIC: &[&str] = &[
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/96",
+    "::1/128",
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+    "5f00::/16",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+];
+
+fn is_public(address: IpAddr) -> bool {
+    let address = canonical(address);
+    !NOT_PUBLIC.iter().filter_map(|net| net.parse::<IpNet>().ok()).any(|net| net.contains(&address))
+}
+
+/// Resolves names and leaves out what may not be reached, so that the address that was checked is the one
+/// that is connected to.
+struct VettedResolver(Vetting);
+
+impl reqwest::dns::Resolve for VettedResolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let vetting = self.0.clone();
+        async move {
+            let host = name.as_str().to_owned();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let allowed: Vec<SocketAddr> = found.into_iter().filter(|at| vetting.allows(at.ip())).collect();
+            if allowed.is_empty() {
+                return Err(SendError::Forbidden(host).into());
+            }
+            let addresses: reqwest::dns::Addrs = Box::new(allowed.into_iter());
+            Ok(addresses)
+        }
+        .boxed()
+    }
+}
+
+/// Webhooks over HTTP.
+pub struct HttpTransport {
+    client: reqwest::Client,
+    vetting: Vetting,
+    timeout: Duration,
+}
+
+/// How much of an answer is read.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// How much of it is kept.
+const BODY_START: usize = 512;
+
+impl HttpTransport {
+    /// A transport to allowed addresses; `timeout` covers connecting, sending and the answer.
+    pub fn new(vetting: Vetting, timeout: Duration) -> Result<Self, SendError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(VettedResolver(vetting.clone())))
+            .timeout(timeout)
+            .connect_timeout(timeout)
+            .pool_max_idle_per_host(64)
+            .tcp_nodelay(true)
+            .http1_only()
+            .user_agent("facebookexternalua")
+            .build()
+            .map_err(|error| SendError::Failed(error.to_string()))?;
+        Ok(Self { client, vetting, timeout })
+    }
+
+    /// A resolver is not asked for addresses that are written as numbers: those are vetted here.
+    fn vet(&self, url: &str) -> Result<reqwest::Url, SendError> {
+        let url = reqwest::Url::parse(url).map_err(|error| SendError::Failed(format!("{url}: {error}")))?;
+        let address = match url.host() {
+            Some(url::Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(url::Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(url::Host::Domain(_)) | None => None,
+        };
+        match address {
+            Some(address) if !self.vetting.allows(address) => Err(SendError::Forbidden(address.to_string())),
+            Some(_) | None => Ok(url),
+        }
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {
+        let response = request.send().await.map_err(|error| self.explain(&error))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let mut read = 0;
+        let mut stream = response.bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| self.explain(&error))?;
+            read += chunk.len();
+            body.extend(chunk.iter().take(BODY_START - body.len().min(BODY_START)));
+            if read > ANSWER_LIMIT {
+                return Err(SendError::Failed(format!("the answer is longer than {ANSWER_LIMIT} bytes")));
+            }
+        }
+        Ok(Answer { status, body: body.into() })
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> SendError {
+        if error.is_timeout() {
+            return SendError::Timeout(self.timeout);
+        }
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            if let Some(forbidden) = source.downcast_ref::<SendError>() {
+                return forbidden.clone();
+            }
+            cause = source;
+        }
+        SendError::Failed(cause.to_string())
+    }
+}
+
+impl Transport for HttpTransport {
+    fn post(
+        &self,
+        url: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    ) -> BoxFuture<'_, Result<Answer, SendError>> {
+        let url = self.vet(url);
+        async move {
+            let mut request = self.client.post(url?).header("content-type", "application/json").body(body);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            self.answer(request).await
+        }
+        .boxed()
+    }
+
+    fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
+        let url = self.vet(url);
+        async move { self.answer(self.client.get(url?)).await }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_and_reserved_addresses_are_refused_however_they_are_written() {
+        let strict = Vetting::default();
+        for address in [
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "2002:7f00:1::",
+        ] {
+            assert!(!strict.allows(address.parse().unwrap()), "{address}");
+        }
+        for address in ["1.1.1.1", "8.8.8.8", "2606:4700::1111"] {
+            assert!(strict.allows(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_allowed_in_its_mapped_form_too() {
+        let local = Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()] };
+        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert!(local.allows(address.parse().unwrap()), "{address}");
+        }
+        assert!(!local.allows("10.0.0.1".parse().unwrap()));
+    }
+}
