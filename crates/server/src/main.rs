@@ -1,2 +1,5 @@
-//! Being built.
-fn main() {}
+//! The `baton` program.
+
+fn main() -> std::process::ExitCode {
+    baton_server::cli::main()
+}

@@ -218,10 +218,11 @@ impl GraphError {
         Self::bare(400, 613, "(#613) Calls to this api have exceeded the rate limit.".to_owned())
     }
 
-    /// Nothing was done, and the same call may work soon: 503 when the server is busy, 500 otherwise.
-    pub fn transient(status: u16) -> Self {
+    /// Nothing was done, and the same call may work soon. 500 and never 503, which some clients take for a
+    /// broken network (wire.md, section 0).
+    pub fn transient() -> Self {
         let text = "An unexpected error has occurred. Please retry your request later.";
-        Self { transient: true, ..Self::bare(status, 2, text.to_owned()) }
+        Self { transient: true, ..Self::bare(500, 2, text.to_owned()) }
     }
 
     /// Something is wrong inside.

@@ -56,7 +56,7 @@ fn what_is_not_there_is_left_out() {
         body,
         json!({"error": {"message": message, "type": "OAuthException", "code": 190, "fbtrace_id": "AbCdEfGhIjK"}})
     );
-    let body: Value = serde_json::from_slice(&GraphError::transient(503).body("x")).unwrap();
+    let body: Value = serde_json::from_slice(&GraphError::transient().body("x")).unwrap();
     assert_eq!(body["error"]["is_transient"], true);
 }
 
@@ -78,7 +78,7 @@ fn calls_that_are_never_decided_have_errors_too() {
         (GraphError::rate(), 400, 613, None, "(#613) Calls to this api have exceeded the rate limit."),
         (GraphError::internal(), 500, 1, Some(99), "An unknown error occurred."),
         (
-            GraphError::transient(500),
+            GraphError::transient(),
             500,
             2,
             None,

@@ -1,0 +1,164 @@
+//! A client of a running server: finds it, asks it, and says plainly what went wrong.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::server_file::{ServerFile, data_directory, runtime_directory};
+use super::{Common, Failure};
+
+/// How long a server may take to answer: moving the clock may run much that is due.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A server, and the right to use it.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    /// Where it may be, the first that answers counts.
+    places: Vec<ServerFile>,
+}
+
+impl Client {
+    /// A client of the server that is named, or else of the one that says where it is.
+    pub(crate) fn find(common: &Common) -> Result<Self, Failure> {
+        Self::of(places(common)?)
+    }
+
+    /// A client of this server.
+    pub(crate) fn of(places: Vec<ServerFile>) -> Result<Self, Failure> {
+        let local = |place: &ServerFile| {
+            let url = url::Url::parse(&place.url).ok();
+            url.and_then(|url| {
+                url.host_str().map(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+            })
+        };
+        let mut builder =
+            reqwest::Client::builder().timeout(PATIENCE).connect_timeout(Duration::from_secs(5));
+        if places.iter().all(|place| local(place) == Some(true)) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| Failure::new("cannot make a client").why(error))?;
+        Ok(Self { http, places })
+    }
+
+    /// Reads from Baton's own API.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Asks Baton's own API to do something.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Writes to Baton's own API.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut silent = Failure::new("no Baton answers");
+        for place in &self.places {
+            let mut request = self.http.request(method.clone(), format!("{}/baton/v1{path}", place.url));
+            request = request.bearer_auth(&place.operator_token);
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            match request.send().await {
+                Ok(response) => return answer(response, &place.url).await,
+                Err(error) if error.is_connect() => {
+                    silent = silent.why(format!("{}: {}", place.url, innermost(&error)));
+                }
+                Err(error) => {
+                    let what = format!("{} did not answer", place.url);
+                    return Err(Failure::new(what).why(innermost(&error)));
+                }
+            }
+        }
+        Err(silent.advice("start one with `baton dev`, or name one with --server and --token"))
+    }
+}
+
+fn places(common: &Common) -> Result<Vec<ServerFile>, Failure> {
+    let given = common.token.clone().filter(|token| !token.is_empty());
+    let directories: Vec<PathBuf> = match &common.data {
+        Some(data) => vec![data.clone()],
+        None => data_directory().into_iter().chain([runtime_directory()]).collect(),
+    };
+    let mut files: Vec<ServerFile> = directories.iter().filter_map(|place| ServerFile::read(place)).collect();
+    if let Some(server) = &common.server {
+        let url = server.trim_end_matches('/').to_owned();
+        if url::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            let known = files.into_iter().find(|file| file.url == url).map(|file| file.operator_token);
+            let Some(operator_token) = given.or(known) else {
+                return Err(Failure::usage(format!("no operator token for {url}"))
+                    .advice("give it with --token or BATON_OPERATOR_TOKEN"));
+            };
+            return Ok(vec![ServerFile { url, operator_token }]);
+        }
+        return Err(Failure::usage(format!("{server} is no address of a server"))
+            .advice("an address starts with http:// or https://"));
+    }
+    if files.is_empty() {
+        let looked: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();
+        return Err(Failure::new("no Baton is running here")
+            .why(format!("there is no server.json in {}", looked.join(" or ")))
+            .advice("start one with `baton dev`, or name one with --server and --token"));
+    }
+    if let Some(token) = given {
+        files.iter_mut().for_each(|file| file.operator_token.clone_from(&token));
+    }
+    Ok(files)
+}
+
+async fn answer(response: reqwest::Response, url: &str) -> Result<Value, Failure> {
+    let status = response.status();
+    let text = response
+        .text()
+        .await
+        .map_err(|error| Failure::new(format!("the answer of {url} broke off")).why(innermost(&error)))?;
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    if status.is_success() {
+        return Ok(body);
+    }
+    let Some(title) = body["title"].as_str() else {
+        return Err(Failure::new(format!("{url} answered {status}"))
+            .why("that is not an answer of Baton's")
+            .advice("check the address"));
+    };
+    let mut failure = Failure::new(title);
+    if let Some(detail) = body["detail"].as_str().filter(|detail| *detail != title) {
+        failure = failure.why(detail);
+    }
+    if let Some(rule) = body["rule"].as_str() {
+        failure = failure.why(format!("rule {rule}"));
+    }
+    for error in body["errors"].as_array().into_iter().flatten() {
+        let text = |key: &str| error[key].as_str().unwrap_or_default();
+        let rule = error["rule"].as_str().map(|rule| format!(" ({rule})")).unwrap_or_default();
+        failure = failure.why(format!("{}: {}{rule}", text("pointer"), text("detail")));
+    }
+    if status == reqwest::StatusCode::UNAUTHORIZED {
+        failure = failure.advice("give the token of this server with --token or BATON_OPERATOR_TOKEN");
+    }
+    Err(failure)
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// A part of a path, with what a path may not have escaped.
+pub(crate) fn part(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    let escaped = text
+        .bytes()
+        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    escaped.collect()
+}

@@ -1,0 +1,42 @@
+//! Why a command failed: what happened, why, and what to do.
+
+use std::fmt::Display;
+
+/// A command that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) what: String,
+    pub(crate) why: Vec<String>,
+    pub(crate) advice: Option<String>,
+    pub(crate) usage: bool,
+}
+
+impl Failure {
+    /// A failure, by what happened.
+    pub(crate) fn new(what: impl Display) -> Self {
+        Self { what: what.to_string(), why: Vec::new(), advice: None, usage: false }
+    }
+
+    /// The command was used wrongly.
+    pub(crate) fn usage(what: impl Display) -> Self {
+        Self { usage: true, ..Self::new(what) }
+    }
+
+    /// Adds a reason.
+    #[must_use]
+    pub(crate) fn why(mut self, why: impl Display) -> Self {
+        self.why.push(why.to_string());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub(crate) fn advice(mut self, advice: impl Display) -> Self {
+        self.advice = Some(advice.to_string());
+        self
+    }
+
+    pub(crate) const fn exit_code(&self) -> u8 {
+        if self.usage { 2 } else { 1 }
+    }
+}

@@ -1,0 +1,133 @@
+//! How things look in a terminal: colours (only there, and not where `NO_COLOR` is set), columns, times. A
+//! terminal that went away is no error.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::Failure;
+
+/// A name, an id, something to copy.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// What matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// An app.
+pub(crate) const APP: Style = AnsiColor::Cyan.on_default();
+/// A person.
+pub(crate) const PERSON: Style = AnsiColor::Green.on_default();
+/// A rule.
+pub(crate) const RULE: Style = AnsiColor::Magenta.on_default();
+/// What went wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What should be looked at.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// A text in a style.
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A text in a style, filled up or cut to a width, so that columns stand below each other.
+pub(crate) fn column(style: Style, text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    let fill = width.saturating_sub(text.chars().count());
+    format!("{style}{text}{style:#}{}", " ".repeat(fill))
+}
+
+/// A text of at most so many characters, on one line.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if line.chars().count() <= width {
+        return line;
+    }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Writes a line to standard output.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Writes a line to standard error.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warning(text: impl Display) {
+    note(format!("{} {text}", styled(WARNING, "warning:")));
+}
+
+/// Writes JSON to standard output, for people and programs.
+pub(crate) fn json(value: &impl Serialize) {
+    line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Writes JSON to standard output, on one line.
+pub(crate) fn json_line(value: &impl Serialize) {
+    line(serde_json::to_string(value).unwrap_or_default());
+}
+
+/// Says why a command failed.
+pub(crate) fn error(failure: &Failure) {
+    note(format!("{} {}", styled(BAD, "error:"), failure.what));
+    for why in &failure.why {
+        for part in why.lines() {
+            note(format!("       {part}"));
+        }
+    }
+    if let Some(advice) = &failure.advice {
+        note(format!("{} {advice}", styled(STRONG, "   do:")));
+    }
+}
+
+const DAY: i64 = 86_400_000;
+
+/// `14:03:07`, in UTC.
+pub(crate) fn clock_time(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| at.to_string(), |at| at.strftime("%H:%M:%S").to_string())
+}
+
+/// `2 Jan 2026`, in UTC.
+pub(crate) fn day(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| at.to_string(), |at| at.strftime("%-d %b %Y").to_string())
+}
+
+/// A moment as it is said at another one: `14:03` on the same day, else with the day.
+pub(crate) fn moment(at: i64, now: i64) -> String {
+    let same_day = at.div_euclid(DAY) == now.div_euclid(DAY);
+    let form = if same_day { "%H:%M" } else { "%-d %b %H:%M" };
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.strftime(form).to_string())
+}
+
+/// A time of Baton's API, in milliseconds.
+pub(crate) fn milliseconds_of(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_have_their_width() {
+        assert_eq!(column(Style::new(), "ab", 4), "ab  ");
+        assert_eq!(column(Style::new(), "abcdef", 4), "abc…");
+        assert_eq!(cut("a\nb", 9), "a b");
+        assert_eq!(cut("räksmörgås", 5), "räks…");
+    }
+
+    #[test]
+    fn moments_name_the_day_when_it_is_another_one() {
+        let noon = 1_767_268_800_000;
+        assert_eq!(clock_time(noon), "12:00:00");
+        assert_eq!(moment(noon + 60_000, noon), "12:01");
+        assert_eq!(moment(noon + DAY, noon), "2 Jan 12:00");
+        assert_eq!(day(noon), "1 Jan 2026");
+    }
+}

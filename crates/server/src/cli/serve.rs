@@ -1,0 +1,56 @@
+//! `baton serve`: the server, with the system's clock and the defaults of production.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Common, Failure, look};
+use crate::config::Config;
+use crate::start::{Place, Server, Signals, read_config, start_log};
+
+/// The server, with the defaults of production
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The server's settings; `baton.default.toml` describes them all
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
+    let flags = arguments.listen.iter().map(|at| ("listen", "--listen", at.clone())).collect();
+    let config = read_config(Config::default(), arguments.config.as_deref(), flags)?;
+    start_log(&config);
+    let mut signals = Signals::listen()?;
+    let place = Place::kept(common, &config.database, "baton.db")?;
+    let mut server = Server::start(&config, place, common.token.as_deref(), false).await?;
+    if let Err(failure) = server.announce() {
+        server.stop().await;
+        return Err(failure);
+    }
+    if common.json {
+        look::json_line(
+            &json!({"event": "ready", "url": server.public_url, "database": server.place.database}),
+        );
+    } else {
+        let version = env!("CARGO_PKG_VERSION");
+        look::line(format!("Baton {version} serves {}", look::styled(look::STRONG, &server.public_url)));
+        look::line(format!("  Graph API  {}/v25.0", server.public_url));
+        look::line(format!("  database   {}", server.place.database.display()));
+        look::line(format!(
+            "  clients    find it by {}",
+            server.place.directory.join("server.json").display()
+        ));
+    }
+    let ended = tokio::select! {
+        () = signals.next() => Ok(()),
+        failure = server.ended() => Err(failure),
+    };
+    tokio::select! {
+        () = server.stop() => ended,
+        () = signals.again() => Err(Failure::new("stopped at once; what was accepted is in the database")),
+    }
+}

@@ -1,0 +1,112 @@
+//! `server.json` in the data directory: where a server runs, and its operator token. Whoever may read the
+//! file may use the server; so only its owner may.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+
+/// What the file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServerFile {
+    pub(crate) url: String,
+    pub(crate) operator_token: String,
+}
+
+const NAME: &str = "server.json";
+
+impl ServerFile {
+    /// The file of a directory, if it is there and can be read.
+    pub(crate) fn read(directory: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(directory.join(NAME)).ok()?).ok()
+    }
+
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        write_private(&directory.join(NAME), &text)
+    }
+
+    /// Removes the file, unless another server wrote it meanwhile.
+    pub(crate) fn remove(&self, directory: &Path) {
+        if Self::read(directory).as_ref() == Some(self)
+            && let Err(error) = std::fs::remove_file(directory.join(NAME))
+        {
+            tracing::warn!(%error, "server.json stays");
+        }
+    }
+}
+
+/// The default data directory.
+pub(crate) fn data_directory() -> Option<PathBuf> {
+    dirs::data_dir().map(|data| data.join("baton"))
+}
+
+/// Where a server that keeps nothing says where it is.
+pub(crate) fn runtime_directory() -> PathBuf {
+    dirs::runtime_dir().unwrap_or_else(std::env::temp_dir).join("baton")
+}
+
+/// Makes a directory that only its owner may enter, unless it is there.
+pub(crate) fn make_private(directory: &Path) -> Result<(), Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|error| {
+        Failure::new(format!("cannot make the directory {}", directory.display()))
+            .why(error)
+            .advice("name another one with --data")
+    })
+}
+
+/// Writes a file that only its owner may read: whole, or not at all.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let write = || {
+        // A file that is left from before may be somebody else's to read.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| {
+        Failure::new(format!("cannot write {}", path.display()))
+            .why(error)
+            .advice("name another directory with --data")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_its_owners_and_is_removed_only_by_its_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let one = ServerFile { url: "http://127.0.0.1:1".to_owned(), operator_token: "a".to_owned() };
+        let other = ServerFile { url: "http://127.0.0.1:2".to_owned(), operator_token: "b".to_owned() };
+        one.write(directory.path()).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(directory.path().join(NAME)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        other.write(directory.path()).unwrap();
+        one.remove(directory.path());
+        assert_eq!(ServerFile::read(directory.path()), Some(other.clone()));
+        other.remove(directory.path());
+        assert_eq!(ServerFile::read(directory.path()), None);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,14 @@
+//! `POST /{page}/pass_thread_metadata`.
+
+use baton_wire::params::Params;
+use baton_wire::requests;
+use serde_json::json;
+
+use super::{Answer, Wrong};
+use crate::caller::{Caller, Edge};
+
+pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
+    let call = requests::pass_thread_metadata(params);
+    let done = caller.ask(Edge::Metadata, call).await?;
+    Ok(Answer { body: json!({"success": true}), rule: Some(done.receipt.rule.into()) })
+}

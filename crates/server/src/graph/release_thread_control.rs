@@ -1,0 +1,14 @@
+//! `POST /{page}/release_thread_control`.
+
+use baton_wire::params::Params;
+use baton_wire::requests;
+use serde_json::json;
+
+use super::{Answer, Wrong};
+use crate::caller::{Caller, Edge};
+
+pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
+    let call = requests::release_thread_control(params);
+    let done = caller.ask(Edge::Release, call).await?;
+    Ok(Answer { body: json!({"success": true}), rule: Some(done.receipt.rule.into()) })
+}

@@ -1,0 +1,14 @@
+//! The `baton` program as a library: HTTP in, command line, demo. The binary is one call into [`cli`]; tests
+//! start the real router with [`serve::run`].
+
+mod api;
+mod caller;
+pub mod cli;
+pub mod config;
+pub mod demo;
+mod dev;
+mod graph;
+mod problem;
+pub mod routing_file;
+pub mod serve;
+mod start;

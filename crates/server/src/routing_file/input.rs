@@ -1,0 +1,435 @@
+//! The file as it was written: read, checked for shape, names not resolved yet. One struct for each table of
+//! the file; a key that no struct has is refused, and the nearest one that it has is named.
+
+use baton_store::SettingsRefused;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::nearest;
+
+/// A routing file, or the same as JSON.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoutingInput {
+    pub(super) apps: Vec<At<AppTable>>,
+    pub(super) pages: Vec<At<PageInput>>,
+}
+
+/// A table, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct At<T> {
+    pub(super) pointer: String,
+    pub(super) table: T,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppTable {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) webhook_url: Option<String>,
+    pub(super) verify_token: Option<String>,
+    #[serde(default)]
+    pub(super) human_agent: bool,
+    #[serde(default = "yes")]
+    pub(super) live: bool,
+    #[serde(default)]
+    pub(super) testers: Vec<String>,
+    #[serde(default = "one")]
+    pub(super) max_batch: u16,
+    #[serde(default)]
+    pub(super) compat: Vec<String>,
+}
+
+/// A page, its inner tables read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PageInput {
+    pub(super) page: PageTable,
+    pub(super) messenger: SideTable,
+    pub(super) connections: Vec<At<ConnectionTable>>,
+    pub(super) links: Vec<At<LinkTable>>,
+    pub(super) ads: Vec<At<AdTable>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageTable {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    #[serde(default = "yes")]
+    pub(super) messaging_enabled: bool,
+    #[serde(default)]
+    pub(super) inbox_move_to_main: Option<String>,
+    messenger: Option<Value>,
+    instagram: Option<Value>,
+    #[serde(default)]
+    connections: Vec<Value>,
+    #[serde(default)]
+    links: Vec<Value>,
+    #[serde(default)]
+    ads: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SideTable {
+    pub(super) default_app: Option<String>,
+    pub(super) primary_receiver: Option<String>,
+    pub(super) organic_app: Option<String>,
+    pub(super) ad_max_days: Option<u8>,
+    pub(super) ad_window_days: Option<u8>,
+    pub(super) profile: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConnectionTable {
+    pub(super) app: String,
+    pub(super) token: Option<String>,
+    pub(super) fields: Option<Vec<String>>,
+    pub(super) standby: Option<Standby>,
+    #[serde(default)]
+    pub(super) take_control: bool,
+    pub(super) tasks: Option<Vec<String>>,
+    pub(super) permissions: Option<Vec<String>>,
+}
+
+/// `true`, or a table of surfaces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Standby {
+    pub(super) messenger: bool,
+    pub(super) instagram: bool,
+}
+
+impl<'de> Deserialize<'de> for Standby {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let wrong = || de::Error::custom("it is true, false, or { messenger = true, instagram = false }");
+        match Value::deserialize(from)? {
+            Value::Bool(on) => Ok(Self { messenger: on, instagram: on }),
+            Value::Object(table) => {
+                let known = |key: &String| key == "messenger" || key == "instagram";
+                let side = |name| table.get(name).map_or(Some(true), Value::as_bool).ok_or_else(wrong);
+                if !table.keys().all(known) {
+                    return Err(wrong());
+                }
+                Ok(Self { messenger: side("messenger")?, instagram: side("instagram")? })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkTable {
+    pub(super) on: Option<String>,
+    #[serde(rename = "ref")]
+    pub(super) reference: String,
+    pub(super) app: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdTable {
+    pub(super) on: Option<String>,
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) audience: Vec<String>,
+    pub(super) template: Option<Value>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u16 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTable {
+    #[serde(default)]
+    apps: Vec<Value>,
+    #[serde(default)]
+    pages: Vec<Value>,
+}
+
+impl RoutingInput {
+    /// Reads a file. Every problem of it is reported.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<SettingsRefused>> {
+        let value = toml::from_str::<Value>(text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            vec![refused("", format!("line {line}: {}", error.message()))]
+        })?;
+        Self::from_json(&value)
+    }
+
+    /// Reads the same as JSON. `env:NAME` in a secret's place is looked up in this process's environment.
+    pub fn from_json(value: &Value) -> Result<Self, Vec<SettingsRefused>> {
+        Self::read(value, &|name| std::env::var(name).ok())
+    }
+
+    fn read(value: &Value, look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingsRefused>> {
+        let mut reader = Reader { problems: Vec::new() };
+        let file: Option<FileTable> = reader.table(value, "");
+        let Some(file) = file else { return Err(reader.problems) };
+        let apps = reader.tables(&file.apps, "/apps");
+        let pages: Vec<At<PageTable>> = reader.tables(&file.pages, "/pages");
+        let pages = pages.into_iter().map(|page| reader.page(page)).collect();
+        let mut input = Self { apps, pages };
+        input.look_up(look_up, &mut reader.problems);
+        if reader.problems.is_empty() { Ok(input) } else { Err(reader.problems) }
+    }
+
+    /// Replaces each `env:NAME` by what is found.
+    fn look_up(&mut self, look_up: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<SettingsRefused>) {
+        let mut replace = |text: &mut Option<String>, pointer: &str, key: &str| {
+            let Some(name) = text.as_deref().and_then(|text| text.strip_prefix("env:")) else { return };
+            match look_up(name) {
+                Some(found) => *text = Some(found),
+                None => problems.push(refused(
+                    format!("{pointer}/{key}"),
+                    format!(
+                        "the environment variable `{name}` is not set: set it where this file is applied"
+                    ),
+                )),
+            }
+        };
+        for app in &mut self.apps {
+            replace(&mut app.table.secret, &app.pointer, "secret");
+            replace(&mut app.table.verify_token, &app.pointer, "verify_token");
+        }
+        for connection in self.pages.iter_mut().flat_map(|page| &mut page.table.connections) {
+            replace(&mut connection.table.token, &connection.pointer, "token");
+        }
+    }
+}
+
+/// Puts what `env:NAME` stands for into a file's JSON, where it is found: for whoever hands the file on to a
+/// server, whose environment is another.
+pub(crate) fn look_up_in(value: &mut Value, look_up: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::Object(table) => {
+            for (key, inner) in table.iter_mut() {
+                let name = inner.as_str().and_then(|text| text.strip_prefix("env:"));
+                let is_secret = matches!(key.as_str(), "secret" | "verify_token" | "token");
+                match name.filter(|_| is_secret).and_then(look_up) {
+                    Some(found) => *inner = Value::String(found),
+                    None => look_up_in(inner, look_up),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| look_up_in(item, look_up)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+pub(super) fn refused(pointer: impl Into<String>, detail: impl Into<String>) -> SettingsRefused {
+    SettingsRefused { rule: None, pointer: pointer.into(), detail: detail.into() }
+}
+
+/// A key within a JSON pointer.
+pub(super) fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+struct Reader {
+    problems: Vec<SettingsRefused>,
+}
+
+impl Reader {
+    fn tables<T: DeserializeOwned>(&mut self, values: &[Value], pointer: &str) -> Vec<At<T>> {
+        let at = values.iter().enumerate().map(|(index, value)| (format!("{pointer}/{index}"), value));
+        at.filter_map(|(pointer, value)| self.table(value, &pointer).map(|table| At { pointer, table }))
+            .collect()
+    }
+
+    /// Reads one table: all its unknown keys are reported, and the first value that is not as it must be.
+    fn table<T: DeserializeOwned>(&mut self, value: &Value, pointer: &str) -> Option<T> {
+        let Value::Object(given) = value else {
+            self.problems.push(refused(pointer, "a table (in JSON: an object) belongs here"));
+            return None;
+        };
+        let known = keys_of::<T>();
+        let (mut table, before) = (Map::new(), self.problems.len());
+        for (key, value) in given {
+            if known.contains(&key.as_str()) {
+                table.insert(key.clone(), value.clone());
+            } else {
+                self.problems.push(unknown_key(pointer, key, known));
+            }
+        }
+        match serde_path_to_error::deserialize(Value::Object(table)) {
+            Ok(read) if self.problems.len() == before => Some(read),
+            Ok(_) => None,
+            Err(error) => {
+                let inner = pointer_of(error.path());
+                self.problems.push(refused(format!("{pointer}{inner}"), plain(&error.inner().to_string())));
+                None
+            }
+        }
+    }
+
+    fn page(&mut self, page: At<PageTable>) -> At<PageInput> {
+        let At { pointer, table: mut page } = page;
+        if page.instagram.take().is_some() {
+            self.problems.push(refused(
+                format!("{pointer}/instagram"),
+                "Instagram is not built yet: remove this table; the Messenger surface works without it",
+            ));
+        }
+        let messenger = (page.messenger.take())
+            .and_then(|value| self.table::<SideTable>(&value, &format!("{pointer}/messenger")))
+            .unwrap_or_default();
+        let connections =
+            self.tables(&std::mem::take(&mut page.connections), &format!("{pointer}/connections"));
+        let links = self.tables(&std::mem::take(&mut page.links), &format!("{pointer}/links"));
+        let ads = self.tables(&std::mem::take(&mut page.ads), &format!("{pointer}/ads"));
+        At { pointer, table: PageInput { page, messenger, connections, links, ads } }
+    }
+}
+
+fn unknown_key(pointer: &str, key: &str, known: &[&str]) -> SettingsRefused {
+    let detail = match nearest(key, known.iter().copied()) {
+        Some(nearest) => format!("there is no key `{key}` here; the nearest one is `{nearest}`"),
+        None => format!("there is no key `{key}` here; there are {}", known.join(", ")),
+    };
+    refused(format!("{pointer}/{}", escaped(key)), detail)
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// serde's words, for whoever wrote the file.
+fn plain(message: &str) -> String {
+    let message = message.replace("expected a sequence", "expected a list").replace("invalid type: ", "");
+    if message.starts_with("integer") && message.ends_with("expected a string") {
+        format!("{message}: write it in quotes")
+    } else {
+        message
+    }
+}
+
+/// The keys of a struct, as serde knows them.
+fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut keys = &[][..];
+    // It never succeeds: it only listens to what is asked for.
+    let _ = T::deserialize(KeysOnly(&mut keys));
+    keys
+}
+
+struct KeysOnly<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for KeysOnly<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("only structs have keys"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        keys: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = keys;
+        Err(de::Error::custom("only the keys are wanted"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<(String, String)> {
+        let problems = RoutingInput::from_toml(text).unwrap_err();
+        problems.into_iter().map(|problem| (problem.pointer, problem.detail)).collect()
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_the_nearest_known_one_all_at_once() {
+        let found = problems(
+            "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\nmesaging_enabled = true\n\
+             [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n[extra]\n",
+        );
+        assert_eq!(found.len(), 1, "the outermost table first: {found:?}");
+        let found = problems(
+            "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\n\
+             [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n",
+        );
+        let pointers: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, ["/apps/0/webhook", "/pages/0/messenger/default", "/pages/0/connections/0/qqq"]);
+        assert!(found[0].1.contains("`webhook_url`"), "{found:?}");
+        assert!(found[1].1.contains("`default_app`"), "{found:?}");
+        assert!(found[2].1.contains("take_control"), "{found:?}");
+    }
+
+    #[test]
+    fn wrong_values_are_pointed_at() {
+        let found = problems("[[apps]]\nid = 12\n[[pages]]\nid = \"1\"\nlinks = 3\n");
+        assert_eq!(found[0].0, "/apps/0/id");
+        assert!(found[0].1.contains("write it in quotes"), "{found:?}");
+        assert_eq!(found[1].0, "/pages/0/links");
+        assert_eq!(problems("[[apps]]\nname = \"a\"\ntesters = [\"a\", 3]\n")[0].0, "/apps/0/testers/1");
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_names_its_line() {
+        let found = problems("[[apps]]\nname = \n");
+        assert!(found[0].1.starts_with("line 2: "), "{found:?}");
+    }
+
+    #[test]
+    fn standby_is_a_switch_or_one_for_each_surface() {
+        let read = |text: &str| {
+            let text = format!("[[pages]]\n[[pages.connections]]\napp = \"a\"\nstandby = {text}\n");
+            RoutingInput::from_toml(&text).map(|input| input.pages[0].table.connections[0].table.standby)
+        };
+        assert_eq!(read("false").unwrap(), Some(Standby { messenger: false, instagram: false }));
+        let one = Some(Standby { messenger: false, instagram: true });
+        assert_eq!(read("{ messenger = false }").unwrap(), one);
+        assert_eq!(read("{ mesenger = false }").unwrap_err()[0].pointer, "/pages/0/connections/0/standby");
+        assert!(read("3").is_err());
+    }
+
+    #[test]
+    fn the_environment_is_looked_up_for_secrets_only() {
+        let given =
+            serde_json::json!({"apps": [{"name": "env:A", "secret": "env:A", "verify_token": "env:B"}]});
+        let none = RoutingInput::read(&given, &|_| None).unwrap_err();
+        let pointers: Vec<_> = none.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/apps/0/secret", "/apps/0/verify_token"]);
+        assert!(none[0].detail.contains("`A`"), "{none:?}");
+
+        let found = |name: &str| Some(format!("found {name}"));
+        let input = RoutingInput::read(&given, &found).unwrap();
+        let app = &input.apps[0].table;
+        assert_eq!(app.name.as_deref(), Some("env:A"));
+        assert_eq!(app.secret.as_deref(), Some("found A"));
+        let mut handed_on = given;
+        look_up_in(&mut handed_on, &|name| (name == "A").then(|| "found A".to_owned()));
+        assert_eq!(handed_on["apps"][0]["secret"], "found A");
+        assert_eq!(handed_on["apps"][0]["verify_token"], "env:B");
+    }
+}

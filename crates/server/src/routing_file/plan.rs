@@ -1,0 +1,329 @@
+//! What the settings become by a file. Entries match by id, else by name; what the file says of an app or a
+//! page replaces what was there, and secrets and tokens that it does not say are kept or made up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use baton_rules::AppId;
+use baton_store::{App, Page, Secret, Settings, SettingsRefused};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::difference::changes;
+use super::input::{AppTable, At, RoutingInput, refused};
+use super::{Mint, checks, nearest, pages, warnings};
+
+/// What a file would make of the settings.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The settings as they become; those that are, when nothing changes.
+    pub settings: Settings,
+    /// What changes.
+    pub changes: Vec<Change>,
+    /// What is allowed and not advisable (CHK-*).
+    pub warnings: Vec<Warning>,
+    /// Ids, secrets and tokens that were made up, in the form of the file. They are told once.
+    pub generated: Value,
+}
+
+/// One value that changes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// Which; things are named by their ids (`/apps/1278416343931139/name`).
+    pub pointer: String,
+    /// The value before; null where there was none.
+    pub from: Value,
+    /// The value now; null where there is none.
+    pub to: Value,
+}
+
+/// Something that is allowed and not advisable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The recommendation (CHK-*).
+    pub rule: &'static str,
+    /// Where, as in [`Change::pointer`].
+    pub pointer: String,
+    /// What, and what to do.
+    pub detail: String,
+}
+
+/// Says what the settings become by a file. With `prune`, apps and pages that it does not name are removed.
+pub fn apply(
+    input: &RoutingInput,
+    settings: &Settings,
+    prune: bool,
+    mint: &mut Mint,
+) -> Result<Plan, Vec<SettingsRefused>> {
+    let mut draft = Draft::of(settings, mint);
+    let apps = draft.apps(input, prune);
+    let pages = draft.pages(input, prune, &apps);
+    if !draft.problems.is_empty() {
+        return Err(draft.problems);
+    }
+    let generated = json!({"apps": draft.new_apps, "pages": draft.new_pages});
+    let same = settings.apps == apps && settings.pages == pages;
+    let version = if same { settings.version } else { settings.version + 1 };
+    let after = Settings::new(version, apps, pages);
+    let problems = checks::refusals(input, settings, &after);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (changes, warnings) = (changes(settings, &after), warnings::of(&after));
+    Ok(Plan { settings: after, changes, warnings, generated })
+}
+
+/// Settings in the making.
+pub(super) struct Draft<'a> {
+    pub(super) before: &'a Settings,
+    pub(super) mint: &'a mut Mint,
+    pub(super) problems: Vec<SettingsRefused>,
+    new_apps: Vec<Value>,
+    pub(super) new_pages: Vec<Value>,
+}
+
+impl<'a> Draft<'a> {
+    fn of(before: &'a Settings, mint: &'a mut Mint) -> Self {
+        Self { before, mint, problems: Vec::new(), new_apps: Vec::new(), new_pages: Vec::new() }
+    }
+
+    pub(super) fn refuse(&mut self, pointer: String, detail: impl Into<String>) {
+        self.problems.push(refused(pointer, detail));
+    }
+
+    fn apps(&mut self, input: &RoutingInput, prune: bool) -> Vec<Arc<App>> {
+        let mut named: Vec<(String, App)> = Vec::new();
+        for at in &input.apps {
+            let Some(app) = self.app(at) else { continue };
+            match named.iter().find(|(_, other)| other.id == app.id) {
+                Some((other, _)) => {
+                    let detail = format!("this is the same app as {other}: keep one of the two");
+                    self.refuse(at.pointer.clone(), detail);
+                }
+                None => named.push((at.pointer.clone(), app)),
+            }
+        }
+        let mut apps: Vec<Arc<App>> = Vec::new();
+        for kept in &self.before.apps {
+            match named.iter().find(|(_, app)| app.id == kept.id) {
+                Some((_, app)) if *app == **kept => apps.push(Arc::clone(kept)),
+                Some((_, app)) => apps.push(Arc::new(app.clone())),
+                None if prune => {}
+                None => apps.push(Arc::clone(kept)),
+            }
+        }
+        let is_new = |app: &&App| self.before.app(app.id).is_none();
+        apps.extend(named.iter().map(|(_, app)| app).filter(is_new).map(|app| Arc::new(app.clone())));
+        for (pointer, app) in &named {
+            let twin = apps.iter().find(|other| other.name == app.name && other.id != app.id);
+            if let Some(twin) = twin {
+                let detail =
+                    format!("app {} has this name too: apps are named by it, so choose another", twin.id);
+                self.refuse(format!("{pointer}/name"), detail);
+            }
+        }
+        apps
+    }
+
+    fn app(&mut self, at: &At<AppTable>) -> Option<App> {
+        let table = &at.table;
+        let given = match &table.id {
+            Some(text) => Some(self.app_id(text, &at.pointer)?),
+            None => None,
+        };
+        let before = self.before;
+        let kept = match given {
+            Some(id) => before.app(id),
+            None => before.apps.iter().find(|app| Some(&app.name) == table.name.as_ref()),
+        };
+        let Some(name) = table.name.clone().or_else(|| kept.map(|kept| kept.name.clone())) else {
+            self.refuse(format!("{}/name", at.pointer), "a new app needs a name");
+            return None;
+        };
+        self.check_name(&name, &at.pointer);
+        self.check_app(at);
+        let mut generated = json!({});
+        let id = given.or(kept.map(|kept| kept.id)).unwrap_or_else(|| {
+            let id = self.new_app_id();
+            generated["id"] = json!(id.to_string());
+            id
+        });
+        let secret = table.secret.clone().map(Secret::new).or_else(|| kept.map(|kept| kept.secret.clone()));
+        let secret = secret.unwrap_or_else(|| {
+            let secret = self.mint.secret();
+            generated["secret"] = json!(secret);
+            Secret::new(secret)
+        });
+        if generated != json!({}) {
+            let told = json!({"id": id.to_string(), "name": name, "secret": generated.get("secret")});
+            self.new_apps.push(told);
+        }
+        // A verify token that is not said is kept, as a secret is; an empty one is none.
+        let verify_token = match &table.verify_token {
+            Some(text) => Some(text.clone()).filter(|text| !text.is_empty()).map(Secret::new),
+            None => kept.and_then(|kept| kept.verify_token.clone()),
+        };
+        let same_address =
+            |kept: &&Arc<App>| kept.webhook_url == table.webhook_url && kept.verify_token == verify_token;
+        let verified = kept.filter(same_address).is_some_and(|kept| kept.verified);
+        Some(App {
+            id,
+            name,
+            secret,
+            webhook_url: table.webhook_url.clone(),
+            verified: verified || (table.webhook_url.is_some() && verify_token.is_none()),
+            verify_token,
+            human_agent: table.human_agent,
+            live: table.live,
+            testers: table.testers.clone(),
+            max_batch: table.max_batch,
+            compat: table.compat.clone(),
+        })
+    }
+
+    fn app_id(&mut self, text: &str, pointer: &str) -> Option<AppId> {
+        let pointer = format!("{pointer}/id");
+        match text.parse::<AppId>() {
+            Ok(id) if id.is_inbox() => {
+                self.refuse(
+                    pointer,
+                    "this is the id of the Inbox, which is connected to every page by itself",
+                );
+                None
+            }
+            Ok(id) if text.len() <= 15 => Some(id),
+            Ok(_) | Err(_) => {
+                let detail = "an app id is a number of at most 15 digits without leading zeros, as text";
+                self.refuse(pointer, detail);
+                None
+            }
+        }
+    }
+
+    fn new_app_id(&mut self) -> AppId {
+        loop {
+            let id = AppId::new(self.mint.id()).filter(|id| !id.is_inbox());
+            if let Some(id) = id.filter(|id| self.before.app(*id).is_none()) {
+                return id;
+            }
+        }
+    }
+
+    pub(super) fn check_name(&mut self, name: &str, pointer: &str) {
+        let wrong = if name.trim() != name || name.is_empty() || name.chars().count() > 200 {
+            "a name has 1 to 200 characters and no space at either end"
+        } else if name.chars().any(char::is_control) {
+            "a name is one line of text"
+        } else if name.eq_ignore_ascii_case("inbox") {
+            "`inbox` is the name of the built-in Inbox: choose another"
+        } else if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            "a name of digits alone reads like an id: choose another"
+        } else {
+            return;
+        };
+        self.refuse(format!("{pointer}/name"), wrong);
+    }
+
+    fn check_app(&mut self, at: &At<AppTable>) {
+        let (table, pointer) = (&at.table, &at.pointer);
+        if table.secret.as_ref().is_some_and(|secret| secret.trim().is_empty()) {
+            self.refuse(
+                format!("{pointer}/secret"),
+                "a secret is not empty: leave it out to have one generated",
+            );
+        }
+        if let Some(Err(wrong)) = table.webhook_url.as_deref().map(check_address) {
+            self.refuse(format!("{pointer}/webhook_url"), wrong);
+        }
+        if !(1..=1000).contains(&table.max_batch) {
+            self.refuse(format!("{pointer}/max_batch"), "1 to 1000 events to a webhook");
+        }
+        self.check_people(&table.testers, &format!("{pointer}/testers"));
+        if !table.live || !table.testers.is_empty() {
+            let detail =
+                "app review is not built yet: remove `live` and `testers`; every app reaches everybody";
+            self.refuse(format!("{pointer}/live"), detail);
+        }
+        for (index, word) in table.compat.iter().enumerate() {
+            let pointer = format!("{pointer}/compat/{index}");
+            if COMPAT.contains(&word.as_str()) {
+                self.refuse(pointer, "switches for older clients are not built yet: remove this word");
+            } else {
+                self.refuse(pointer, one_of(word, COMPAT));
+            }
+        }
+    }
+
+    pub(super) fn check_people(&mut self, ids: &[String], pointer: &str) {
+        let mut seen = HashSet::new();
+        for (index, id) in ids.iter().enumerate() {
+            if let Err(wrong) = id.parse::<baton_rules::PersonId>() {
+                self.refuse(format!("{pointer}/{index}"), wrong.0);
+            } else if !seen.insert(id) {
+                self.refuse(format!("{pointer}/{index}"), "this person is named twice");
+            }
+        }
+    }
+
+    fn pages(&mut self, input: &RoutingInput, prune: bool, apps: &[Arc<App>]) -> Vec<Arc<Page>> {
+        let mut named: Vec<(String, Page)> = Vec::new();
+        for at in &input.pages {
+            let Some(page) = pages::page(self, at, apps) else { continue };
+            match named.iter().find(|(_, other)| other.id == page.id) {
+                Some((other, _)) => {
+                    let detail = format!("this is the same page as {other}: keep one of the two");
+                    self.refuse(at.pointer.clone(), detail);
+                }
+                None => named.push((at.pointer.clone(), page)),
+            }
+        }
+        let mut pages: Vec<Arc<Page>> = Vec::new();
+        for kept in &self.before.pages {
+            match named.iter().find(|(_, page)| page.id == kept.id) {
+                Some((_, page)) if *page == **kept => pages.push(Arc::clone(kept)),
+                Some((_, page)) => pages.push(Arc::new(page.clone())),
+                None if prune => {}
+                None => pages.push(Arc::clone(kept)),
+            }
+        }
+        let is_new = |page: &&Page| self.before.page(page.id).is_none();
+        pages.extend(named.iter().map(|(_, page)| page).filter(is_new).map(|page| Arc::new(page.clone())));
+        for (pointer, page) in &named {
+            let twin = pages.iter().find(|other| other.name == page.name && other.id != page.id);
+            if let Some(twin) = twin {
+                let detail =
+                    format!("page {} has this name too: pages are named by it, so choose another", twin.id);
+                self.refuse(format!("{pointer}/name"), detail);
+            }
+        }
+        pages
+    }
+}
+
+/// Switches for clients that rely on the platform's older ways.
+const COMPAT: &[&str] = &[
+    "empty-messaging-beside-standby",
+    "policy-enforcement-hyphen",
+    "retired-tags",
+    "app-ids-as-numbers",
+    "no-hop-context",
+];
+
+/// A refusal of a word that is none of the known ones.
+pub(super) fn one_of(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(nearest) => format!("`{word}` is not known here; the nearest is `{nearest}`"),
+        None => format!("`{word}` is not known here; there are {}", known.join(", ")),
+    }
+}
+
+fn check_address(text: &str) -> Result<(), String> {
+    let url = url::Url::parse(text).map_err(|error| format!("this is no address: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err("an address of a webhook starts with http:// or https://".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("an address of a webhook has no `#` part: it would not be sent".to_owned());
+    }
+    Ok(())
+}

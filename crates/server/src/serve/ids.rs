@@ -1,0 +1,38 @@
+//! Ids of requests, traces and events, from one seeded generator: a server started with the same seed answers
+//! the same requests with the same bytes.
+
+use std::sync::{Mutex, PoisonError};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// The characters of a trace id, as the platform has them.
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/// Makes ids.
+pub(crate) struct Ids(Mutex<StdRng>);
+
+impl Ids {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
+    fn draw(&self) -> u128 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    /// A UUID (version 4).
+    pub(crate) fn uuid(&self) -> String {
+        let bits = (self.draw() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+        format!("{a}-{b}-{c}-{d}-{e}")
+    }
+
+    /// An `fbtrace_id`: 23 characters, the first an `A`.
+    pub(crate) fn trace(&self) -> String {
+        let bits = self.draw();
+        let letter = |place: u32| LETTERS.get((bits >> (6 * place)) as usize & 63).copied().unwrap_or(b'A');
+        std::iter::once('A').chain((0..21).map(|place| char::from(letter(place)))).chain(['A']).collect()
+    }
+}

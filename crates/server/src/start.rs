@@ -1,0 +1,368 @@
+//! Starting and stopping a server: what `baton dev` and `baton serve` do alike. Everything is opened before
+//! anything is announced, so a server that says where it is can be used.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_engine::{Clock, Engine, HttpTransport, Parts, Policy, SystemClock, Vetting, VirtualClock};
+use baton_store::sqlite::{Options, SqliteStore};
+use baton_store::{Secret, Store};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::server_file::{ServerFile, data_directory, make_private, runtime_directory, write_private};
+use crate::cli::{Common, Failure, look};
+use crate::config::{ClockKind, Config, Database, Sources};
+use crate::routing_file::Mint;
+use crate::serve;
+
+/// How long deliveries that are under way may take when the server stops. Requests before have 8 seconds.
+const LAST_DELIVERIES: Duration = Duration::from_millis(1_500);
+
+/// Reads the settings: flags over environment over file over `defaults`.
+pub(crate) fn read_config(
+    defaults: Config,
+    file: Option<&Path>,
+    flags: Vec<(&'static str, &'static str, String)>,
+) -> Result<Config, Failure> {
+    let file = match file {
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::new(format!("cannot read {name}")).why(error))?;
+            Some((name, text))
+        }
+        None => {
+            if Path::new("baton.toml").exists() {
+                look::note("note: baton.toml in this directory is not read unless you say so: -c baton.toml");
+            }
+            None
+        }
+    };
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("BATON_"))
+        .collect();
+    let read = defaults.read(&Sources { file, environment, flags }).map_err(|problems| {
+        let what = match problems.len() {
+            1 => "a setting is wrong".to_owned(),
+            many => format!("{many} settings are wrong"),
+        };
+        problems.into_iter().fold(Failure::usage(what), Failure::why)
+    })?;
+    read.warnings.iter().for_each(look::warning);
+    Ok(read.config)
+}
+
+/// Starts the log, on standard error.
+pub(crate) fn start_log(config: &Config) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&config.log.level).unwrap_or_default();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first one's log.
+    let _ = if config.log.json {
+        builder.json().try_init()
+    } else {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        builder.with_ansi(terminal && !plain).try_init()
+    };
+}
+
+/// Where a server keeps things, and says where it is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Where `server.json` lies, and whatever else is kept beside the database.
+    pub(crate) directory: PathBuf,
+    /// Where `server.json` lies too.
+    also: Option<PathBuf>,
+    /// The database.
+    pub(crate) database: PathBuf,
+    /// What is removed at the end.
+    scratch: Option<PathBuf>,
+}
+
+impl Place {
+    /// The data directory; the database is in a file of this name, unless the settings name another.
+    pub(crate) fn kept(common: &Common, database: &Database, name: &str) -> Result<Self, Failure> {
+        let directory = common.data.clone().or_else(data_directory);
+        let directory = directory.ok_or_else(|| {
+            Failure::new("there is no data directory on this system")
+                .advice("name one with --data or BATON_DATA")
+        })?;
+        make_private(&directory)?;
+        let database = match database {
+            Database::InDataDirectory => directory.join(name),
+            Database::Sqlite(path) => path.clone(),
+        };
+        Ok(Self { directory, also: None, database, scratch: None })
+    }
+
+    /// A place that is gone when the server stops.
+    pub(crate) fn ephemeral(common: &Common) -> Result<Self, Failure> {
+        let runtime = runtime_directory();
+        make_private(&runtime)?;
+        let scratch = runtime.join(format!("ephemeral-{}", std::process::id()));
+        make_private(&scratch)?;
+        if let Some(data) = &common.data {
+            make_private(data)?;
+        }
+        let database = scratch.join("baton.db");
+        Ok(Self { directory: runtime, also: common.data.clone(), database, scratch: Some(scratch) })
+    }
+
+    /// Whether it is gone when the server stops.
+    pub(crate) const fn is_ephemeral(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// Where this server's own files are kept.
+    pub(crate) fn private_directory(&self) -> &Path {
+        self.scratch.as_ref().unwrap_or(&self.directory)
+    }
+
+    /// One of this server's own files.
+    pub(crate) fn private_file(&self, name: &str) -> PathBuf {
+        self.private_directory().join(name)
+    }
+
+    fn announce(&self, file: &ServerFile) -> Result<(), Failure> {
+        self.also.iter().chain([&self.directory]).try_for_each(|directory| file.write(directory))
+    }
+
+    fn leave(&self, file: &ServerFile) {
+        self.also.iter().chain([&self.directory]).for_each(|directory| file.remove(directory));
+        if let Some(scratch) = &self.scratch
+            && let Err(error) = std::fs::remove_dir_all(scratch)
+        {
+            tracing::warn!(%error, path = %scratch.display(), "what was kept for a while stays");
+        }
+    }
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    /// What decides.
+    pub(crate) engine: Engine,
+    /// Its address on this machine.
+    pub(crate) url: String,
+    /// Its address for clients.
+    pub(crate) public_url: String,
+    /// The operator token.
+    pub(crate) operator_token: String,
+    /// What makes ids, secrets and tokens.
+    pub(crate) mint: Mint,
+    /// Where it keeps things.
+    pub(crate) place: Place,
+    serving: JoinHandle<std::io::Result<()>>,
+    stopping: CancellationToken,
+}
+
+impl Server {
+    /// Opens everything and begins to serve. `verify_again`: an app that is not verified is asked again when
+    /// something is to be delivered.
+    pub(crate) async fn start(
+        config: &Config,
+        place: Place,
+        token: Option<&str>,
+        verify_again: bool,
+    ) -> Result<Self, Failure> {
+        let mut mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
+        let (listener, address) = listen(config.listen).await?;
+        let operator_token = operator_token(token, &place, &mut mint)?;
+        let store = open(&place.database, config.streams).await?;
+        let engine = engine(config, store, mint.seed(), verify_again).await?;
+        let url = format!("http://{address}");
+        let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
+        let state = serve::State {
+            engine: engine.clone(),
+            operator_token: Secret::new(operator_token.clone()),
+            limits: config.limits,
+            public_url: public_url.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            mint: mint.clone(),
+        };
+        // The server's generator goes another way from here than this one.
+        mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
+        let stopping = CancellationToken::new();
+        let shutdown = stopping.clone();
+        let serving =
+            tokio::spawn(async move { serve::run(listener, state, shutdown.cancelled_owned()).await });
+        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, stopping })
+    }
+
+    /// Says where it is, in `server.json`.
+    pub(crate) fn announce(&self) -> Result<(), Failure> {
+        self.place.announce(&self.file())
+    }
+
+    /// Itself, as its clients know it.
+    pub(crate) fn file(&self) -> ServerFile {
+        ServerFile { url: self.url.clone(), operator_token: self.operator_token.clone() }
+    }
+
+    /// Waits until serving ends by itself, which it does not do without a reason.
+    pub(crate) async fn ended(&mut self) -> Failure {
+        let why = match (&mut self.serving).await {
+            Ok(Ok(())) => "it was told to".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Failure::new("the server stopped").why(why)
+    }
+
+    /// Ends what is under way, within 10 seconds, and goes.
+    pub(crate) async fn stop(self) {
+        let file = self.file();
+        self.stopping.cancel();
+        if !self.serving.is_finished()
+            && let Err(error) = self.serving.await
+        {
+            tracing::warn!(%error, "serving did not end well");
+        }
+        self.engine.stop(LAST_DELIVERIES).await;
+        self.place.leave(&file);
+    }
+}
+
+async fn listen(at: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let cannot = |error: std::io::Error| {
+        let failure = Failure::new(format!("cannot listen on {at}"));
+        match error.kind() {
+            ErrorKind::AddrInUse => failure
+                .why("something listens there already, perhaps another Baton")
+                .advice("stop it, or take another port: --listen 127.0.0.1:0 takes any that is free"),
+            ErrorKind::PermissionDenied => {
+                failure.why(error).advice("take a port above 1023, as in --listen 127.0.0.1:4300")
+            }
+            ErrorKind::AddrNotAvailable => {
+                failure.why(error).advice("name an address of this machine, as in --listen 127.0.0.1:4300")
+            }
+            _ => failure.why(error),
+        }
+    };
+    let listener = TcpListener::bind(at).await.map_err(cannot)?;
+    let mut address = listener.local_addr().map_err(cannot)?;
+    // "Everywhere" is no address to connect to.
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    Ok((listener, address))
+}
+
+/// The given token, else the one that is kept, else a new one that is kept from now on.
+fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result<String, Failure> {
+    if let Some(token) = given.filter(|token| !token.is_empty()) {
+        return Ok(token.to_owned());
+    }
+    let path = place.private_file("operator-token");
+    match std::fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned()),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot read {}", path.display())).why(error))
+        }
+        Ok(_) | Err(_) => {
+            let token = mint.operator_token();
+            write_private(&path, &token)?;
+            Ok(token)
+        }
+    }
+}
+
+async fn open(path: &Path, streams: u16) -> Result<SqliteStore, Failure> {
+    let (file, options) = (path.to_owned(), Options { streams });
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
+    let cannot = |why: String| Failure::new(format!("cannot open the database {}", path.display())).why(why);
+    match opened {
+        Ok(Ok(store)) => Ok(store),
+        Ok(Err(error)) => Err(cannot(error.to_string())),
+        Err(error) => Err(cannot(error.to_string())),
+    }
+}
+
+async fn engine(
+    config: &Config,
+    store: SqliteStore,
+    seed: u64,
+    verify_again: bool,
+) -> Result<Engine, Failure> {
+    let cannot = |why: String| Failure::new("cannot start").why(why);
+    let clock: Arc<dyn Clock> = match config.clock {
+        ClockKind::System => Arc::new(SystemClock),
+        ClockKind::Virtual => {
+            let kept = store.kept_clock().await.map_err(|error| cannot(error.to_string()))?;
+            Arc::new(VirtualClock::new(kept.unwrap_or_default()))
+        }
+    };
+    let delivery = &config.delivery;
+    let vetting = Vetting { allowed: delivery.allow_addresses.clone() };
+    let transport =
+        HttpTransport::new(vetting, delivery.timeout).map_err(|error| cannot(error.to_string()))?;
+    let policy = Policy {
+        profile: delivery.profile,
+        in_flight: delivery.in_flight,
+        read_ahead: delivery.read_ahead,
+        waiting: config.limits.waiting,
+        verify_again,
+    };
+    let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
+    Engine::start(parts).await.map_err(|error| cannot(error.to_string()))
+}
+
+/// Signals closer together than this are one wish: whatever started the program may hand a signal on to a
+/// whole group, and then again.
+const ONE_WISH: Duration = Duration::from_secs(1);
+
+/// Somebody wants the program to end: Ctrl-C, or SIGTERM.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let cannot = |error| Failure::new("cannot listen to signals").why(error);
+            let terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+            let interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+            Ok(Self { terminate, interrupt })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Somebody insists: another one, not right after the last.
+    pub(crate) async fn again(self) {
+        drop(self);
+        #[expect(clippy::disallowed_methods, reason = "people and their shells are in real time")]
+        tokio::time::sleep(ONE_WISH).await;
+        match Self::listen() {
+            Ok(mut signals) => signals.next().await,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

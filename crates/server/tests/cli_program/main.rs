@@ -1,0 +1,9 @@
+//! The `baton` program from outside: what it prints, where, with which exit code, and a whole session of it.
+
+#![expect(clippy::unwrap_used, reason = "a helper that does not get what it needs fails the test")]
+#![expect(clippy::disallowed_methods, reason = "the program runs in real time")]
+
+mod session;
+mod support;
+mod terminal;
+mod usage;

@@ -1,0 +1,120 @@
+//! What somebody sees who types `baton dev`: the first screen, the story, and a line for whatever happens.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::support::World;
+
+struct Terminal {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Terminal {
+    fn new(world: &World) -> Self {
+        let mut command = world.command(&["dev", "--ephemeral", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// The next line with this in it.
+    fn until(&mut self, part: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(30)) {
+                Ok(line) => self.seen.push(line),
+                Err(error) => panic!("{error}: no {part:?} in\n{}", self.seen.join("\n")),
+            }
+            if let Some(line) = self.seen.last().filter(|line| line.contains(part)) {
+                return line.clone();
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A line of the log without its time, its columns apart.
+fn columns(line: &str) -> Vec<&str> {
+    line[10..].split("  ").map(str::trim).filter(|column| !column.is_empty()).collect()
+}
+
+/// An app of the demo does something, with nothing but its own page token.
+fn graph(world: &World, url: &str, app: usize, body: &Value) -> (u16, Value) {
+    let scratch = std::fs::read_dir(world.path("run/baton")).unwrap().map_while(Result::ok);
+    let scratch = scratch.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    let demo: Value = serde_json::from_slice(&std::fs::read(scratch.join("demo.json")).unwrap()).unwrap();
+    let token = demo[app]["token"].as_str().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let sent = client.post(format!("{url}/v25.0/me/messages")).bearer_auth(token).json(body).send();
+        let answer = sent.await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    })
+}
+
+#[test]
+fn the_first_screen_the_story_and_what_others_do() {
+    let world = World::new();
+    let mut terminal = Terminal::new(&world);
+    let graph_api = terminal.until("Graph API");
+    let url = graph_api.split_whitespace().nth(2).unwrap().trim_end_matches("/v25.0").to_owned();
+    terminal.until("Your turn");
+    let screen = terminal.seen.join("\n");
+    for part in [
+        "a local platform, ready in ",
+        "Page       2001             Jasper's Market    Conversation Routing",
+        "Support bot        default app",
+        "Help desk          may take control",
+        "Ad         9001             Spring sale        → Marketing bot",
+        "Clock      virtual, ",
+        "Ada taps the ad \"Spring sale\"",
+    ] {
+        assert!(screen.contains(part), "{part} is not in\n{screen}");
+    }
+    let token: Value = serde_json::from_slice(&std::fs::read(world.path("run/baton/server.json")).unwrap()).unwrap();
+    assert!(!screen.contains(token["operator_token"].as_str().unwrap()), "the operator token is never printed");
+
+    // Every line of the log has its rule below the last one's.
+    let log: Vec<&String> = terminal.seen.iter().filter(|line| line.get(2..3) == Some(":")).collect();
+    assert_eq!(log.len(), 10, "{log:#?}");
+    for line in &log {
+        let rule = line.chars().skip(74).take(4).collect::<String>();
+        assert_eq!(rule, "MCR-", "{line}");
+    }
+    let first = columns(log[0]);
+    assert_eq!(first[..3], ["ada", "taps ad 9001: \"Hi, is the spring sale s…", "MCR-AD-5"]);
+    assert!(first[3].starts_with("→ Marketing bot until "), "{first:?}");
+    assert_eq!(columns(log[9]), ["Inbox → ada", "marks it as done", "MCR-INBOX-3", "→ Support bot (default)"]);
+
+    let message = json!({"recipient": {"id": "ada"}, "message": {"text": "me again"}});
+    let (status, error) = graph(&world, &url, 0, &message);
+    assert_eq!((status, &error["error"]["code"]), (400, &json!(10)), "{error}");
+    let refused = terminal.until("refused");
+    assert_eq!(columns(&refused)[2..], ["MCR-SEND-3", "Support bot keeps control"]);
+    assert!(columns(&refused)[1].starts_with("send refused: error 10/"), "{refused}");
+
+    assert_eq!(world.run(&["send", "2001", "ada", "now", "--ad", "9001"]).code, 0);
+    terminal.until("MCR-SEND-1");
+    assert_eq!(world.run(&["clock", "advance", "25h"]).code, 0);
+    assert!(terminal.until("clock").contains("moved forward by 1d 1h"));
+    assert!(terminal.seen[terminal.seen.len() - 2].starts_with("── "), "another day says which");
+    assert_eq!(world.run(&["send", "2001", "ada", "hello"]).code, 0);
+    let lapsed = terminal.until("control lapsed");
+    assert_eq!(columns(&lapsed), ["control lapsed", "MCR-EXP-1", "→ Support bot (default)"]);
+    let said = terminal.until("\"hello\"");
+    assert_eq!(columns(&said)[2..], ["MCR-MSG-4", "Support bot (default)", "as MCR-MSG-1"]);
+}

@@ -1,0 +1,120 @@
+//! Exit codes and messages: 0 done, 1 failed, 2 wrong usage; what happened, why, what to do; and standard
+//! output holds nothing but what was asked for.
+
+use super::support::World;
+
+#[track_caller]
+fn assert_fails(world: &World, arguments: &[&str], code: i32, parts: &[&str]) {
+    let said = world.run(arguments);
+    assert_eq!((said.code, said.out.as_str()), (code, ""), "{arguments:?}: {}", said.err);
+    for part in parts {
+        assert!(said.err.contains(part), "{arguments:?}: {part:?} is not in\n{}", said.err);
+    }
+    assert!(!said.err.contains('\u{1b}'), "colours are for terminals: {:?}", said.err);
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let world = World::new();
+    assert_fails(&world, &[], 2, &["Usage: baton"]);
+    assert_fails(&world, &["nonsense"], 2, &["unrecognized subcommand 'nonsense'"]);
+    // What is not built is no command.
+    for command in ["listen", "deliveries", "token", "test", "check", "migrate", "backup", "completions"] {
+        assert_fails(&world, &[command], 2, &["unrecognized subcommand"]);
+    }
+    assert_fails(
+        &world,
+        &["send", "2001", "you"],
+        2,
+        &["error: there is nothing to send", "do: give a text"],
+    );
+    assert_fails(
+        &world,
+        &["send", "2001", "you", "hi", "--ad", "1", "--link", "a"],
+        2,
+        &["cannot be used with"],
+    );
+    assert_fails(&world, &["clock", "advance", "soon"], 2, &["a duration looks like 24h"]);
+    assert_fails(&world, &["clock", "set", "tomorrow"], 2, &["a time looks like"]);
+    assert_fails(&world, &["clock", "--server", "http://127.0.0.1:1"], 2, &["no operator token", "--token"]);
+    assert_fails(&world, &["clock", "--server", "here", "--token", "x"], 2, &["no address of a server"]);
+}
+
+#[test]
+fn help_is_0_and_on_standard_output() {
+    let world = World::new();
+    let help = world.run(&["--help"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    for command in ["dev", "serve", "send", "thread", "clock", "apply"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{command} is not in\n{}", help.out);
+    }
+    let mut command = world.command(&["--help"]);
+    let secret = command.env("BATON_OPERATOR_TOKEN", "very-secret").output().unwrap();
+    assert!(!String::from_utf8(secret.stdout).unwrap().contains("very-secret"));
+    let version = world.run(&["--version"]);
+    assert_eq!(version.out, format!("baton {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn without_a_server_is_1_and_says_how_to_start_one() {
+    let world = World::new();
+    for arguments in [
+        &["send", "2001", "you", "hello"][..],
+        &["thread", "show", "2001", "you", "--json"],
+        &["thread", "explain", "2001", "you"],
+        &["clock"],
+    ] {
+        assert_fails(
+            &world,
+            arguments,
+            1,
+            &["error: no Baton is running here", "do: start one with `baton dev`"],
+        );
+    }
+    // A server that is gone without having said so.
+    let data = world.path("data");
+    std::fs::create_dir(&data).unwrap();
+    let stale = r#"{"url": "http://127.0.0.1:1", "operator_token": "gone"}"#;
+    std::fs::write(data.join("server.json"), stale).unwrap();
+    let data = data.display().to_string();
+    assert_fails(
+        &world,
+        &["clock", "--data", &data],
+        1,
+        &["no Baton answers", "http://127.0.0.1:1", "baton dev"],
+    );
+}
+
+#[test]
+fn wrong_settings_are_2_and_all_named_at_once() {
+    let world = World::new();
+    let file = world.write("baton.toml", "lissten = \"x\"\nclock = \"sundial\"\ntls_listen = \"x\"\n");
+    let parts = ["3 settings are wrong", "`listen`", "\"system\" or \"virtual\"", "HTTPS is not built yet"];
+    assert_fails(&world, &["serve", "-c", &file], 2, &parts);
+    assert_fails(&world, &["dev", "--listen", "here"], 2, &["--listen: an address and a port belong here"]);
+    let named = world.write("db.toml", "database = \"sqlite:///tmp/x.db\"\n");
+    assert_fails(&world, &["dev", "--ephemeral", "-c", &named], 2, &["--ephemeral keeps nothing"]);
+    assert_fails(&world, &["serve", "-c", "nowhere.toml"], 1, &["cannot read nowhere.toml"]);
+}
+
+#[test]
+fn a_wrong_routing_file_starts_nothing() {
+    let world = World::new();
+    let toml = world.write("broken.toml", "[[apps]\n");
+    assert_fails(&world, &["dev", "-f", &toml, "--listen", "127.0.0.1:0"], 1, &["is not TOML", "line 1"]);
+    let wrong = world.write("wrong.toml", "[[apps]]\nname = \"A\"\nwebhok_url = \"x\"\n[[apps]]\n");
+    let parts = ["was not applied, and nothing changed", "/apps/0/webhok_url", "`webhook_url`"];
+    assert_fails(&world, &["dev", "-f", &wrong, "--listen", "127.0.0.1:0"], 1, &parts);
+    assert!(!world.path("home/.local/share/baton/server.json").exists());
+}
+
+#[test]
+fn a_port_that_is_taken_says_what_to_do() {
+    let world = World::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let parts = [&format!("cannot listen on {at}"), "perhaps another Baton", "--listen 127.0.0.1:0"];
+    assert_fails(&world, &["dev", "--listen", &at], 1, &parts);
+    assert_fails(&world, &["serve", "--listen", &at], 1, &parts);
+}

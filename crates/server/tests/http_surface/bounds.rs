@@ -1,0 +1,277 @@
+//! Limits, broken requests, stopping, and what is around the two surfaces.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use baton_server::config::Limits;
+use serde_json::json;
+
+use crate::expect;
+use crate::world::{OPERATOR, World};
+
+const EVENTS: &str = "/baton/v1/pages/2001/people/ann/events";
+
+fn nested(depth: usize) -> String {
+    format!(
+        "{{\"type\":\"message\",\"message\":{{\"text\":\"x\",\"nlp\":{}{}}}}}",
+        "[".repeat(depth - 2),
+        "]".repeat(depth - 2)
+    )
+}
+
+#[tokio::test]
+async fn a_body_over_a_limit_is_named_by_it() {
+    let w = World::start().await;
+    let large = format!("{{\"type\":\"{}\"}}", "x".repeat(1024 * 1024));
+    let reply = w.post_bytes(EVENTS, large.clone()).await;
+    assert_eq!((reply.status, reply.slug().as_str()), (413, "too-large"), "{}", reply.text);
+    assert!(reply.text.contains("limits.body") && reply.text.contains("1048576"), "{}", reply.text);
+    let graph = w
+        .client
+        .post(w.url("/me/messages?access_token=market-bot"))
+        .header("content-type", "application/json");
+    expect!(w.send(graph.body(large)).await, 400, "limits.body", "\"code\":100");
+    // Up to the limit it is read.
+    let text = "x".repeat(1024 * 1024 - 11);
+    let reply = w.post_bytes(EVENTS, format!("{{\"type\":\"{text}\"}}")).await;
+    assert_eq!(reply.slug(), "bad-body");
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused_before_it_is_sent_where_the_client_waits() {
+    let w = World::start().await;
+    let head = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\nContent-Length: 2000000\r\n\
+             Expect: 100-continue\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let answer = w.raw(head(EVENTS).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("/problems/too-large"), "{answer}");
+    let answer = w.raw(head("/me/messages?access_token=market-bot").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"code\":100"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_by_table() {
+    let w = World::start().await;
+    let deep = nested(65);
+    let very_deep = "[".repeat(100_000);
+    #[rustfmt::skip]
+    let table: Vec<(&str, &[u8], &str)> = vec![
+        ("nothing",              b"", "not-json"),
+        ("half of it",           b"{\"type\":", "not-json"),
+        ("a form",               b"type=message", "not-json"),
+        ("two values",           b"{} {}", "not-json"),
+        ("not UTF-8",            b"{\"type\":\"\xff\"}", "not-utf8"),
+        ("half a surrogate",     br#"{"type":"\ud800"}"#, "not-json"),
+        ("too deep",             deep.as_bytes(), "too-deep"),
+        ("deep, and never shut", very_deep.as_bytes(), "too-deep"),
+        ("a text",               b"\"x\"", "bad-body"),
+    ];
+    for (name, body, slug) in table {
+        let reply = w.post_bytes(EVENTS, body.to_vec()).await;
+        assert_eq!((reply.status, reply.slug().as_str()), (400, slug), "{name}: {}", reply.text);
+        if name == "nothing" {
+            // Several clients send a JSON type with nothing: here that is a call without parameters.
+            continue;
+        }
+        let graph = w
+            .client
+            .post(w.url("/me/messages?access_token=market-bot"))
+            .header("content-type", "application/json");
+        let reply = w.send(graph.body(body.to_vec())).await;
+        assert_eq!((reply.status, reply.code().0), (400, 100), "{name}: {}", reply.text);
+    }
+    expect!(w.post_bytes(EVENTS, nested(64)).await, 200, "MCR-MSG-1");
+}
+
+#[tokio::test]
+async fn forms_have_limits_too() {
+    let w = World::start().await;
+    let post = |body: String| {
+        let request = w.client.post(w.url("/me/messages?access_token=market-bot"));
+        w.send(request.header("content-type", "application/x-www-form-urlencoded").body(body))
+    };
+    let many: Vec<String> = (0..1001).map(|n| format!("a{n}=1")).collect();
+    expect!(post(many.join("&")).await, 400, "limits.form_fields", "\"code\":100");
+    expect!(post(format!("a{}=1", "[b]".repeat(70))).await, 400, "limits.depth", "\"code\":100");
+    expect!(post("a=%ff".to_owned()).await, 400, "not valid UTF-8", "\"code\":100");
+}
+
+#[tokio::test]
+async fn limits_are_settings() {
+    let w = World::with(Limits { body: 4096, depth: 3, ..Limits::default() }).await;
+    let reply = w.post_bytes(EVENTS, vec![b' '; 4097]).await;
+    assert!(reply.slug() == "too-large" && reply.text.contains("4096"), "{}", reply.text);
+    assert_eq!(w.post_bytes(EVENTS, "[[[[]]]]").await.slug(), "too-deep");
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait() {
+    let w = World::with(Limits { connections: 2, ..Limits::default() }).await;
+    // Two at most are served at once; all come to their turn.
+    let requests = (0..6).map(|_| w.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    for answer in futures_util::future::join_all(requests).await {
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn broken_requests_are_refused_by_the_protocol() {
+    let w = World::start().await;
+    let answer = w.raw(b"this is no http\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let header = "x".repeat(4 * 1024 * 1024);
+    let answer = w.raw(format!("GET / HTTP/1.1\r\nHost: x\r\nX: {header}\r\n\r\n").as_bytes()).await;
+    // Whoever is still sending may see the connection break before the answer.
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    // The next one is served.
+    expect!(w.get("/healthz").await, 200, "ok");
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_cut_off() {
+    let w = World::start().await;
+    let answer = w.raw(b"GET / HTTP/1.1\r\nHost: x\r\n").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_around() {
+    let w = World::start().await;
+    expect!(w.get("/").await, 200, "\"name\":\"Baton\"", "http://baton.test/baton/v1");
+    expect!(w.get("/healthz").await, 200, "ok");
+    expect!(w.get("/readyz").await, 200, "ready");
+    expect!(w.get("/problems").await, 200, "/problems/unknown-page");
+    for (path, status, slug) in [
+        ("/problems/none", 404, "not-found"),
+        ("/baton", 404, "not-found"),
+        ("/baton/v2/pages", 404, "not-found"),
+        ("/favicon.ico", 404, "not-found"),
+        ("/console/", 501, "not-built"),
+        ("/metrics", 501, "not-built"),
+        ("/openapi.json", 501, "not-built"),
+        ("/healthz/more", 404, "not-found"),
+    ] {
+        let reply = w.get(path).await;
+        assert_eq!((reply.status, reply.slug().as_str()), (status, slug), "{path}: {}", reply.text);
+    }
+    let reply = w.send(w.client.delete(w.url("/healthz"))).await;
+    assert_eq!(
+        (reply.status, reply.slug().as_str(), reply.header("allow")),
+        (405, "method-not-allowed", "GET,HEAD")
+    );
+    let reply = w.send(w.client.delete(w.url("/baton/v1/clock")).bearer_auth(OPERATOR)).await;
+    assert_eq!((reply.status, reply.header("allow")), (405, "GET,HEAD,POST"));
+    // No other path is anything but the Graph API's, whatever the method.
+    for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"] {
+        let request =
+            w.client.request(method.parse().unwrap(), w.url("/some/thing/else?access_token=market-bot"));
+        expect!(w.send(request).await, 400, "{\"error\":{", "2500");
+        let request =
+            w.client.request(method.parse().unwrap(), w.url("/me/messages?access_token=market-bot"));
+        expect!(w.send(request).await, 400, "{\"error\":{", "\"error_subcode\":33");
+    }
+}
+
+#[tokio::test]
+async fn request_ids_are_taken_over_or_made() {
+    let w = World::start().await;
+    let get = |id: &str| w.client.get(w.url("/healthz")).header("x-request-id", id);
+    assert_eq!(w.send(get("mine-1")).await.header("x-request-id"), "mine-1");
+    let long = "x".repeat(129);
+    for odd in ["with space", "semi;colon", long.as_str()] {
+        let made = w.send(get(odd)).await.header("x-request-id").to_owned();
+        assert_eq!(made.len(), 36, "{odd}: {made}");
+    }
+}
+
+/// What is logged by all tests that run meanwhile.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_log_says_all_but_tokens() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    let body = json!({"recipient": {"id": "ann"}, "message": {"text": "x"}});
+    let request =
+        w.client.post(w.with_token("/v19.0/me/messages", "garage-desk")).header("x-request-id", "r-1");
+    let reply = w.send(request.json(&body)).await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().map(|line| &line["fields"]).find(|fields| fields["request_id"] == "r-1").unwrap();
+    assert_eq!(line["method"], "POST");
+    assert_eq!(line["path"], "/v19.0/me/messages");
+    assert_eq!(line["status"], 400);
+    assert_eq!(line["rule"], "HOP-SEND-3");
+    assert_eq!(line["trace_id"], reply.header("x-fb-trace-id"));
+    assert!(line["ms"].is_u64());
+    for secret in ["garage-desk", OPERATOR, "test_secret"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_under_way_ends_when_the_server_stops() {
+    let w = World::start().await;
+    let body = json!({"type": "message", "message": {"text": "last"}}).to_string();
+    let (first, rest) = body.split_at(10);
+    let mut stream = tokio::net::TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST {EVENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
+    // The request has arrived when another one, later, was answered.
+    expect!(w.get("/healthz").await, 200, "ok");
+    let (engine, address) = (w.engine.clone(), w.base.trim_start_matches("http://").to_owned());
+    let served = w.stopping();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!served.is_finished(), "it waits for the request");
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("MCR-MSG-1"), "{answer}");
+    tokio::time::timeout(Duration::from_secs(5), served).await.unwrap().unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    engine.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn without_an_engine_it_says_try_again() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    w.engine.stop(Duration::from_secs(1)).await;
+    let ready = w.get("/readyz").await;
+    assert_eq!((ready.status, ready.slug().as_str(), ready.header("retry-after")), (503, "stopping", "1"));
+    let event = w.post(EVENTS, json!({"type": "message", "message": {"text": "x"}})).await;
+    assert_eq!((event.status, event.slug().as_str()), (503, "stopping"), "{}", event.text);
+    let sent = w
+        .call("market-bot", "/me/messages", json!({"recipient": {"id": "ann"}, "message": {"text": "x"}}))
+        .await;
+    assert_eq!((sent.status, sent.code()), (500, (2, None)), "{}", sent.text);
+    assert_eq!(sent.json()["error"]["is_transient"], true);
+    expect!(w.get("/healthz").await, 200, "ok");
+    w.stop().await;
+}

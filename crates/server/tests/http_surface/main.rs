@@ -1,0 +1,11 @@
+//! Both HTTP surfaces from outside: the real router over loopback, a real engine over a store in memory, and
+//! a clock that stands still, so that whole answers can be compared.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
+mod baton;
+mod bounds;
+mod graph;
+mod routing;
+mod transports;
+mod world;

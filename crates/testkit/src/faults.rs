@@ -1,0 +1,308 @@
+//! A disk that cannot, a disk that does it and does not say so, and a machine that dies at just that moment:
+//! a [`Store`] around the one in memory. What is once written stays written, as on a disk.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use baton_engine::Clock;
+use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
+use baton_store::memory::MemoryStore;
+use baton_store::{
+    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
+    KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError,
+    Stream, Wanted,
+};
+use futures_util::future::BoxFuture;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::Notify;
+
+use crate::clock::SimClock;
+use crate::record::Record;
+
+/// How often a call goes wrong, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    /// It fails before anything was done.
+    pub fails: f64,
+    /// It is done, and an error is answered.
+    pub lost: f64,
+    /// The machine dies before it is done.
+    pub dies_before: f64,
+    /// The machine dies when it is done and not answered.
+    pub dies_after: f64,
+    /// How long it takes at most, in milliseconds.
+    pub slow: i64,
+}
+
+/// The death of a machine.
+#[derive(Debug, Default)]
+pub struct Crash {
+    dead: AtomicBool,
+    told: Notify,
+}
+
+impl Crash {
+    /// The machine dies now.
+    pub fn now(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.told.notify_one();
+    }
+
+    /// Waits for the machine to die.
+    pub async fn came(&self) {
+        self.told.notified().await;
+    }
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Fine,
+    Fails,
+    Lost,
+    DiesBefore,
+    DiesAfter,
+}
+
+/// One node's handle on the disk.
+#[derive(Debug)]
+pub struct FaultyStore {
+    disk: MemoryStore,
+    clock: Arc<SimClock>,
+    record: Arc<Record>,
+    crash: Arc<Crash>,
+    rates: Rates,
+    random: Mutex<SmallRng>,
+}
+
+impl FaultyStore {
+    /// A handle for one life of a node.
+    pub fn new(
+        disk: &MemoryStore,
+        clock: &Arc<SimClock>,
+        record: &Arc<Record>,
+        crash: &Arc<Crash>,
+        rates: Rates,
+        seed: u64,
+    ) -> Self {
+        Self {
+            disk: disk.reopen(),
+            clock: Arc::clone(clock),
+            record: Arc::clone(record),
+            crash: Arc::clone(crash),
+            rates,
+            random: Mutex::new(SmallRng::seed_from_u64(seed)),
+        }
+    }
+
+    /// What becomes of the next call, and how long it takes before it is done and until it is answered.
+    fn draw(&self, writes: bool) -> (Fate, i64, i64) {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let slow = if writes { self.rates.slow } else { self.rates.slow / 4 };
+        let mut wait = || if random.random_bool(0.4) { 0 } else { random.random_range(0..=slow) };
+        let (before, after) = (wait(), wait());
+        let at = random.random::<f64>();
+        let rates = self.rates;
+        let (mut fate, mut up_to) = (Fate::Fine, 0.0);
+        for (rate, which) in [
+            (rates.fails, Fate::Fails),
+            (rates.lost, Fate::Lost),
+            (rates.dies_before, Fate::DiesBefore),
+            (rates.dies_after, Fate::DiesAfter),
+        ] {
+            up_to += rate;
+            if fate == Fate::Fine && at < up_to {
+                fate = which;
+            }
+        }
+        match fate {
+            Fate::Lost | Fate::DiesBefore | Fate::DiesAfter if !writes => (Fate::Fine, before, after),
+            Fate::Fine | Fate::Fails | Fate::Lost | Fate::DiesBefore | Fate::DiesAfter => (fate, before, after),
+        }
+    }
+
+    /// The machine dies; nothing of it ever goes on.
+    async fn die<T>(&self, what: &str) -> T {
+        self.record.note(self.clock.now(), format_args!("crash: {what}"));
+        self.crash.now();
+        pending().await
+    }
+
+    /// Runs a call as fate has it.
+    async fn run<T>(
+        &self,
+        what: &str,
+        writes: bool,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if self.crash.dead.load(Ordering::Acquire) {
+            return pending().await;
+        }
+        let (fate, before, after) = self.draw(writes);
+        self.clock.sleep(before).await;
+        match fate {
+            Fate::Fails => {
+                self.record.note(self.clock.now(), format_args!("the store fails: {what}"));
+                return Err(StoreError::Unavailable("the disk is full".to_owned()));
+            }
+            Fate::DiesBefore => return self.die(what).await,
+            Fate::Fine | Fate::Lost | Fate::DiesAfter => {}
+        }
+        let done = call.await;
+        match fate {
+            Fate::DiesAfter => return self.die(what).await,
+            Fate::Lost => {
+                self.record.note(self.clock.now(), format_args!("the answer is lost: {what}"));
+                return Err(StoreError::Unavailable("the answer is lost".to_owned()));
+            }
+            Fate::Fine | Fate::Fails | Fate::DiesBefore => {}
+        }
+        self.clock.sleep(after).await;
+        done
+    }
+}
+
+impl Store for FaultyStore {
+    fn streams(&self) -> u16 {
+        self.disk.streams()
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        self.disk.settings()
+    }
+
+    fn key(&self) -> [u8; 32] {
+        self.disk.key()
+    }
+
+    fn commit(
+        &self,
+        stream: Stream,
+        wanted: Wanted,
+        decide: Decide,
+    ) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        // As a database does that finds that it must begin anew: the last run is the one that counts.
+        let twice: Decide = Box::new(move |found| {
+            drop(decide(found));
+            decide(found)
+        });
+        Box::pin(self.run("commit", true, async move {
+            let batch = self.disk.commit(stream, wanted, twice).await?;
+            self.record.wrote(stream, &batch.rows);
+            Ok(batch)
+        }))
+    }
+
+    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+        Box::pin(async move {
+            let call = async {
+                match self.disk.configure(now, change).await {
+                    Ok(configured) => {
+                        self.record.configured(&configured);
+                        Ok(Ok(configured))
+                    }
+                    Err(ConfigureError::Store(error)) => Err(error),
+                    Err(refused @ ConfigureError::Refused(_)) => Ok(Err(refused)),
+                }
+            };
+            self.run("configure", true, call).await?
+        })
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>> {
+        Box::pin(self.run("heads", false, self.disk.heads()))
+    }
+
+    fn read(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        Box::pin(self.run("read", false, self.disk.read(app, stream, after, limit)))
+    }
+
+    fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>> {
+        Box::pin(self.run("cursors", false, self.disk.cursors(app)))
+    }
+
+    fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>> {
+        Box::pin(self.run("parked", false, self.disk.parked(app)))
+    }
+
+    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(self.run("dead letters", false, self.disk.dead_letters(app, limit)))
+    }
+
+    fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("settle", true, self.disk.settle(round)))
+    }
+
+    fn row(
+        &self,
+        stream: Stream,
+        position: Position,
+    ) -> BoxFuture<'_, Result<Option<Arc<JournalRow>>, StoreError>> {
+        Box::pin(self.run("row", false, self.disk.row(stream, position)))
+    }
+
+    fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>> {
+        Box::pin(self.run("thread", false, self.disk.thread(key)))
+    }
+
+    fn threads(
+        &self,
+        page: PageId,
+        surface: Surface,
+        after: Option<(Timestamp, ThreadKey)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
+        Box::pin(self.run("threads", false, self.disk.threads(page, surface, after, limit)))
+    }
+
+    fn conversation(
+        &self,
+        key: &ThreadKey,
+        before: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        Box::pin(self.run("conversation", false, self.disk.conversation(key, before, limit)))
+    }
+
+    fn control(
+        &self,
+        key: &ThreadKey,
+        before: Option<(Timestamp, Position)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
+        Box::pin(self.run("control", false, self.disk.control(key, before, limit)))
+    }
+
+    fn refusals(
+        &self,
+        key: &ThreadKey,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
+        Box::pin(self.run("refusals", false, self.disk.refusals(key, before, limit)))
+    }
+
+    fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
+        Box::pin(self.run("due", false, self.disk.due(until, limit)))
+    }
+
+    fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {
+        Box::pin(self.run("kept clock", false, self.disk.kept_clock()))
+    }
+
+    fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("keep clock", true, self.disk.keep_clock(clock)))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.disk.close()
+    }
+}

@@ -1,0 +1,450 @@
+//! What must have happened, in a few lines, whatever the node did to get there: what was acknowledged is
+//! there, once; what was refused is not; each app got everything that was decided for it, in order; each
+//! change of owner is told as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use baton_engine::Receipt;
+use baton_rules::{AppId, Cause, Thread, ThreadKey, build, standing};
+use baton_store::memory::MemoryStore;
+use baton_store::{ControlRow, JournalRow, Position, Settings, Store, Stream, stream_of};
+use baton_wire::MessageId;
+use futures_util::FutureExt;
+use serde_json::Value;
+
+use crate::people::tokens;
+use crate::record::{Op, Outcome, Place, Seen};
+
+/// A repeat is known for 72 hours.
+const REMEMBERED: i64 = 72 * 3_600_000;
+/// Tries that a row gets before it is given up.
+const TRIES: usize = 6;
+
+/// What is looked at when a story has ended.
+#[derive(Debug)]
+pub struct Model<'a> {
+    /// What was seen from outside.
+    pub seen: &'a Seen,
+    /// What is on the disk.
+    pub disk: &'a MemoryStore,
+    /// Conversations of which an app takes nothing for ever.
+    pub poison: &'a BTreeSet<(AppId, ThreadKey)>,
+}
+
+/// What became of one row at one app.
+#[derive(Debug, Default)]
+struct Fate {
+    /// When each attempt was sent, and in which webhook.
+    sent: Vec<(u64, u64)>,
+    acked: Option<u64>,
+    /// Answers that more tries will not change.
+    hopeless: usize,
+}
+
+type Rows<'a> = Vec<(Stream, &'a Arc<JournalRow>)>;
+
+impl Model<'_> {
+    /// Everything that is wrong.
+    pub fn check(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        self.journal(&mut wrong);
+        self.deliveries(&mut wrong);
+        self.questions(&mut wrong);
+        self.control(&mut wrong);
+        wrong.truncate(20);
+        wrong
+    }
+
+    /// What is not delivered yet although it must be: app and place.
+    pub fn pending(&self) -> Vec<(AppId, Place)> {
+        let fates = self.fates();
+        let mut pending = Vec::new();
+        for (app, talks) in self.decided() {
+            let dead = self.dead(app);
+            for (thread, rows) in talks {
+                if self.poison.contains(&(app, thread)) {
+                    continue;
+                }
+                let places = rows.iter().map(|(stream, row)| (*stream, row.position));
+                let open = places.filter(|place| {
+                    let acked = fates.get(&(app, *place)).is_some_and(|fate| fate.acked.is_some());
+                    !acked && !dead.contains(place)
+                });
+                pending.extend(open.map(|place| (app, place)));
+            }
+        }
+        pending
+    }
+
+    /// The disk holds what it took, without gaps, and each conversation is a chain.
+    fn journal(&self, wrong: &mut Vec<String>) {
+        let mut last: BTreeMap<&ThreadKey, Position> = BTreeMap::new();
+        let heads = self.disk.heads().now_or_never().and_then(Result::ok).unwrap_or_default();
+        for (stream, rows) in &self.seen.rows {
+            let changes = self.seen.settings.iter().filter_map(|(places, _)| places.get(usize::from(stream.0)));
+            let mut places: BTreeSet<Position> = changes.copied().collect();
+            for row in rows {
+                if !places.insert(row.position) {
+                    wrong.push(format!("{stream:?} {:?} was written twice", row.position));
+                }
+                let kept = self.disk.row(*stream, row.position).now_or_never().and_then(Result::ok).flatten();
+                if kept.as_ref() != Some(row) {
+                    wrong.push(format!("{stream:?} {:?} is not what was written", row.position));
+                }
+                if let Some(thread) = &row.thread
+                    && last.insert(thread, row.position) != row.previous
+                {
+                    wrong.push(format!("{stream:?} {:?} does not follow {:?}", row.position, row.previous));
+                }
+            }
+            let head = heads.get(usize::from(stream.0)).copied().unwrap_or_default();
+            if places.len() as u64 != head.0 || places.last().is_some_and(|last| *last != head) {
+                wrong.push(format!("{stream:?} has gaps before {head:?}"));
+            }
+        }
+    }
+
+    /// The rows that each app must hear, by conversation, in order.
+    fn decided(&self) -> BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> {
+        let mut decided: BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> = BTreeMap::new();
+        for (stream, rows) in &self.seen.rows {
+            for row in rows {
+                for (notice, thread) in row.notices.iter().zip(std::iter::repeat(&row.thread)) {
+                    if let Some(thread) = thread {
+                        let talks = decided.entry(notice.app).or_default();
+                        talks.entry(thread.clone()).or_default().push((*stream, row));
+                    }
+                }
+            }
+        }
+        decided
+    }
+
+    fn fates(&self) -> BTreeMap<(AppId, Place), Fate> {
+        let mut fates: BTreeMap<(AppId, Place), Fate> = BTreeMap::new();
+        for attempt in &self.seen.tries {
+            let fate = fates.entry((attempt.app, attempt.place)).or_default();
+            fate.sent.push((attempt.sent, attempt.webhook));
+            fate.acked = fate.acked.or(attempt.acked);
+            let hopeless =
+                |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
+            fate.hopeless += usize::from(attempt.status.is_some_and(hopeless));
+        }
+        fates
+    }
+
+    fn dead(&self, app: AppId) -> BTreeSet<Place> {
+        let dead = self.disk.dead_letters(app, usize::MAX).now_or_never().and_then(Result::ok);
+        dead.unwrap_or_default().into_iter().map(|dead| (dead.stream, dead.position)).collect()
+    }
+
+    /// Every app got everything, or it was given up for a reason; in each conversation a row is sent only when
+    /// the one before it is behind.
+    fn deliveries(&self, wrong: &mut Vec<String>) {
+        let fates = self.fates();
+        for (app, talks) in self.decided() {
+            let dead = self.dead(app);
+            let role = build::name(app);
+            for (thread, rows) in talks {
+                let poisoned = self.poison.contains(&(app, thread.clone()));
+                let mut before: Option<(Place, &Fate)> = None;
+                for (stream, row) in rows {
+                    let place = (stream, row.position);
+                    let Some(fate) = fates.get(&(app, place)) else {
+                        if !poisoned {
+                            wrong.push(format!("{role} never heard of {place:?}"));
+                        }
+                        continue;
+                    };
+                    if dead.contains(&place) && fate.hopeless < TRIES {
+                        wrong.push(format!("{role}'s {place:?} was given up after {} tries", fate.hopeless));
+                    }
+                    if fate.acked.is_none() && !dead.contains(&place) && !poisoned {
+                        wrong.push(format!("{role} never accepted {place:?}"));
+                    }
+                    if let Some((earlier, behind)) = before
+                        && let Some((first, webhook)) = fate.sent.first()
+                    {
+                        let given_up = behind.sent.iter().filter(|(sent, _)| sent < first).count() >= TRIES;
+                        let together = behind.sent.iter().any(|(sent, with)| with == webhook && sent < first);
+                        if behind.acked.is_none_or(|acked| acked > *first) && !given_up && !together {
+                            wrong.push(format!("{role} was sent {place:?} before {earlier:?} was behind"));
+                        }
+                    }
+                    before = Some((place, fate));
+                }
+            }
+        }
+    }
+
+    /// What a question left behind: rows that speak of it, and changes of control.
+    fn traces(&self) -> BTreeMap<usize, Vec<Place>> {
+        let mut traces: BTreeMap<usize, BTreeSet<Place>> = BTreeMap::new();
+        for (stream, rows) in &self.seen.rows {
+            for row in rows {
+                for op in tokens(&row.whole) {
+                    traces.entry(op).or_default().insert((*stream, row.position));
+                }
+            }
+        }
+        for thread in self.threads() {
+            for row in self.kept(thread) {
+                let place = (stream_of(thread, self.disk.streams()), row.position);
+                for op in row.metadata.iter().flat_map(|text| tokens(text.as_bytes()).collect::<Vec<_>>()) {
+                    traces.entry(op).or_default().insert(place);
+                }
+            }
+        }
+        traces.into_iter().map(|(op, places)| (op, places.into_iter().collect())).collect()
+    }
+
+    fn threads(&self) -> BTreeSet<&ThreadKey> {
+        self.seen.rows.values().flatten().filter_map(|row| row.thread.as_ref()).collect()
+    }
+
+    /// A thread's changes of control, oldest first.
+    fn kept(&self, thread: &ThreadKey) -> Vec<ControlRow> {
+        let rows = self.disk.control(thread, None, usize::MAX).now_or_never().and_then(Result::ok);
+        let mut rows = rows.unwrap_or_default();
+        rows.sort_by_key(|row| row.position);
+        rows
+    }
+
+    fn row(&self, place: Place) -> Option<&Arc<JournalRow>> {
+        let rows = self.seen.rows.get(&place.0)?;
+        rows.binary_search_by_key(&place.1, |row| row.position).ok().and_then(|at| rows.get(at))
+    }
+
+    /// What was asked happened once or not at all, as the caller was told, and in the order of time.
+    fn questions(&self, wrong: &mut Vec<String>) {
+        let traces = self.traces();
+        // Of each conversation: where it stands, when it was first asked, when it was answered.
+        let mut order: BTreeMap<&ThreadKey, Vec<(Position, u64, u64)>> = BTreeMap::new();
+        for (number, op) in self.seen.ops.iter().enumerate() {
+            let places = traces.get(&number).map(Vec::as_slice).unwrap_or_default();
+            let done = done(op);
+            if let Some(repeated) = self.decisions(places).windows(2).find(|pair| {
+                let at = |place: Place| self.row(place).map_or(0, |row| row.at.0);
+                at(pair[1]) - at(pair[0]) < REMEMBERED
+            }) {
+                wrong.push(format!("op {number} ({}) was done twice: {repeated:?}", op.what));
+            }
+            let told = |asked: &crate::record::Asked| asked.answer.as_ref().map(|(_, outcome)| outcome.clone());
+            let sure = op.asked.iter().all(|asked| {
+                matches!(told(asked), Some(Outcome::Refused(_) | Outcome::NotDone | Outcome::KeyReused))
+            });
+            if sure && !places.is_empty() {
+                wrong.push(format!("op {number} ({}) was refused and left a trace: {places:?}", op.what));
+            }
+            if !done.is_empty() && places.is_empty() {
+                wrong.push(format!("op {number} ({}) was acknowledged and is not there", op.what));
+            }
+            self.repeats(number, op, wrong);
+            for (_, receipt) in &done {
+                self.receipt(number, op, receipt, wrong);
+            }
+            let asked = op.asked.first().map(|asked| asked.at);
+            if let (Some((answered, _)), Some(asked), [.., place]) = (done.first(), asked, places) {
+                order.entry(&op.thread).or_default().push((place.1, asked, *answered));
+            }
+        }
+        for (thread, mut questions) in order {
+            questions.sort_unstable();
+            let mut later = u64::MAX;
+            for (position, asked, answered) in questions.into_iter().rev() {
+                if later < asked {
+                    wrong.push(format!("{thread:?}: {position:?} was asked after something behind it was answered"));
+                }
+                later = later.min(answered);
+            }
+        }
+    }
+
+    /// Places of different decisions: those that do not follow one another directly.
+    fn decisions(&self, places: &[Place]) -> Vec<Place> {
+        let mut first = Vec::new();
+        let mut last: Option<Place> = None;
+        for place in places {
+            let follows = last.is_some_and(|last| {
+                let same = |a: &JournalRow, b: &JournalRow| a.at == b.at && a.rule == b.rule && a.by == b.by;
+                last.0 == place.0
+                    && place.1.0 - last.1.0 <= 2
+                    && self.row(last).zip(self.row(*place)).is_some_and(|(a, b)| same(a, b))
+            });
+            if !follows {
+                first.push(*place);
+            }
+            last = Some(*place);
+        }
+        first
+    }
+
+    /// A repeat gets the first answer; a key that comes with another body is refused.
+    fn repeats(&self, number: usize, op: &Op, wrong: &mut Vec<String>) {
+        let answers = op.asked.iter().filter_map(|asked| match &asked.answer {
+            Some((_, Outcome::Done(receipt))) => Some((asked.other_body, receipt)),
+            Some(_) | None => None,
+        });
+        let answers: Vec<_> = answers.collect();
+        for pair in answers.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let soon = (b.1.at - a.1.at).abs() < REMEMBERED;
+            if soon && (a.1 != b.1 || a.0 != b.0) {
+                wrong.push(format!("op {number} ({}) was answered in two ways", op.what));
+            }
+        }
+        for (at, asked) in op.asked.iter().enumerate() {
+            let reused = matches!(asked.answer, Some((_, Outcome::KeyReused)));
+            let others = op.asked.iter().take(at).any(|before| before.other_body != asked.other_body);
+            if reused && !others {
+                wrong.push(format!("op {number} ({}) was refused for a key that was new", op.what));
+            }
+        }
+    }
+
+    /// A receipt says what the journal says.
+    fn receipt(&self, number: usize, op: &Op, receipt: &Receipt, wrong: &mut Vec<String>) {
+        let Some(mid) = &receipt.message_id else { return };
+        let place = MessageId::place(&self.disk.key(), mid);
+        let place = place.map(|(stream, position)| (Stream(stream), Position(position)));
+        let Some((place, row)) = place.and_then(|place| Some((place, self.row(place)?))) else {
+            wrong.push(format!("op {number}: {mid} names no row"));
+            return;
+        };
+        let owner = self.owner(place, &row.after, row);
+        if row.thread.as_ref() != Some(&op.thread)
+            || *row.rule != *receipt.rule
+            || row.at.0 != receipt.at
+            || !tokens(&row.whole).any(|token| token == number)
+            || owner != receipt.thread.owner.and_then(AppId::new)
+        {
+            wrong.push(format!("op {number} ({}): the receipt does not say what {place:?} says", op.what));
+        }
+        let near = (place.1.0.saturating_sub(1)..=place.1.0 + 1)
+            .filter_map(|position| self.row((place.0, Position(position))))
+            .filter(|near| near.thread == row.thread && near.at == row.at);
+        let heard: Vec<_> = near.flat_map(|row| row.notices.iter().map(move |notice| (row, notice))).collect();
+        for notice in &receipt.notices {
+            let there = heard.iter().any(|(row, heard)| {
+                heard.app.number() == notice.app
+                    && (heard.channel == baton_rules::Channel::Standby) == notice.standby
+                    && row.event.as_deref() == Some(&*notice.event)
+            });
+            if !there {
+                wrong.push(format!("op {number}: the receipt promises {notice:?}, and nobody heard it"));
+            }
+        }
+    }
+
+    fn settings(&self, place: Place) -> Option<&Arc<Settings>> {
+        let before = |(places, _): &&(Vec<Position>, _)| {
+            places.get(usize::from(place.0.0)).is_some_and(|change| *change < place.1)
+        };
+        self.seen.settings.iter().rev().find(before).map(|(_, settings)| settings)
+    }
+
+    /// Who owns a thread in this state, under the settings of that place, at a row's moment.
+    fn owner(&self, place: Place, thread: &Thread, row: &JournalRow) -> Option<AppId> {
+        let key = row.thread.as_ref()?;
+        let routing = self.settings(place)?.routing(key.page, key.surface)?;
+        standing(routing, thread, row.at).owner
+    }
+
+    /// At no time two owners: each PASS and TAKE says who had control and who has it, and each change of
+    /// owner has one row that explains it.
+    fn control(&self, wrong: &mut Vec<String>) {
+        for thread in self.threads() {
+            let kept = self.kept(thread);
+            let stream = stream_of(thread, self.disk.streams());
+            let rows = self.seen.rows.get(&stream).into_iter().flatten();
+            let rows: Vec<_> = rows.filter(|row| row.thread.as_ref() == Some(thread)).collect();
+            let mut before = Thread::default();
+            for decision in rows.chunk_by(|a, b| same_decision(a, b)) {
+                if let (Some(first), Some(last)) = (decision.first(), decision.last()) {
+                    if first.cause == Cause::Expiry {
+                        self.lapse(stream, &before, first, wrong);
+                    } else {
+                        self.moves(stream, &before, decision, &kept, wrong);
+                    }
+                    before = last.after.clone();
+                }
+            }
+        }
+    }
+
+    fn lapse(&self, stream: Stream, before: &Thread, row: &JournalRow, wrong: &mut Vec<String>) {
+        let place = (stream, row.position);
+        if before.control.is_none_or(|grant| grant.until != row.at) || row.after.control.is_some() {
+            wrong.push(format!("{place:?} is no lapse of what was before"));
+        }
+    }
+
+    fn moves(
+        &self,
+        stream: Stream,
+        before: &Thread,
+        decision: &[&Arc<JournalRow>],
+        kept: &[ControlRow],
+        wrong: &mut Vec<String>,
+    ) {
+        let [first, ..] = decision else { return };
+        let [.., last] = decision else { return };
+        let place = (stream, first.position);
+        let from = self.owner(place, before, first);
+        let to = self.owner((stream, last.position), &last.after, last);
+        let mut owner = from;
+        let mut sent = false;
+        let mut told = false;
+        for row in decision {
+            sent |= row.event.as_deref() == Some("message_echoes");
+            let Some((was, is)) = handed(row) else { continue };
+            // A pass in the same call comes from whoever sent the message.
+            if was != owner && !(sent && was == row.by) {
+                wrong.push(format!("{place:?} takes control from {was:?}, and {owner:?} had it"));
+            }
+            (owner, told) = (is, true);
+        }
+        // Whoever took control by sending may release it in the same call, which nobody is told of.
+        let released = sent && owner == first.by;
+        if told && owner != to && !released {
+            wrong.push(format!("{place:?} tells of {owner:?}, and {to:?} has control"));
+        }
+        let range = first.position..=last.position;
+        let explained = kept.iter().filter(|row| range.contains(&row.position));
+        if from != to && !explained.clone().any(|row| row.to == to) {
+            wrong.push(format!("{place:?} moves control from {from:?} to {to:?}, and nothing explains it"));
+        }
+        if decision.len() == 1 && explained.clone().any(|row| row.from != from || row.to != to) {
+            wrong.push(format!("{place:?} moves control from {from:?} to {to:?}, and it is kept otherwise"));
+        }
+    }
+}
+
+/// The answers by which a caller knows that it is done, and when they came.
+fn done(op: &Op) -> Vec<(u64, &Receipt)> {
+    let answers = op.asked.iter().filter_map(|asked| asked.answer.as_ref());
+    let done = answers.filter_map(|(at, outcome)| match outcome {
+        Outcome::Done(receipt) => Some((*at, &**receipt)),
+        Outcome::Refused(_) | Outcome::NotDone | Outcome::KeyReused | Outcome::Unknown => None,
+    });
+    done.collect()
+}
+
+/// Whether two rows of a thread that follow one another are of one decision, or of two that look alike.
+fn same_decision(a: &JournalRow, b: &JournalRow) -> bool {
+    b.position == a.position.next()
+        && (a.at, &a.rule, a.by, a.cause) == (b.at, &b.rule, b.by, b.cause)
+        && a.after == b.after
+}
+
+/// The owners that a PASS or TAKE names: before and after.
+fn handed(row: &JournalRow) -> Option<(Option<AppId>, Option<AppId>)> {
+    let name = row.event.as_deref()?;
+    if !matches!(name, "pass_thread_control" | "take_thread_control") {
+        return None;
+    }
+    let item: Value = serde_json::from_slice(&row.whole).ok()?;
+    let app = |key: &str| item.get(name)?.get(key)?.as_str()?.parse().ok();
+    Some((app("previous_owner_app_id"), app("new_owner_app_id")))
+}

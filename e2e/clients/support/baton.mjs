@@ -1,0 +1,127 @@
+// The real program, started by a test on a data directory of its own, and its own API and commands.
+
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const START_MS = 30_000;
+const STOP_MS = 10_000;
+
+/** `$BATON_BIN`, else what the makefile built. */
+function program() {
+  const built = ['release', 'debug'].map((profile) => path.join(ROOT, 'target', profile, 'baton'));
+  const found = process.env.BATON_BIN ?? built.find(existsSync);
+  if (!found) throw new Error(`no program at ${built.join(' or ')}: build it with \`make build\`, or set BATON_BIN`);
+  return path.resolve(found);
+}
+
+/** A port that was free a moment ago. */
+export async function freePort() {
+  const server = net.createServer();
+  await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** `baton dev` with a routing file, as an operator starts it. */
+export class Baton {
+  static async start(routing) {
+    const baton = new Baton();
+    baton.folder = await mkdtemp(path.join(tmpdir(), 'baton-story-'));
+    baton.origin = `http://127.0.0.1:${await freePort()}`;
+    baton.token = `operator-${randomBytes(16).toString('hex')}`;
+    baton.output = '';
+    const file = path.join(baton.folder, 'routing.toml');
+    await writeFile(file, routing);
+    const data = path.join(baton.folder, 'data');
+    const listen = baton.origin.slice('http://'.length);
+    baton.process = spawn(program(), ['dev', '-f', file, '--data', data, '--listen', listen, '--no-demo'], {
+      env: baton.environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [baton.process.stdout, baton.process.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => (baton.output += text));
+    }
+    baton.ended = new Promise((resolve) => {
+      baton.process.once('exit', (code, signal) => resolve({ code, signal }));
+      baton.process.once('error', (error) => resolve({ code: error.message, signal: null }));
+    });
+    try {
+      await baton.ready();
+    } catch (error) {
+      await baton.kill();
+      throw error;
+    }
+    return baton;
+  }
+
+  environment() {
+    return { ...process.env, BATON_OPERATOR_TOKEN: this.token, BATON_SERVER: this.origin, NO_COLOR: '1' };
+  }
+
+  /** Looks until it has said where it is, which it does when the routing file is applied, and is ready. */
+  async ready() {
+    const said = path.join(this.folder, 'data', 'server.json');
+    let over = false;
+    this.ended.then(() => (over = true));
+    for (const deadline = Date.now() + START_MS; !over && Date.now() < deadline; ) {
+      const answer = existsSync(said) && (await fetch(`${this.origin}/readyz`).catch(() => null));
+      if (answer && answer.status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`baton did not become ready:\n${this.output}`);
+  }
+
+  /** Stops it as an operator does; it must end by itself, in time, without an error. */
+  async stop() {
+    this.process.kill('SIGTERM');
+    const late = new Promise((resolve) => setTimeout(resolve, STOP_MS, 'still running').unref());
+    const end = await Promise.race([this.ended, late]);
+    await this.kill();
+    if (end.code !== 0) throw new Error(`baton did not stop well (${JSON.stringify(end)}):\n${this.output}`);
+  }
+
+  async kill() {
+    this.process.kill('SIGKILL');
+    await this.ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** One call of Baton's own API; the answer's JSON, or an error that shows it. */
+  async api(method, call, body) {
+    const answer = await fetch(`${this.origin}/baton/v1${call}`, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(`${method} ${call} was answered with ${answer.status}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** A person writes; the receipt. */
+  says(page, person, text, more = {}) {
+    const event = { type: 'message', message: { text }, ...more };
+    return this.api('POST', `/pages/${page}/people/${person}/events`, event);
+  }
+
+  /** What happened to the control of a thread, oldest first. */
+  async history(page, person) {
+    const { data } = await this.api('GET', `/pages/${page}/threads/${person}/history`);
+    return data.reverse();
+  }
+
+  /** A command of the program against this server; what it printed. */
+  async command(...words) {
+    const { stdout } = await promisify(execFile)(program(), words, { env: this.environment() });
+    return stdout;
+  }
+}

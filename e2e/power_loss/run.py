@@ -1,0 +1,449 @@
+"""Durable before answered: kills Baton at random moments, loses every write it had not synced, and checks that
+each message it had answered with 200 reaches both apps, in order for each person.
+
+    python3 e2e/power_loss/run.py --kills 50 --seed 1
+    python3 e2e/power_loss/run.py --kills 5 --synchronous off --expect-loss
+
+The second proves that the first can fail: a database that does not sync must be caught.
+"""
+
+import argparse
+import collections
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+from disk import Disk, compile_library
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OPERATOR_TOKEN = "operator-of-the-power-loss-run"
+START_SECONDS = 30
+# A sync takes 3 ms, as on an ordinary disk: most kills then find one under way.
+SYNC_US = 3_000
+# How many messages of one person may be on their way: enough that a kill always finds some that were answered
+# and not delivered, few enough that the receivers keep up.
+ON_THE_WAY = 5
+
+App = collections.namedtuple("App", "id name secret verify_token")
+APPS = [
+    App("700000000000001", "First bot", "secret-of-the-first", "verify-first"),
+    App("700000000000002", "Second bot", "secret-of-the-second", "verify-second"),
+]
+# Two pages in two modes, so that each app is owner of one half and stands by for the other.
+PAGES = {
+    "2001": {"setting": "primary_receiver", "owner": APPS[0], "bystander": APPS[1]},
+    "2002": {"setting": "default_app", "owner": APPS[1], "bystander": APPS[0]},
+}
+FIELDS = ["messages", "messaging_postbacks", "messaging_referrals", "messaging_handovers", "standby"]
+
+
+class Broken(Exception):
+    """Baton did not start again, or answered what it never should."""
+
+
+class Ledger:
+    """What was sent, what was answered, what arrived; and the verdict on it."""
+
+    def __init__(self, people):
+        self.lock = threading.Condition()
+        self.page_of = people
+        self.started = collections.Counter()  # person -> highest number sent
+        self.answered = {}  # (person, number) -> message id
+        self.forgotten = {}  # the same: a repeat of the event got another message id
+        self.arrivals = collections.defaultdict(list)  # (app id, person) -> [(channel, number, mid)]
+        self.first_seen = collections.defaultdict(set)  # (app id, person) -> numbers
+        self.strange = []
+
+    def arrived(self, app, body):
+        """Takes down one webhook as an app received it."""
+        with self.lock:
+            for entry in body["entry"]:
+                for channel in ("messaging", "standby"):
+                    for event in entry.get(channel, []):
+                        self.take_down(app, entry["id"], channel, event)
+            self.lock.notify_all()
+
+    def take_down(self, app, page, channel, event):
+        person = event.get("sender", {}).get("id")
+        message = event.get("message", {})
+        text = message.get("text", "")
+        number = int(text.rpartition(" ")[2]) if text.rpartition(" ")[2].isdigit() else 0
+        known = self.page_of.get(person) == page and 0 < number <= self.started[person]
+        if not known or text != text_of(person, number):
+            self.strange.append(f"invented: {app.name} heard {json.dumps(event)[:300]}")
+            return
+        expected = "messaging" if PAGES[page]["owner"] is app else "standby"
+        if channel != expected:
+            self.strange.append(f"wrong channel: {app.name} heard {text!r} in {channel}")
+        self.arrivals[app.id, person].append((channel, number, message["mid"]))
+        self.first_seen[app.id, person].add(number)
+
+    def on_the_way(self, person):
+        """How many of a person's messages have not reached both apps. The lock must be held."""
+        return self.started[person] - min(len(self.first_seen[app.id, person]) for app in APPS)
+
+    def wait_for_room(self, person, stop):
+        with self.lock:
+            self.lock.wait_for(lambda: stop.is_set() or self.on_the_way(person) < ON_THE_WAY)
+
+    def undelivered(self):
+        """(message, app) for each message answered and not yet at an app. The lock must be held."""
+        return [
+            (key, app)
+            for key in self.answered
+            for app in APPS
+            if key[1] not in self.first_seen[app.id, key[0]]
+        ]
+
+    def wait_until_delivered(self, quiet_seconds):
+        """Waits as long as something arrives every now and then."""
+        with self.lock:
+            while self.undelivered() and self.lock.wait(quiet_seconds):
+                pass
+
+    def verdict(self):
+        """The faults, how many messages were lost, and how many webhooks were duplicates."""
+        with self.lock:
+            undelivered = self.undelivered()
+            lost = {key for key, _ in undelivered} | self.forgotten.keys()
+            faults = [f"lost: {text_of(*key)!r} was answered and is not at {app.name}" for key, app in undelivered]
+            faults += [
+                f"lost: {text_of(*key)!r} was answered with {self.answered[key]}, and after a kill with {mid}"
+                for key, mid in self.forgotten.items()
+            ]
+            faults += self.strange
+            duplicates = 0
+            for (app_id, person), arrivals in self.arrivals.items():
+                mids = {}
+                for _, number, mid in arrivals:
+                    if number in mids:
+                        duplicates += 1
+                        if mids[number] != mid:
+                            faults.append(f"two ids: app {app_id} got {text_of(person, number)!r} as {mids[number]} and {mid}")
+                    mids.setdefault(number, mid)
+                    if self.answered.get((person, number), mid) != mid:
+                        faults.append(f"other id: app {app_id} got {text_of(person, number)!r} as {mid}, not as answered")
+                if list(mids) != sorted(mids):
+                    faults.append(f"order: app {app_id} first heard {person} in the order {list(mids)[:50]}")
+            return faults, len(lost), duplicates
+
+
+def text_of(person, number):
+    return f"{person} says {number}"
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """An app: answers the handshake, takes down every body, answers 200."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, app, ledger):
+        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+        self.app, self.ledger = app, ledger
+        self.url = f"http://127.0.0.1:{self.server_port}/webhook"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """Connections break at each kill: nothing to say."""
+
+
+class ReceiverHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        right = query.get("hub.verify_token") == self.server.app.verify_token
+        self.answer(200 if right else 403, query.get("hub.challenge", "") if right else "")
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.ledger.arrived(self.server.app, body)
+        self.answer(200, "")
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+class Server:
+    """The program under test, started on the forgetful disk again and again."""
+
+    def __init__(self, program, folder, disk, synchronous):
+        self.program, self.folder, self.disk = program, folder, disk
+        self.environment = {**disk.environment(), "BATON_OPERATOR_TOKEN": OPERATOR_TOKEN}
+        if synchronous:
+            self.environment["BATON_TEST_SYNCHRONOUS"] = synchronous
+        self.port = free_port()
+        self.log = open(folder / "baton.log", "wb")
+        self.process = None
+        self.said_before = None
+        self.up = threading.Event()
+
+    def start(self):
+        address = f"127.0.0.1:{self.port}"
+        self.said_before = self.said()
+        command = [self.program, "dev", "-f", self.folder / "routing.toml", "--data", self.disk.data]
+        self.process = subprocess.Popen(
+            [*map(str, command), "--listen", address, "--no-demo"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def said(self):
+        """Which server.json is there. The program writes it anew at each start, when the routing file is applied."""
+        try:
+            status = (self.disk.data / "server.json").stat()
+            return status.st_ino, status.st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise Broken(f"baton ended with {self.process.returncode} at a start:\n{self.end_of_log()}")
+            if self.said() not in (None, self.said_before) and self.answers():
+                self.up.set()
+                return
+            time.sleep(0.005)
+        raise Broken(f"baton was not ready after {START_SECONDS} s:\n{self.end_of_log()}")
+
+    def answers(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def lose_power(self):
+        """Kills the program and loses what it had not synced. Returns how many writes those were."""
+        self.up.clear()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        return self.disk.lose_unsynced()
+
+    def stop(self):
+        self.up.clear()
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.log.close()
+
+    def end_of_log(self):
+        self.log.flush()
+        return (self.folder / "baton.log").read_text(errors="replace")[-3000:]
+
+
+class Person(threading.Thread):
+    """Writes one message after another, and repeats each until it is answered."""
+
+    def __init__(self, name, page, server, ledger, stop, seed):
+        super().__init__(daemon=True)
+        self.name, self.page, self.server, self.ledger, self.stop = name, page, server, ledger, stop
+        self.dice = random.Random(seed)
+        self.connection = None
+        self.fault = None
+
+    def run(self):
+        try:
+            number = 0
+            while not self.stop.is_set():
+                self.ledger.wait_for_room(self.name, self.stop)
+                number += 1
+                with self.ledger.lock:
+                    self.ledger.started[self.name] = number
+                mid = self.write_until_answered(number)
+                with self.ledger.lock:
+                    self.ledger.answered[self.name, number] = mid
+                time.sleep(self.dice.uniform(0, 0.02))
+        except Exception as error:  # a thread's fault is the run's fault, raised by the main thread
+            self.fault = error
+
+    def write_until_answered(self, number):
+        while True:
+            self.server.up.wait()
+            try:
+                if self.connection is None:
+                    self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+                    self.ask_again(number - 1)
+                return self.write(number)
+            except (OSError, http.client.HTTPException):
+                if self.connection:
+                    self.connection.close()
+                self.connection = None
+                time.sleep(0.005)
+
+    def ask_again(self, number):
+        """After each restart: what was answered before must still get the same answer."""
+        before = self.ledger.answered.get((self.name, number))
+        if before is not None and (now := self.write(number)) != before:
+            with self.ledger.lock:
+                self.ledger.forgotten[self.name, number] = now
+
+    def write(self, number):
+        event = {
+            "type": "message",
+            "message": {"text": text_of(self.name, number)},
+            "event_id": f"{self.name}-{number}",
+        }
+        headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}", "Content-Type": "application/json"}
+        path = f"/baton/v1/pages/{self.page}/people/{self.name}/events"
+        self.connection.request("POST", path, json.dumps(event), headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status >= 500:
+            raise http.client.HTTPException(f"status {answer.status}")  # not answered: ask again
+        if answer.status != 200:
+            raise Broken(f"{event['event_id']} was answered with {answer.status}: {body[:500]!r}")
+        return json.loads(body)["message_id"]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def routing(receivers):
+    """The routing file: both apps on both pages."""
+    lines = []
+    for receiver in receivers:
+        app = receiver.app
+        lines += ["[[apps]]", f'id = "{app.id}"', f'name = "{app.name}"', f'secret = "{app.secret}"']
+        lines += [f'webhook_url = "{receiver.url}"', f'verify_token = "{app.verify_token}"', ""]
+    for page, settings in PAGES.items():
+        lines += ["[[pages]]", f'id = "{page}"', f'name = "Page {page}"']
+        lines += ["[pages.messenger]", f'{settings["setting"]} = "{settings["owner"].name}"']
+        for app in APPS:
+            lines += ["[[pages.connections]]", f'app = "{app.name}"', f'token = "EAA-{page}-{app.id}"']
+            lines += [f"fields = {json.dumps(FIELDS)}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def play(arguments, folder):
+    """One run. Returns the writes undone at each kill, the messages answered, and the verdict."""
+    dice = random.Random(arguments.seed)
+    pages = list(PAGES)
+    people = {f"person-{index}": pages[index % len(pages)] for index in range(arguments.people)}
+    ledger = Ledger(people)
+    receivers = [Receiver(app, ledger) for app in APPS]
+    (folder / "routing.toml").write_text(routing(receivers))
+    disk = Disk(folder, compile_library(folder), SYNC_US)
+    server = Server(arguments.baton, folder, disk, arguments.synchronous)
+    stop = threading.Event()
+    crowd = [Person(name, page, server, ledger, stop, dice.random()) for name, page in people.items()]
+    undone = []
+    broken = None
+    try:
+        for _ in range(3):  # the power fails while the database is being made
+            server.start()
+            time.sleep(dice.uniform(0, 0.05))
+            server.lose_power()
+        server.start()
+        server.wait_until_ready()
+        for person in crowd:
+            person.start()
+        for _ in range(arguments.kills):
+            time.sleep(dice.uniform(0.05, 0.8))
+            undone.append(server.lose_power())
+            server.start()
+            if dice.random() < 0.1:  # now and then, the power fails again while Baton starts
+                time.sleep(dice.uniform(0, 0.1))
+                server.lose_power()
+                server.start()
+            server.wait_until_ready()
+            if arguments.expect_loss and ledger.forgotten:
+                break
+        finish(crowd, ledger, stop, 5 if arguments.expect_loss else 30)
+    except Broken as error:
+        broken = error
+    finally:
+        server.stop()
+        for receiver in receivers:
+            receiver.shutdown()
+    faults, lost, duplicates = ledger.verdict()
+    faults += [str(broken)] if broken else []
+    return undone, len(ledger.answered), faults, lost, duplicates
+
+
+def finish(crowd, ledger, stop, quiet_seconds):
+    """Lets everybody get the last answer, and everything arrive."""
+    stop.set()
+    with ledger.lock:
+        ledger.lock.notify_all()
+    for person in crowd:
+        person.join(60)
+        if person.fault:
+            raise Broken(str(person.fault))
+        if person.is_alive():
+            raise Broken(f"{person.name} still waits for an answer")
+    ledger.wait_until_delivered(quiet_seconds)
+
+
+def program_of(text):
+    """The program to test: what was named, else what the makefile built."""
+    names = [text] if text else [ROOT / "target" / profile / "baton" for profile in ("release", "debug")]
+    for name in names:
+        if pathlib.Path(name).exists():
+            return pathlib.Path(name).resolve()
+    sys.exit(f"no program at {' or '.join(map(str, names))}: build it with `make build`, or name it with --baton")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1, help="draws the moments of the kills")
+    parser.add_argument("--baton", default=os.environ.get("BATON_BIN"), help="the program; $BATON_BIN, else target/…")
+    parser.add_argument("--synchronous", help="weaken the database's syncing: off")
+    parser.add_argument("--expect-loss", action="store_true", help="succeed only if something was lost")
+    arguments = parser.parse_args()
+    arguments.baton = program_of(arguments.baton)
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-power-loss-"))
+    began = time.monotonic()
+    undone, answered, faults, lost, duplicates = play(arguments, folder)
+    seconds = time.monotonic() - began
+
+    print(f"seed {arguments.seed}, {seconds:.0f} s: {sum(undone)} unsynced writes undone in {sum(map(bool, undone))} of the kills")
+    for fault in faults[:10]:
+        print(f"  {fault}")
+    if len(faults) > 10:
+        print(f"  … and {len(faults) - 10} more")
+    print(f"{len(undone)} kills, {answered} messages acknowledged, {lost} lost, {duplicates} duplicates")
+    if arguments.expect_loss:
+        print("loss was expected, and " + ("found" if faults else "NOT found: this test cannot see it"))
+    elif faults:
+        print(f"{len(faults)} faults; what is left lies in {folder}; --seed {arguments.seed} draws the same moments")
+    if not faults or arguments.expect_loss:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(bool(faults) != arguments.expect_loss)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Proves the forgetful disk itself: synced writes survive a SIGKILL with loss, unsynced ones do not."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+from disk import Disk, compile_library
+
+
+class DiskTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="baton-disk-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.library = compile_library(cls.folder)
+
+    def killed(self, program, lose=True):
+        """Runs a program in a new data directory, kills it when it has said that it is done, loses what was not
+        synced, and returns the disk."""
+        disk = Disk(tempfile.mkdtemp(dir=self.folder), self.library)
+        prelude = "import os, sys, threading\nRW = os.O_RDWR | os.O_CREAT\n"
+        end = "\nprint('done', flush=True)\nsys.stdin.read()\n"
+        process = subprocess.Popen(
+            [sys.executable, "-c", prelude + textwrap.dedent(program) + end],
+            cwd=disk.data,
+            env=disk.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            self.assertEqual(process.stdout.readline(), b"done\n", "the program failed")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+        if lose:
+            disk.lose_unsynced()
+        return disk
+
+    def content_after(self, program, lose=True):
+        return (self.killed(program, lose).data / "a").read_bytes()
+
+    WRITE_SYNC_WRITE = "f = os.open('a', RW); os.write(f, b'kept'); os.fsync(f); os.write(f, b'lost')"
+
+    def test_what_was_written_after_the_last_sync_is_gone(self):
+        self.assertEqual(self.content_after(self.WRITE_SYNC_WRITE), b"kept")
+
+    def test_a_kill_alone_loses_nothing(self):
+        self.assertEqual(self.content_after(self.WRITE_SYNC_WRITE, lose=False), b"keptlost")
+
+    def test_fdatasync_keeps_too(self):
+        self.assertEqual(self.content_after("f = os.open('a', RW); os.write(f, b'kept'); os.fdatasync(f)"), b"kept")
+
+    def test_a_file_never_synced_is_empty(self):
+        self.assertEqual(self.content_after("f = os.open('a', RW); os.write(f, b'lost')"), b"")
+
+    def test_overwritten_bytes_come_back_newest_first(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); os.write(f, b'0123456789'); os.fsync(f)
+                os.pwrite(f, b'AAAA', 2); os.pwrite(f, b'BB', 3); os.pwrite(f, b'beyond', 20)
+            """),
+            b"0123456789",
+        )
+
+    def test_truncation_is_a_write(self):
+        for cut in ("os.ftruncate(f, 2)", "os.open('a', os.O_RDWR | os.O_TRUNC)", "os.truncate(f, 0)", "os.truncate('a', 0)"):
+            with self.subTest(cut):
+                program = f"f = os.open('a', RW); os.write(f, b'whole'); os.fsync(f); {cut}"
+                self.assertEqual(self.content_after(program), b"whole")
+
+    def test_appending_and_vectored_writes_are_writes(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); os.write(f, b'kept'); os.fsync(f)
+                g = os.open('a', os.O_WRONLY | os.O_APPEND); os.write(g, b'x'); os.writev(g, [b'y', b'z'])
+                os.pwritev(f, [b'p', b'q'], 1)
+            """),
+            b"kept",
+        )
+
+    def test_a_duplicated_descriptor_in_another_thread_is_the_same_file(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); g = os.dup(f)
+                def other(): os.write(g, b'kept'); os.fsync(f); os.write(g, b'lost')
+                thread = threading.Thread(target=other); thread.start(); thread.join()
+            """),
+            b"kept",
+        )
+
+    def test_a_renamed_file_still_loses_what_was_not_synced(self):
+        disk = self.killed("""
+            f = os.open('b', RW); os.write(f, b'kept'); os.fsync(f); os.write(f, b'lost'); os.rename('b', 'a')
+        """)
+        self.assertEqual((disk.data / "a").read_bytes(), b"kept")
+
+    def test_a_sync_of_one_file_keeps_nothing_of_another(self):
+        disk = self.killed("""
+            f = os.open('a', RW); g = os.open('b', RW); os.write(f, b'lost'); os.write(g, b'kept'); os.fsync(g)
+        """)
+        self.assertEqual((disk.data / "a").read_bytes(), b"")
+        self.assertEqual((disk.data / "b").read_bytes(), b"kept")
+
+    def test_files_elsewhere_are_left_alone(self):
+        disk = self.killed("f = os.open('../elsewhere', RW); os.write(f, b'stays')")
+        self.assertEqual((disk.data.parent / "elsewhere").read_bytes(), b"stays")
+
+    def test_a_database_keeps_what_it_synced_and_loses_what_it_did_not(self):
+        for synchronous, expected in (("FULL", 2), ("NORMAL", 1), ("OFF", 0)):
+            with self.subTest(synchronous):
+                disk = self.killed(f"""
+                    import sqlite3
+                    db = sqlite3.connect('db', isolation_level=None)
+                    db.execute('PRAGMA synchronous = {synchronous}')
+                    db.execute('PRAGMA journal_mode = WAL')
+                    db.execute('CREATE TABLE t (n)')
+                    db.execute('INSERT INTO t VALUES (1)')
+                    db.execute('PRAGMA wal_checkpoint')
+                    db.execute('INSERT INTO t VALUES (2)')
+                """)
+                count = "import sqlite3\ntry: print(sqlite3.connect('db').execute('SELECT COUNT(*) FROM t').fetchone()[0])\nexcept sqlite3.DatabaseError: print(0)"
+                found = subprocess.run([sys.executable, "-c", count], cwd=disk.data, capture_output=True, check=True)
+                self.assertEqual(int(found.stdout), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
