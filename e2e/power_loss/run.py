@@ -411,7 +411,7 @@ def program_of(text):
     for name in names:
         if pathlib.Path(name).exists():
             return pathlib.Path(name).resolve()
-    sys.exit(f"no program at {' or '.join(map(str, names))}: build it with `make build`, or name it with --baton")
+    sys.exit(f"no program at {' or '.join(map(str, names))}: build it with `make release`, or name it with --baton")
 
 
 def main():

@@ -1,19 +1,99 @@
 //! What happens, as it happens: for the terminal, the console and whoever listens. Lossy on purpose: a slow
-//! listener misses lines, and never holds anything up.
+//! listener misses lines, and never holds anything up. What happened last is kept in memory, without bodies.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_rules::{AppId, Refused, ThreadKey, Timestamp};
 use baton_store::JournalRow;
 use bytes::Bytes;
+use tokio::sync::broadcast;
+
+/// How much of what happened is kept.
+const KEPT: usize = 1_000;
+/// Lines that a listener may be behind before it misses some.
+const BEHIND: usize = 1_024;
+
+/// Tells listeners what happens, and remembers the last of it.
+pub(crate) struct Activities {
+    lines: broadcast::Sender<Arc<Activity>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The number of the last line.
+    last: u64,
+    /// Oldest first, numbered without a gap.
+    lines: VecDeque<Arc<Activity>>,
+}
+
+impl Default for Activities {
+    fn default() -> Self {
+        Self { lines: broadcast::channel(BEHIND).0, kept: Mutex::default() }
+    }
+}
+
+impl Activities {
+    /// Something happened. Listeners hear it in the order of its numbers.
+    pub(crate) fn tell(&self, at: Timestamp, kind: ActivityKind) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.last += 1;
+        let whole = Activity { number: kept.last, at, kind };
+        kept.lines.push_back(Arc::new(whole.without_bodies()));
+        if kept.lines.len() > KEPT {
+            kept.lines.pop_front();
+        }
+        // Nobody listening is no error. Under the lock, or two lines might change places on their way.
+        if self.lines.receiver_count() > 0 {
+            let _ = self.lines.send(Arc::new(whole));
+        }
+    }
+
+    /// What happens from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Activity>> {
+        self.lines.subscribe()
+    }
+
+    /// What is kept, oldest first, and what happens from then on: nothing is missing in between.
+    pub(crate) fn listen_from(&self) -> (Vec<Arc<Activity>>, broadcast::Receiver<Arc<Activity>>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.lines.iter().cloned().collect(), self.lines.subscribe())
+    }
+}
 
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Activity {
+    /// Counts from 1 with every start of the engine.
+    pub number: u64,
     /// When.
     pub at: Timestamp,
     /// What.
     pub kind: ActivityKind,
+}
+
+impl Activity {
+    /// What is kept of it: bodies may be large, and are in the database.
+    fn without_bodies(&self) -> Self {
+        let mut activity = self.clone();
+        match &mut activity.kind {
+            ActivityKind::Decision { rows, .. } => {
+                let slim = |row: &Arc<JournalRow>| {
+                    let nothing = (Bytes::new(), None, None);
+                    let (whole, reduced, context) = nothing;
+                    Arc::new(JournalRow { whole, reduced, context, ..JournalRow::clone(row) })
+                };
+                *rows = rows.iter().map(slim).collect();
+            }
+            ActivityKind::Delivery { body, .. } => *body = Bytes::new(),
+            ActivityKind::Refusal { .. }
+            | ActivityKind::Verification { .. }
+            | ActivityKind::Settings { .. }
+            | ActivityKind::Clock { .. } => {}
+        }
+        activity
+    }
 }
 
 /// The kinds of happenings.

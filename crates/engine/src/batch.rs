@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refusal, Refused, Routing, Surface,
-    Thread, ThreadKey, Timestamp, decide, standing,
+    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Thread,
+    ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
     Batch, ControlRow, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen, SeenKey, Stream,
@@ -130,11 +130,7 @@ impl Work<'_> {
         let now = self.found.now;
         let stands = before.map(|remembered| standing(routing, &remembered.thread, now));
         // A person who never wrote has no history, and a malformed call is none of a thread's.
-        let malformed = matches!(
-            refused.why,
-            Refusal::ThreadControlBoth | Refusal::ThreadControlValue | Refusal::RetiredTag
-        );
-        if stands.is_some() && !malformed {
+        if stands.is_some() && !refused.why.is_malformed() {
             self.batch.refusals.push(RefusalRow {
                 thread: request.thread.clone(),
                 at: now,
@@ -404,3 +400,6 @@ fn ad_title<'a>(page: &'a Page, entry: Option<&EntryPoint>) -> Option<&'a str> {
         Some(EntryPoint::Link { .. } | EntryPoint::Organic) | None => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

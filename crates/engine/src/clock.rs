@@ -58,6 +58,9 @@ impl Clock for SystemClock {
     }
 }
 
+/// The last moment that every calendar and every sum of ours can hold.
+const LAST: Timestamp = Timestamp(253_402_300_799_000);
+
 /// System time plus an offset, or frozen. It never goes back.
 #[derive(Debug)]
 pub struct VirtualClock {
@@ -92,6 +95,9 @@ pub enum ClockRefused {
     /// It would go back.
     #[error("the clock never goes back")]
     Back,
+    /// It would go beyond the year 9999.
+    #[error("the clock ends with the year 9999")]
+    TooFar,
 }
 
 impl VirtualClock {
@@ -119,8 +125,21 @@ impl VirtualClock {
 
     /// Moves it forward, to a moment.
     pub fn set(&self, to: Timestamp) -> Result<(), ClockRefused> {
+        self.turn(|_| to)
+    }
+
+    /// Moves it forward by a number of milliseconds.
+    pub fn advance(&self, by_ms: i64) -> Result<(), ClockRefused> {
+        self.turn(|now| Timestamp(now.0.saturating_add(by_ms)))
+    }
+
+    fn turn(&self, to: impl FnOnce(Timestamp) -> Timestamp) -> Result<(), ClockRefused> {
         let mut inner = self.locked();
         let now = inner.show();
+        let to = to(now);
+        if to > LAST {
+            return Err(ClockRefused::TooFar);
+        }
         if to < now {
             return Err(ClockRefused::Back);
         }

@@ -95,11 +95,8 @@ fn wanted(shared: &Shared, requests: &[Prepared]) -> Wanted {
     wanted
 }
 
-/// Tells listeners, if there are any.
+/// Tells listeners.
 fn tell(shared: &Shared, rows: &[Arc<baton_store::JournalRow>], outcome: &Outcome) {
-    if shared.activity.receiver_count() == 0 {
-        return;
-    }
     if let Some(decided) = &outcome.decided {
         let rows = rows.get(decided.rows.clone()).unwrap_or_default().to_vec();
         shared.tell(ActivityKind::Decision {

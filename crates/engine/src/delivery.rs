@@ -151,11 +151,15 @@ impl Worker {
 
     async fn run(mut self) {
         loop {
+            if let Some(task) = self.shared.delivery.tasks().get_mut(&self.app) {
+                // What came until now is seen by what follows.
+                task.news = false;
+            }
             match self.deliver().await {
                 Ok(()) => {
                     let mut tasks = self.shared.delivery.tasks();
                     match tasks.get_mut(&self.app) {
-                        Some(task) if task.news && !self.shared.stopping.is_cancelled() => task.news = false,
+                        Some(task) if task.news && !self.shared.stopping.is_cancelled() => {}
                         Some(_) | None => {
                             tasks.remove(&self.app);
                             return;
@@ -185,18 +189,21 @@ impl Worker {
         let cursors = self.shared.store.cursors(self.app).await?;
         let parked = self.shared.store.parked(self.app).await?;
         let mut lanes = Lanes::new(self.app, bounds, &cursors, parked);
-        while self.step(&mut lanes).await {}
+        while self.step(&mut lanes, &app).await {}
         self.flush(&mut lanes).await;
         Ok(())
     }
 
-    /// One step. False: nothing is under way, and nothing is to be done now.
-    async fn step(&mut self, lanes: &mut Lanes) -> bool {
+    /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
+    /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
+    /// the new one.
+    async fn step(&mut self, lanes: &mut Lanes, began: &App) -> bool {
         while let Ok(report) = self.reported.try_recv() {
             self.take(lanes, report);
         }
         self.settle(lanes);
         let app = self.deliverable().filter(|_| !self.shared.stopping.is_cancelled());
+        let app = app.filter(|app| is_reached_alike(app, began));
         let Some(app) = app else {
             if lanes.under_way() == 0 {
                 return false;
@@ -300,9 +307,6 @@ impl Worker {
     fn answered(&mut self, lanes: &mut Lanes, reported: &Reported) {
         let (now, jitter) = (self.shared.clock.now(), self.random.random());
         let again_at = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
-        if self.shared.activity.receiver_count() == 0 {
-            return;
-        }
         let events = (reported.items.iter())
             .map(|item| (item.thread.clone(), item.row.event.clone().unwrap_or_default()))
             .collect();
@@ -429,6 +433,13 @@ fn wrong(status: u16) -> String {
     }
 }
 
+/// Whether an app has the same address, by the same secrets.
+fn is_reached_alike(app: &App, before: &App) -> bool {
+    app.webhook_url == before.webhook_url
+        && app.secret == before.secret
+        && app.verify_token == before.verify_token
+}
+
 async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     match until {
         Some(at) => shared.clock.sleep_until(at).await,
@@ -470,7 +481,7 @@ pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Optio
     let settings = shared.store.settings();
     let Some(known) = settings.app(app) else { return Some("there is no such app".to_owned()) };
     let Some(url) = known.webhook_url.clone() else { return Some("the app has no webhook_url".to_owned()) };
-    let error = match known.verify_token.as_ref() {
+    let mut error = match known.verify_token.as_ref() {
         None => None,
         Some(token) => handshake(shared, &url, token.reveal(), seed).await,
     };
@@ -488,14 +499,18 @@ pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Optio
         });
         match shared.store.configure(shared.clock.now(), change).await {
             Ok(configured) => shared.configured(&configured),
-            Err(error) => tracing::warn!(%app, %error, "the verified address was not recorded"),
+            Err(failed) => {
+                tracing::warn!(%app, error = %failed, "the verified address was not recorded");
+                error = Some(format!("it verified, but that was not recorded: {failed}"));
+            }
         }
     }
     shared.tell(ActivityKind::Verification { app, error: error.as_deref().map(Into::into) });
     error
 }
 
-async fn handshake(shared: &Shared, url: &str, token: &str, seed: u64) -> Option<String> {
+/// Whether an address answers the verification request: `None`, or why not.
+pub(crate) async fn handshake(shared: &Shared, url: &str, token: &str, seed: u64) -> Option<String> {
     let challenge = SmallRng::seed_from_u64(seed).random_range(100_000_000_u32..2_000_000_000).to_string();
     let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     let joint = if url.contains('?') { '&' } else { '?' };

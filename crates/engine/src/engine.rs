@@ -1,13 +1,13 @@
 //! The handle: what the server may ask of the engine.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    Change, ConfigureError, Configured, Cursor, JournalRow, Listed, Position, Round, Settings, Slice, Store,
+    Change, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Settings, Slice, Store,
     StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
@@ -17,8 +17,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::activity::{Activity, ActivityKind};
-use crate::batch::Prepared;
+use crate::activity::{Activities, Activity, ActivityKind};
+use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
@@ -27,10 +27,12 @@ use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
 use crate::transport::Transport;
 
+/// What the number of a run is drawn with, so that it has nothing to do with anything else that is drawn.
+const RUN: u64 = 0x6261_746f_6e5f_7275;
 /// Rows of each stream that are kept in memory near its head: delivery that keeps up never reads the store.
 const RECENT: usize = 4_096;
-/// Lines of activity that a listener may be behind before it misses some.
-const ACTIVITY: usize = 1_024;
+/// And no more than this many bytes of them.
+const RECENT_BYTES: usize = 4 * 1024 * 1024;
 /// How far back a button is looked for: rows of the conversation.
 const BUTTONS: usize = 1_000;
 
@@ -87,6 +89,34 @@ pub struct Filter {
     pub folder: Option<baton_rules::Folder>,
 }
 
+/// The newest rows of a stream, without a gap.
+#[derive(Default)]
+struct Recent {
+    rows: VecDeque<Arc<JournalRow>>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn add(&mut self, rows: &[Arc<JournalRow>]) {
+        // A change of settings wrote a row of its own in between: memory must have no gap, so it starts anew.
+        let follows = self.rows.back().is_none_or(|last| last.position.next() == rows[0].position);
+        if !follows {
+            *self = Self::default();
+        }
+        self.bytes += rows.iter().map(|row| weight(row)).sum::<usize>();
+        self.rows.extend(rows.iter().cloned());
+        while self.rows.len() > RECENT || self.bytes > RECENT_BYTES {
+            let Some(oldest) = self.rows.pop_front() else { return };
+            self.bytes -= weight(&oldest);
+        }
+    }
+}
+
+/// What a row takes in memory, about.
+fn weight(row: &JournalRow) -> usize {
+    size_of::<JournalRow>() + row.whole.len() + row.reduced.as_ref().map_or(0, bytes::Bytes::len)
+}
+
 /// What committers, delivery and the handle share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
@@ -97,10 +127,12 @@ pub(crate) struct Shared {
     pub(crate) delivery: Delivery,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
-    pub(crate) activity: broadcast::Sender<Arc<Activity>>,
+    activity: Activities,
+    /// Tells this run of the program from others: lines of activity are numbered anew in each.
+    run: u64,
     random: Mutex<SmallRng>,
     heads: Vec<AtomicU64>,
-    recent: Vec<Mutex<VecDeque<Arc<JournalRow>>>>,
+    recent: Vec<Mutex<Recent>>,
 }
 
 impl Shared {
@@ -120,17 +152,7 @@ impl Shared {
         let (Some(last), Some(recent)) = (rows.last(), self.recent.get(usize::from(stream.0))) else {
             return;
         };
-        {
-            let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-            // A change of settings wrote a row of its own in between: memory must have no gap, so it starts anew.
-            let follows = recent.back().is_none_or(|last| last.position.next() == rows[0].position);
-            if !follows {
-                recent.clear();
-            }
-            recent.extend(rows.iter().cloned());
-            let over = recent.len().saturating_sub(RECENT);
-            recent.drain(..over);
-        }
+        recent.lock().unwrap_or_else(PoisonError::into_inner).add(rows);
         self.heads[usize::from(stream.0)].fetch_max(last.position.0, Ordering::AcqRel);
         let apps: BTreeSet<AppId> =
             rows.iter().flat_map(|row| &row.notices).map(|notice| notice.app).collect();
@@ -165,9 +187,9 @@ impl Shared {
     pub(crate) fn recent(&self, app: AppId, stream: Stream, after: Position, limit: usize) -> Option<Slice> {
         let recent = self.recent.get(usize::from(stream.0))?;
         let recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = recent.front().filter(|row| row.position <= after.next())?.position;
+        let first = recent.rows.front().filter(|row| row.position <= after.next())?.position;
         let skip = usize::try_from(after.next().0 - first.0).ok()?;
-        let looked = recent.iter().skip(skip).take(limit);
+        let looked = recent.rows.iter().skip(skip).take(limit);
         let scanned = looked.clone().next_back()?.position;
         let rows = looked.filter(|row| row.notices.iter().any(|notice| notice.app == app)).cloned().collect();
         Some(Slice { rows, scanned })
@@ -175,8 +197,7 @@ impl Shared {
 
     /// Tells listeners that something happened.
     pub(crate) fn tell(&self, kind: ActivityKind) {
-        // Nobody listening is no error.
-        let _ = self.activity.send(Arc::new(Activity { at: self.clock.now(), kind }));
+        self.activity.tell(self.clock.now(), kind);
     }
 }
 
@@ -192,7 +213,6 @@ impl Engine {
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
         let streams = parts.store.streams();
         let heads = parts.store.heads().await?;
-        let (activity, _) = broadcast::channel(ACTIVITY);
         let waiting = parts.policy.waiting.max(1);
         let shared = Arc::new(Shared {
             key: parts.store.key(),
@@ -203,7 +223,8 @@ impl Engine {
             delivery: Delivery::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            activity,
+            activity: Activities::default(),
+            run: SmallRng::seed_from_u64(parts.seed ^ RUN).random(),
             random: Mutex::new(SmallRng::seed_from_u64(parts.seed)),
             heads: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),
             recent: heads.iter().map(|_| Mutex::default()).collect(),
@@ -231,7 +252,7 @@ impl Engine {
         };
         let Some(jobs) = jobs else { return Err(Failure::Stopping) };
         let (reply, answer) = oneshot::channel();
-        let told = (self.shared.activity.receiver_count() > 0).then(|| request.thread.clone());
+        let key = request.thread.clone();
         jobs.try_send(Job { prepared: Prepared { request, creator }, reply }).map_err(
             |error| match error {
                 mpsc::error::TrySendError::Full(_) => Failure::Busy,
@@ -240,11 +261,30 @@ impl Engine {
         )?;
         drop(jobs);
         let answer = answer.await.unwrap_or(Err(Failure::Stopping));
-        if let (Err(Failure::Refused { refused, thread, .. }), Some(key)) = (&answer, told) {
+        if let Err(Failure::Refused { refused, thread, .. }) = &answer {
             let owner = thread.owner.and_then(AppId::new);
             self.shared.tell(ActivityKind::Refusal { thread: key, refused: *refused, owner });
         }
         answer
+    }
+
+    /// Decides without doing it: what [`submit`](Self::submit) would answer now, with nothing written and
+    /// nobody told. A message that would be sent has no id yet.
+    pub async fn dry_run(&self, request: Request) -> Result<Receipt, Failure> {
+        let request = Request { key: None, ..request };
+        let creator = self.creator(&request).await?;
+        let stream = stream_of(&request.thread, self.shared.store.streams());
+        let remembered = self.shared.store.thread(&request.thread).await?;
+        let found = Found {
+            now: self.now(),
+            settings: self.settings(),
+            head: self.shared.head(stream),
+            threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
+            seen: HashMap::new(),
+        };
+        let (_, outcomes) = decide_batch(&found, &[Prepared { request, creator }], stream, &self.shared.key);
+        let answer = outcomes.into_iter().next().map_or(Err(Failure::Stopping), |outcome| outcome.answer);
+        answer.map(|receipt| Receipt { message_id: None, ..receipt })
     }
 
     /// The app that made the button that a person tapped: the one that sent the message it stands in.
@@ -279,7 +319,8 @@ impl Engine {
         self.shared.store.settings()
     }
 
-    /// Changes the settings; verifies addresses that are new, and delivers by the new settings.
+    /// Changes the settings, and delivers by the new ones. Addresses that are not verified are asked again, also
+    /// when nothing changed: whoever says the same again wants to know whether it works now.
     pub async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
         let configured = match self.shared.store.configure(self.shared.clock.now(), change).await {
             Ok(configured) => configured,
@@ -289,43 +330,27 @@ impl Engine {
                 return Err(error);
             }
         };
-        if configured.positions.is_empty() {
-            return Ok(configured);
-        }
-        self.shared.configured(&configured);
-        self.start_addresses(&configured).await?;
-        for app in &configured.after.apps {
-            let before = configured.before.app(app.id);
-            let new_address = app.webhook_url.is_some()
-                && before.is_none_or(|before| {
-                    before.webhook_url != app.webhook_url || before.verify_token != app.verify_token
-                });
-            if new_address && !app.verified {
-                self.verify(app.id).await;
+        if !configured.positions.is_empty() {
+            self.shared.configured(&configured);
+            for app in configured.before.apps.iter().chain(&configured.after.apps) {
+                delivery::wake(&self.shared, app.id);
             }
-            delivery::wake(&self.shared, app.id);
+            self.shared.tell(ActivityKind::Settings { version: configured.after.version });
         }
-        self.shared.tell(ActivityKind::Settings { version: configured.after.version });
+        self.verify_addresses().await;
         Ok(configured)
     }
 
-    /// An app that had no address got nothing until now: it is served from the change on.
-    async fn start_addresses(&self, configured: &Configured) -> Result<(), StoreError> {
-        let mut cursors = Vec::new();
-        for app in &configured.after.apps {
-            let had = configured.before.app(app.id).map(|before| before.webhook_url.is_some());
-            if app.webhook_url.is_some() && had == Some(false) {
-                for (stream, served) in configured.positions.iter().enumerate() {
-                    let stream = Stream(u16::try_from(stream).unwrap_or_default());
-                    cursors.push(Cursor { app: app.id, stream, served: *served });
-                }
-            }
-        }
-        if cursors.is_empty() {
-            Ok(())
-        } else {
-            self.shared.store.settle(Round { cursors, ..Round::default() }).await
-        }
+    /// Asks every address that is not verified to verify itself, all at once.
+    pub async fn verify_addresses(&self) {
+        let settings = self.settings();
+        let unverified = settings.apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified);
+        futures_util::future::join_all(unverified.map(|app| self.verify(app.id))).await;
+    }
+
+    /// Asks an address to verify itself before it is anybody's: `None`, or why it failed.
+    pub async fn try_address(&self, url: &str, verify_token: &str) -> Option<String> {
+        delivery::handshake(&self.shared, url, verify_token, self.shared.draw()).await
     }
 
     /// Asks an app's address to verify itself now: `None`, or why it failed.
@@ -349,9 +374,21 @@ impl Engine {
     /// many due rows ran. Control that lapses on the way is seen when a thread is next looked at; nothing runs
     /// for it, and nothing else is due by itself before surveys are sent.
     pub async fn set_clock(&self, to: Timestamp) -> Result<(ClockState, u64), ClockFailure> {
+        self.move_clock(|clock| clock.set(to)).await
+    }
+
+    /// The same, by a number of milliseconds.
+    pub async fn advance_clock(&self, by_ms: i64) -> Result<(ClockState, u64), ClockFailure> {
+        self.move_clock(|clock| clock.advance(by_ms)).await
+    }
+
+    async fn move_clock(
+        &self,
+        turn: impl FnOnce(&crate::VirtualClock) -> Result<(), ClockRefused>,
+    ) -> Result<(ClockState, u64), ClockFailure> {
         let clock = self.shared.clock.as_virtual().ok_or(ClockRefused::NotVirtual)?;
         let was = clock.now();
-        clock.set(to)?;
+        turn(clock)?;
         self.shared.store.keep_clock(clock.kept()).await?;
         self.shared.tell(ActivityKind::Clock { was });
         Ok((clock.state(), 0))
@@ -387,6 +424,22 @@ impl Engine {
             thread: stands.thread,
             last_message_at: listed.remembered.last_message_at,
         })
+    }
+
+    /// What is known of a person; none where the person never wrote.
+    pub async fn person(&self, key: &ThreadKey) -> Result<Option<Person>, StoreError> {
+        if self.shared.store.thread(key).await?.is_none() {
+            return Ok(None);
+        }
+        self.shared.store.person(key).await.map(Some)
+    }
+
+    /// Keeps what is known of a person; false where the person never wrote.
+    pub async fn keep_person(&self, key: &ThreadKey, person: Person) -> Result<bool, StoreError> {
+        if self.shared.store.thread(key).await?.is_none() {
+            return Ok(false);
+        }
+        self.shared.store.keep_person(key, person).await.map(|()| true)
     }
 
     /// A page's threads, the newest message first, after the last one of the page before.
@@ -445,10 +498,20 @@ impl Engine {
 
     /// What happens from now on; a slow listener misses lines.
     pub fn activity(&self) -> broadcast::Receiver<Arc<Activity>> {
-        self.shared.activity.subscribe()
+        self.shared.activity.listen()
     }
 
-    /// Whether it can commit: for `/readyz`.
+    /// What happened last, oldest first, and what happens from then on: nothing is missing in between.
+    pub fn activity_so_far(&self) -> (Vec<Arc<Activity>>, broadcast::Receiver<Arc<Activity>>) {
+        self.shared.activity.listen_from()
+    }
+
+    /// Which run of the program the numbers of activity belong to.
+    pub fn run(&self) -> u64 {
+        self.shared.run
+    }
+
+    /// Whether the store takes commits: for `/readyz`. It writes nothing, so that asking costs nothing.
     pub async fn ready(&self) -> Result<(), StoreError> {
         let nothing = Box::new(|_: &baton_store::Found| baton_store::Batch::default());
         self.shared.store.commit(Stream(0), Wanted::default(), nothing).await.map(|_| ())

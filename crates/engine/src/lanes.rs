@@ -396,6 +396,9 @@ impl Lanes {
     ) -> Option<Timestamp> {
         self.under_way = self.under_way.saturating_sub(1);
         if *answer == Answered::Served {
+            if self.health.fails_altogether() {
+                self.release();
+            }
             self.health = Health { served: self.health.served + items.len() as u64, ..Health::default() };
             for item in items {
                 self.served(item);
@@ -420,6 +423,16 @@ impl Lanes {
             again = Some(pause);
         }
         again
+    }
+
+    /// The app answers again: what waits because it did not is tried now. What is parked waits for itself.
+    fn release(&mut self) {
+        let talks = &self.talks;
+        let parked = |thread: &ThreadKey| talks.get(thread).is_some_and(|talk| talk.parked.is_some());
+        let (waits, freed): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, thread)| parked(thread));
+        self.waiting = waits;
+        self.ready.extend(freed.into_iter().map(|(_, thread)| thread));
     }
 
     /// The app's address does not verify: as if it did not answer.

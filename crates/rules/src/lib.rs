@@ -19,7 +19,9 @@ mod window;
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
-pub use ownership::{OwnerElement, OwnerSeen, Role, roles_changed, thread_owner};
+pub use ownership::{
+    OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
+};
 pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
 pub use row::Rule;

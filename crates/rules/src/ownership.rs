@@ -1,7 +1,9 @@
-//! Who may see who is in control: the answers of `thread_owner` (OWN rules), and what a change of settings
-//! tells apps of their roles (HOP-ROLE-1).
+//! Who may see who is in control and who has which role: the answers of `thread_owner` (OWN rules),
+//! `is_owner` (3.15) and `secondary_receivers` (3.9), and what a change of settings tells apps of their roles
+//! (HOP-ROLE-1).
 
 use crate::ids::{AppId, Timestamp};
+use crate::refusal::Refusal;
 use crate::routing::{Fields, Mode, Routing};
 use crate::row::Rule;
 use crate::thread::{Thread, standing};
@@ -56,6 +58,35 @@ pub fn thread_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Time
                 (false, Some(until)) => seen("OWN-4", None, Some(until)),
                 (false, None) => nothing("OWN-4"),
             }
+        }
+    }
+}
+
+/// `is_owner` of a conversation (3.15): whether `caller` controls it. None in the Handover Protocol, which does
+/// not have the field.
+pub fn is_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Timestamp) -> Option<bool> {
+    match routing.mode() {
+        Mode::MessengerRouting => Some(standing(routing, thread, now).owner == Some(caller)),
+        Mode::HandoverPrimary | Mode::HandoverOpen => None,
+    }
+}
+
+/// `secondary_receivers` (3.9): every app but the primary receiver that is connected here, the inbox included,
+/// for the primary receiver alone. A refusal names the entry of the catalogue that stands for its row.
+pub fn secondary_receivers(routing: &Routing, caller: AppId) -> Result<Vec<AppId>, (Rule, Refusal)> {
+    let denied = |rule, why| Err((Rule(rule), why));
+    if routing.app(caller).is_none() {
+        return denied("API-13", Refusal::Permission);
+    }
+    match routing.mode() {
+        Mode::MessengerRouting => denied("E-HOP-DISABLED", Refusal::HandoverDisabled),
+        Mode::HandoverOpen => denied("E-ROLE", Refusal::NoRoles),
+        Mode::HandoverPrimary if routing.primary_receiver() != Some(caller) => {
+            denied("E-SECVIS", Refusal::SecondariesHidden)
+        }
+        Mode::HandoverPrimary => {
+            let others = routing.apps.iter().map(|app| app.id).filter(|app| *app != caller);
+            Ok(others.chain([routing.inbox()]).collect())
         }
     }
 }

@@ -34,6 +34,10 @@ pub enum Refusal {
     ThreadControlMode,
     /// E-MENU: only the primary receiver changes the page-level menu.
     MenuPrimaryOnly,
+    /// E-ROLE: the page has no primary receiver, so it has no roles.
+    NoRoles,
+    /// E-SECVIS: only the primary receiver sees the secondary ones.
+    SecondariesHidden,
     /// E-WINDOW: outside of the allowed window.
     WindowClosed,
     /// E-HA: the tag without the feature.
@@ -64,6 +68,8 @@ impl Refusal {
         (Refusal::ThreadControlValue, "E-TC-VALUE"),
         (Refusal::ThreadControlMode, "E-TC-MODE"),
         (Refusal::MenuPrimaryOnly, "E-MENU"),
+        (Refusal::NoRoles, "E-ROLE"),
+        (Refusal::SecondariesHidden, "E-SECVIS"),
         (Refusal::WindowClosed, "E-WINDOW"),
         (Refusal::HumanAgentNotApproved, "E-HA"),
         (Refusal::RetiredTag, "E-TAG"),
@@ -93,9 +99,23 @@ impl Refusal {
             | Refusal::UnknownPerson
             | Refusal::ThreadControlMode
             | Refusal::MenuPrimaryOnly
+            | Refusal::NoRoles
+            | Refusal::SecondariesHidden
             | Refusal::WindowClosed
             | Refusal::AdNotAvailable => false,
         }
+    }
+
+    /// Whether the call itself is wrong, whatever the thread: such calls are no part of a thread's history.
+    pub const fn is_malformed(self) -> bool {
+        matches!(
+            self,
+            Refusal::TargetMissing
+                | Refusal::Duration
+                | Refusal::ThreadControlBoth
+                | Refusal::ThreadControlValue
+                | Refusal::RetiredTag
+        )
     }
 
     /// The identifier in the catalogue.

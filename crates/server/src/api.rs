@@ -14,19 +14,27 @@ use subtle::ConstantTimeEq;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
+mod activity;
 mod answer;
+mod apps;
+mod change;
 mod clock;
 mod cursor;
+mod dry_run;
 mod fields;
 mod history;
 mod inbox;
 mod input;
 mod messages;
+mod pages;
 mod people;
+mod person;
+mod practice;
 mod query;
 mod routing;
 mod threads;
 pub(crate) mod time;
+mod tokens;
 
 /// Where it is.
 pub(crate) const ROOT: &str = "/baton/v1";
@@ -35,12 +43,29 @@ pub(crate) const ROOT: &str = "/baton/v1";
 pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     let mut router = Router::new()
         .route("/pages/{page}/people/{person}/events", post(people::one))
+        .route("/pages/{page}/people/{person}", get(person::get).put(person::put))
         .route("/pages/{page}/events", post(people::many))
         .route("/pages/{page}/threads", get(threads::list))
         .route("/pages/{page}/threads/{person}", get(threads::one))
         .route("/pages/{page}/threads/{person}/history", get(history::list))
         .route("/pages/{page}/threads/{person}/messages", get(messages::list))
         .route("/pages/{page}/threads/{person}/inbox", post(inbox::act))
+        .route("/apps", get(apps::list).post(apps::create))
+        .route("/apps/{app}", get(apps::show).patch(apps::patch).delete(apps::remove))
+        .route("/pages", get(pages::list).post(pages::create))
+        .route("/pages/{page}", get(pages::show).patch(pages::patch).delete(pages::remove))
+        .route(
+            "/pages/{page}/connections/{app}",
+            get(pages::show_connection).put(pages::put_connection).delete(pages::remove_connection),
+        )
+        .route("/pages/{page}/connections/{app}/tokens", post(tokens::create))
+        .route(
+            "/pages/{page}/links/{name}",
+            get(pages::show_link).put(pages::put_link).delete(pages::remove_link),
+        )
+        .route("/pages/{page}/ads/{name}", get(pages::show_ad).put(pages::put_ad).delete(pages::remove_ad))
+        .route("/pages/{page}/threads/{person}/dry-run", post(dry_run::post))
+        .route("/activity", get(activity::get))
         .route("/routing", get(routing::get).put(routing::put))
         .route("/clock", get(clock::get).post(clock::post));
     for path in NOT_BUILT {
@@ -51,22 +76,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
 }
 
 /// What the contract describes and this version does not have.
-const NOT_BUILT: &[&str] = &[
-    "/pages/{page}/people/{person}",
-    "/pages/{page}/threads/{person}/dry-run",
-    "/apps",
-    "/apps/{id}",
-    "/pages",
-    "/pages/{page}",
-    "/pages/{page}/connections/{app}",
-    "/pages/{page}/connections/{app}/tokens",
-    "/pages/{page}/links/{ref}",
-    "/pages/{page}/ads/{id}",
-    "/apps/{id}/deliveries",
-    "/apps/{id}/resend",
-    "/apps/{id}/resume",
-    "/activity",
-];
+const NOT_BUILT: &[&str] = &["/apps/{app}/deliveries", "/apps/{app}/resend", "/apps/{app}/resume"];
 
 async fn not_built(request: Request) -> Problem {
     let (method, path) = (request.method(), request.uri().path());

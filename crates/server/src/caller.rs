@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use baton_engine::{Failure, Receipt, Request, Requested};
-use baton_rules::{Ask, OwnerSeen, PageId, PersonId, Refusal, Rule, Send, Surface, ThreadKey};
-use baton_store::{App, Page, Settings, StoreError, Token};
+use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
+use baton_rules::{
+    AppId, Ask, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, ThreadKey,
+};
+use baton_store::{App, Change, ConfigureError, Connection, Page, Settings, StoreError, Token};
 use baton_wire::params::Params;
 use baton_wire::requests::Call;
 use baton_wire::{GraphError, signature};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::graph::{Wrong, in_plain_words};
+use crate::routing_file::token_hash;
 use crate::serve::Shared;
 
 /// How far `appsecret_time` may be off, in seconds (wire.md 1.3).
@@ -29,6 +33,9 @@ pub(crate) enum Edge {
     Extend,
     Metadata,
     Owner,
+    Secondaries,
+    Conversations,
+    Subscribed,
 }
 
 /// A token that is known.
@@ -45,6 +52,49 @@ pub(crate) struct Caller {
     known: Known,
     /// The id in the path: the page's, or its Instagram account's.
     node: PageId,
+    /// The header `Idempotency-Key`, as it came.
+    once: Option<Vec<u8>>,
+}
+
+/// An app that calls about itself, with its app access token: `APP_ID|APP_SECRET`.
+pub(crate) struct AppCaller {
+    shared: Arc<Shared>,
+    app: Arc<App>,
+}
+
+/// The longest `Idempotency-Key`.
+const LONGEST_KEY: usize = 128;
+/// Parameters that say who calls and not what is asked.
+const OF_THE_CALLER: [&str; 3] = ["access_token", "appsecret_proof", "appsecret_time"];
+
+impl AppCaller {
+    /// The app whose access token this is; none where it is no app access token by its form. A proof beside
+    /// one is ignored: a deployed client sends another token's (clients.md 4).
+    pub(crate) fn of(shared: &Arc<Shared>, token: &str) -> Option<Result<Self, GraphError>> {
+        let (id, secret) = token.split_once('|')?;
+        let settings = shared.engine.settings();
+        if settings.token(&token_hash(token)).is_some() {
+            // Whoever writes the routing file may call a page access token what they like.
+            return None;
+        }
+        let app = id.trim().parse::<AppId>().ok().and_then(|id| settings.app(id).cloned());
+        let hash = |text: &str| -> [u8; 32] { Sha256::digest(text.as_bytes()).into() };
+        let right = |app: &Arc<App>| {
+            let same = hash(app.secret.reveal()).ct_eq(&hash(secret));
+            bool::from(same) && !secret.is_empty()
+        };
+        let found = app.filter(right).map(|app| Self { shared: Arc::clone(shared), app });
+        Some(found.ok_or_else(GraphError::token))
+    }
+
+    /// Itself.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// A call that was allowed.
@@ -74,7 +124,8 @@ impl Caller {
             }),
         }
         .ok_or_else(|| GraphError::unknown_node(method, node))?;
-        Ok(Self { shared: Arc::clone(shared), known, node })
+        let once = headers.get("idempotency-key").map(|value| value.as_bytes().to_vec());
+        Ok(Self { shared: Arc::clone(shared), known, node, once })
     }
 
     /// The token: query string, body, header; the first that is found (wire.md 1.2).
@@ -97,8 +148,7 @@ impl Caller {
     /// What a token is for. It is found by its hash, so the time that this takes tells nothing about tokens.
     pub(crate) fn known(shared: &Shared, token: &str, params: &Params) -> Result<Known, Wrong> {
         let settings = shared.engine.settings();
-        let hash = hex::encode(Sha256::digest(token.as_bytes()));
-        let found = settings.token(&hash).and_then(|(page, connection, held)| {
+        let found = settings.token(&token_hash(token)).and_then(|(page, connection, held)| {
             Some((Arc::clone(page), Arc::clone(settings.app(connection.app)?), held.clone()))
         });
         let (page, app, held) = found.ok_or_else(GraphError::token)?;
@@ -116,6 +166,35 @@ impl Caller {
         &self.known.page
     }
 
+    /// The app.
+    pub(crate) fn app(&self) -> &App {
+        &self.known.app
+    }
+
+    /// The settings by which this call is answered.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.known.settings
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The app's connection to the page.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.page().connections.iter().find(|connection| connection.app == self.known.app.id)
+    }
+
+    /// What the rules read of a surface of the page.
+    pub(crate) fn routing(&self, surface: Surface) -> Option<&Routing> {
+        self.known.settings.routing(self.known.page.id, surface).map(|routing| &**routing)
+    }
+
+    /// The surface of the id in the path.
+    pub(crate) fn side(&self) -> Surface {
+        if self.node == self.known.page.id { Surface::Messenger } else { Surface::Instagram }
+    }
+
     /// Whether a surface of the page has a default app.
     pub(crate) fn has_default(&self, surface: Surface) -> bool {
         let routing = self.known.settings.routing(self.known.page.id, surface);
@@ -130,20 +209,72 @@ impl Caller {
     /// Asks the engine. The call is read before permissions are checked, since they depend on it, and its
     /// mistakes are reported after them.
     pub(crate) async fn ask(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
+        let request = self.request(edge, call).await?;
+        self.submit(request).await
+    }
+
+    /// Asks the engine, once for each `Idempotency-Key`: the same call with the same key gets the first answer.
+    pub(crate) async fn ask_once(
+        &self,
+        edge: Edge,
+        call: Result<Call, GraphError>,
+        params: &Params,
+    ) -> Result<Done, Wrong> {
+        let mut request = self.request(edge, call).await?;
+        request.key = self.key(params)?;
+        self.submit(request).await
+    }
+
+    /// Asks what would become of a call, and does nothing.
+    pub(crate) async fn would(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
+        let request = self.request(edge, call).await?;
+        let thread = request.thread.clone();
+        let answer = self.shared.engine.dry_run(request).await;
+        self.done(thread, answer).await
+    }
+
+    async fn request(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Request, Wrong> {
         let surface = self.surface(call.as_ref().ok().map(|call| &call.person)).await?;
         self.check(surface, edge, call.as_ref().ok())?;
         let call = call?;
         let thread = ThreadKey { page: self.known.page.id, surface, person: call.person.clone() };
         let what = Requested::App { by: self.known.app.id, call };
-        let request = Request { thread: thread.clone(), what, key: None };
-        match self.shared.engine.submit(request).await {
+        Ok(Request { thread, what, key: None })
+    }
+
+    /// `Idempotency-Key`, as this app's own: another app's same key is another key.
+    fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
+        let Some(given) = self.once.as_deref().map(<[u8]>::trim_ascii) else { return Ok(None) };
+        let is_plain = given.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&given.len());
+        let key = std::str::from_utf8(given).ok().filter(|_| is_plain).ok_or_else(|| {
+            let text =
+                format!("The header Idempotency-Key must be 1 to {LONGEST_KEY} letters, digits and signs");
+            GraphError::parameter(text)
+        })?;
+        let mut body = params.as_object().clone();
+        OF_THE_CALLER.iter().for_each(|name| drop(body.shift_remove(*name)));
+        let mut body = serde_json::Value::Object(body);
+        body.sort_all_objects();
+        // What a person's event is known by begins otherwise, so neither is ever taken for the other.
+        let fingerprint = Sha256::digest(format!("graph {body}").as_bytes()).into();
+        Ok(Some(CallersKey { key: format!("app:{}:{key}", self.known.app.id), fingerprint }))
+    }
+
+    async fn submit(&self, request: Request) -> Result<Done, Wrong> {
+        let thread = request.thread.clone();
+        let answer = self.shared.engine.submit(request).await;
+        self.done(thread, answer).await
+    }
+
+    async fn done(&self, thread: ThreadKey, answer: Result<Receipt, Failure>) -> Result<Done, Wrong> {
+        match answer {
             Ok(receipt) => Ok(Done {
                 receipt,
                 person: thread.person,
                 is_handover: self
                     .known
                     .settings
-                    .routing(thread.page, surface)
+                    .routing(thread.page, thread.surface)
                     .is_some_and(|r| r.mode().is_handover()),
             }),
             Err(failure) => Err(self.wrong(failure, &thread).await),
@@ -190,6 +321,11 @@ impl Caller {
         Ok(if on_instagram.is_some() { Surface::Instagram } else { Surface::Messenger })
     }
 
+    /// Whether the token may call an edge that is about no person.
+    pub(crate) fn may(&self, surface: Surface, edge: Edge) -> Result<(), Wrong> {
+        self.check(surface, edge, None)
+    }
+
     /// API-12, API-13, API-14.
     fn check(&self, surface: Surface, edge: Edge, call: Option<&Call>) -> Result<(), Wrong> {
         let permission = match surface {
@@ -204,17 +340,19 @@ impl Caller {
         let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let task = match edge {
             Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
+            Edge::Conversations | Edge::Subscribed => None,
             Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
             Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
-            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata => is_handover.then_some("MODERATE"),
+            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries => {
+                is_handover.then_some("MODERATE")
+            }
         };
         if let Some(task) = task.filter(|task| !self.known.token.tasks.iter().any(|held| held == task)) {
             let text = format!("The person who made this token lacks the task {task} on the page.");
             return Err(denied("API-12", &text));
         }
         let app = &self.known.app;
-        let reaches = |call: &Call| app.live || app.testers.iter().any(|id| id == call.person.as_str());
-        if edge == Edge::Messages && call.is_some_and(|call| !reaches(call)) {
+        if edge == Edge::Messages && call.is_some_and(|call| !app.reaches(&call.person)) {
             return Err(Wrong { error: GraphError::not_live(), rule: Some(Rule("API-14")) });
         }
         Ok(())
@@ -240,7 +378,28 @@ impl Caller {
             }
             Failure::Store(error) => unavailable(&error),
             Failure::Busy | Failure::Stopping => GraphError::transient().into(),
-            Failure::NoPage | Failure::KeyReused => GraphError::internal().into(),
+            Failure::KeyReused => {
+                let text = "This Idempotency-Key was used before with another body";
+                GraphError::parameter(text).into()
+            }
+            Failure::NoPage => GraphError::internal().into(),
+        }
+    }
+}
+
+/// Changes the settings for an app. Goes on when the client goes away, so that nothing is left half done.
+pub(crate) async fn configure(engine: &Engine, change: Change) -> Result<(), Wrong> {
+    let engine = engine.clone();
+    match tokio::spawn(async move { engine.configure(change).await }).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(ConfigureError::Store(error))) => Err(unavailable(&error)),
+        Ok(Err(ConfigureError::Refused(refused))) => {
+            let why: Vec<String> = refused.into_iter().map(|one| one.detail).collect();
+            Err(GraphError::parameter(why.join("; ")).into())
+        }
+        Err(stopped) => {
+            tracing::error!(%stopped, "the change of settings did not end");
+            Err(GraphError::transient().into())
         }
     }
 }
@@ -251,7 +410,7 @@ fn denied(rule: &'static str, text: &str) -> Wrong {
 }
 
 /// What is wrong inside is for the log; a client cannot act on it.
-fn unavailable(error: &StoreError) -> Wrong {
+pub(crate) fn unavailable(error: &StoreError) -> Wrong {
     tracing::error!(%error, "the store failed");
     GraphError::transient().into()
 }

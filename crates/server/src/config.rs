@@ -67,11 +67,14 @@ pub struct Limits {
     pub connections: usize,
     /// Actions that wait for a stream's next commit.
     pub waiting: usize,
+    /// Programs that listen to what happens at once.
+    pub listeners: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1024 * 1024, depth: 64, form_fields: 1000, connections: 4096, waiting: 4096 }
+        let (connections, waiting, listeners) = (4096, 4096, 64);
+        Self { body: 1024 * 1024, depth: 64, form_fields: 1000, connections, waiting, listeners }
     }
 }
 
@@ -141,8 +144,18 @@ impl Config {
     /// These settings, with what sources say in their place. Every problem is reported.
     pub fn read(self, sources: &Sources) -> Result<Read, Vec<String>> {
         let mut reader = Reader::of(sources);
+        let config = self.of(&mut reader);
+        let warnings = reader.finish();
+        if reader.problems.is_empty() { Ok(Read { config, warnings }) } else { Err(reader.problems) }
+    }
+
+    /// The table of the settings.
+    fn of(self, reader: &mut Reader<'_>) -> Self {
         let limit = |value: &Value| whole(value, 1..=1 << 40);
-        let config = Self {
+        reader.value("tls_listen", (), |_| {
+            Err("HTTPS is not built yet: remove this setting, and put a proxy with TLS in front".to_owned())
+        });
+        Self {
             listen: reader.value("listen", self.listen, address),
             public_url: reader.value("public_url", self.public_url, |value| public_url(value).map(Some)),
             database: reader.value("database", self.database, database),
@@ -154,6 +167,7 @@ impl Config {
                 form_fields: reader.value("limits.form_fields", self.limits.form_fields, limit),
                 connections: reader.value("limits.connections", self.limits.connections, limit),
                 waiting: reader.value("limits.waiting", self.limits.waiting, limit),
+                listeners: reader.value("limits.listeners", self.limits.listeners, limit),
             },
             delivery: Delivery {
                 timeout: reader.value("delivery.timeout", self.delivery.timeout, duration),
@@ -175,12 +189,7 @@ impl Config {
                     word(value, &[(false, "text"), (true, "json")])
                 }),
             },
-        };
-        reader.value("tls_listen", (), |_| {
-            Err("HTTPS is not built yet: remove this setting, and put a proxy with TLS in front".to_owned())
-        });
-        let warnings = reader.finish();
-        if reader.problems.is_empty() { Ok(Read { config, warnings }) } else { Err(reader.problems) }
+        }
     }
 }
 
@@ -452,33 +461,13 @@ mod tests {
         let mut keys = Vec::new();
         unknown_keys(&table, "", &["limits.", "delivery.", "log."], &mut keys);
         keys.sort();
-        let mut known = known_keys();
+        let none = Sources::default();
+        let mut reader = Reader::of(&none);
+        Config::default().of(&mut reader);
+        let mut known = reader.known;
         known.retain(|key| *key != "tls_listen");
         known.sort_unstable();
         assert_eq!(keys, known);
-    }
-
-    fn known_keys() -> Vec<&'static str> {
-        vec![
-            "clock",
-            "database",
-            "delivery.allow_addresses",
-            "delivery.in_flight",
-            "delivery.profile",
-            "delivery.read_ahead",
-            "delivery.timeout",
-            "limits.body",
-            "limits.connections",
-            "limits.depth",
-            "limits.form_fields",
-            "limits.waiting",
-            "listen",
-            "log.format",
-            "log.level",
-            "public_url",
-            "streams",
-            "tls_listen",
-        ]
     }
 
     #[test]

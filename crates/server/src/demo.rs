@@ -14,6 +14,7 @@ use std::path::Path;
 
 use tokio::net::TcpListener;
 
+use crate::cli::Failure;
 use crate::routing_file::Mint;
 use bot::Bot;
 use characters::Character;
@@ -24,6 +25,10 @@ pub const PAGE: &str = "2001";
 /// The ad that leads to the marketing bot.
 pub const AD: &str = "9001";
 
+fn no_address(error: std::io::Error) -> Failure {
+    Failure::new("an app of the demo has no address to listen on").why(error)
+}
+
 /// The demo, its addresses open and its apps not yet talking.
 pub struct Demo {
     cast: Vec<(Credentials, TcpListener, Character)>,
@@ -31,17 +36,17 @@ pub struct Demo {
 
 impl Demo {
     /// Opens the bots' addresses; who they are is kept in `demo.json`, so that a restart finds them again.
-    pub async fn prepare(data: &Path, mint: &mut Mint) -> std::io::Result<Self> {
+    pub(crate) async fn prepare(data: &Path, mint: &mut Mint) -> Result<Self, Failure> {
         let file = data.join("demo.json");
-        let mut kept = credentials::load(&file)?.unwrap_or_else(|| credentials::made(mint));
+        let mut kept = credentials::load(&file).unwrap_or_else(|| credentials::made(mint));
         let mut cast = Vec::new();
         for (who, character) in kept.iter_mut().zip(Character::ALL) {
             // The address of last time, if it is free: then nothing about the app changes.
             let listener = match TcpListener::bind(("127.0.0.1", who.port)).await {
                 Ok(listener) => listener,
-                Err(_) => TcpListener::bind(("127.0.0.1", 0)).await?,
+                Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.map_err(no_address)?,
             };
-            who.port = listener.local_addr()?.port();
+            who.port = listener.local_addr().map_err(no_address)?.port();
             cast.push((who.clone(), listener, *character));
         }
         credentials::save(&file, &kept)?;

@@ -130,8 +130,7 @@ async fn prepare(
         return Ok(None);
     }
     let cannot = |error: &dyn std::fmt::Display| Failure::new("cannot start the demo").why(error);
-    let demo = Demo::prepare(server.place.private_directory(), &mut server.mint).await;
-    let demo = demo.map_err(|error| cannot(&error))?;
+    let demo = Demo::prepare(server.place.private_directory(), &mut server.mint).await?;
     let mut given: Value = toml::from_str(&demo.routing_toml()).map_err(|error| cannot(&error))?;
     let settings = server.engine.settings();
     let known = |id: &str| id.parse().is_ok_and(|id| settings.app(id).is_some());

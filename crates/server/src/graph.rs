@@ -8,17 +8,19 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use baton_rules::Rule;
+use baton_rules::{AppId, Rule};
 use baton_wire::GraphError;
 use baton_wire::params::{Limits, Params};
 use serde_json::Value;
 
-use crate::caller::Caller;
+use crate::caller::{AppCaller, Caller};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 use crate::serve::body::{self, Unread};
 use crate::serve::log::Note;
 
+mod app;
+mod conversations;
 mod extend_thread_control;
 mod messages;
 mod node;
@@ -27,6 +29,9 @@ mod pass_thread_metadata;
 mod plain;
 mod release_thread_control;
 mod request_thread_control;
+mod secondary_receivers;
+mod subscribed_apps;
+mod subscriptions;
 mod take_thread_control;
 mod thread_owner;
 
@@ -104,6 +109,11 @@ fn split(path: &str) -> (&str, Vec<&str>) {
     }
 }
 
+/// Where an app is shown to people: its id below this server's address.
+fn link(public_url: &str, app: AppId) -> String {
+    format!("{public_url}/{app}")
+}
+
 /// A call as it came in.
 struct Received<'a> {
     shared: Arc<Shared>,
@@ -125,8 +135,11 @@ impl Received<'_> {
             Err(wrong) => {
                 let query = Params::read(&self.query, None, b"", self.limits()).unwrap_or_default();
                 let seen = Caller::token(&self.headers, &self.query, &query);
-                let known = seen.map(|token| Caller::known(&self.shared, &token, &query));
-                (Err(known.and_then(Result::err).unwrap_or(wrong.into())), false)
+                let bad = |token: String| match AppCaller::of(&self.shared, &token) {
+                    Some(app) => app.err().map(Wrong::from),
+                    None => Caller::known(&self.shared, &token, &query).err(),
+                };
+                (Err(seen.and_then(bad).unwrap_or(wrong.into())), false)
             }
         }
     }
@@ -165,6 +178,10 @@ impl Received<'_> {
                 return Err(GraphError::unknown_path(&format!("/{}", rest.join("/"))).into());
             }
         };
+        let token = Caller::token(&self.headers, &self.query, &params);
+        if let Some(app) = token.and_then(|token| AppCaller::of(&self.shared, &token)) {
+            return app_route(&app?, &params, method, node, edge).await;
+        }
         let caller = Caller::of(&self.shared, &self.headers, &self.query, &params, method, node)?;
         route(&caller, &params, method, node, edge).await
     }
@@ -181,6 +198,11 @@ async fn route(
     match (method, edge) {
         ("GET" | "HEAD", "") => node::get(caller, params),
         ("GET" | "HEAD", "thread_owner") => thread_owner::get(caller, params).await,
+        ("GET" | "HEAD", "secondary_receivers") => secondary_receivers::get(caller, params),
+        ("GET" | "HEAD", "conversations") => conversations::get(caller, params).await,
+        ("GET" | "HEAD", "subscribed_apps") => subscribed_apps::get(caller),
+        ("POST", "subscribed_apps") => subscribed_apps::post(caller, params).await,
+        ("DELETE", "subscribed_apps") => subscribed_apps::delete(caller).await,
         ("POST", "messages") => messages::post(caller, params).await,
         ("POST", "pass_thread_control") => pass_thread_control::post(caller, params).await,
         ("POST", "take_thread_control") => take_thread_control::post(caller, params).await,
@@ -192,6 +214,9 @@ async fn route(
             _,
             ""
             | "thread_owner"
+            | "secondary_receivers"
+            | "conversations"
+            | "subscribed_apps"
             | "messages"
             | "pass_thread_control"
             | "take_thread_control"
@@ -200,6 +225,31 @@ async fn route(
             | "extend_thread_control"
             | "pass_thread_metadata",
         ) => Err(GraphError::unknown_node(method, node).into()),
+        (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
+    }
+}
+
+/// The table of edges for an app access token.
+async fn app_route(
+    caller: &AppCaller,
+    params: &Params,
+    method: &str,
+    node: &str,
+    edge: &str,
+) -> Result<Answer, Wrong> {
+    let reads = matches!(method, "GET" | "HEAD");
+    match (node, edge) {
+        ("me", _) => return Err(GraphError::no_current_user().into()),
+        ("debug_token", "") if reads => return app::debug_token(caller, params),
+        (id, _) if id == caller.app().id.to_string() => {}
+        _ => return Err(GraphError::unknown_node(method, node).into()),
+    }
+    match (method, edge) {
+        ("GET" | "HEAD", "") => Ok(app::get(caller)),
+        ("GET" | "HEAD", "subscriptions") => Ok(subscriptions::get(caller)),
+        ("POST", "subscriptions") => subscriptions::post(caller, params).await,
+        ("DELETE", "subscriptions") => subscriptions::delete(caller, params).await,
+        (_, "" | "subscriptions") => Err(GraphError::unknown_node(method, node).into()),
         (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
     }
 }

@@ -47,6 +47,13 @@ kinds! {
     UNKNOWN_PAGE = "unknown-page", NOT_FOUND, "there is no such page",
         "The path names a page by its id for its Messenger conversations, or by the id of its linked Instagram \
          account for those on Instagram. `GET /baton/v1/routing` lists the pages.";
+    UNKNOWN_APP = "unknown-app", NOT_FOUND, "there is no such app",
+        "The path names an app by its id, or by its name. `GET /baton/v1/apps` lists them.";
+    EXISTS = "exists", CONFLICT, "there is one already",
+        "An id or a name of an app or page names one. Change what is there with PATCH, or take another name.";
+    PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "it is not what `If-Match` says",
+        "Somebody changed it since it was read. Read it again, and send the change with the `ETag` that it has \
+         now. Nothing changed.";
     UNKNOWN_PERSON = "unknown-person", NOT_FOUND, "this person has never written to the page",
         "A person is known from their first event on. Check the person's id and the page's; the same person has \
          different ids on Messenger and on Instagram.";
@@ -88,11 +95,16 @@ kinds! {
          `clock = \"virtual\"`.";
     CLOCK_BACK = "clock-back", CONFLICT, "the clock never goes back",
         "Ask `GET /baton/v1/clock` for the time and set a later one. To start over, use a new data directory.";
+    CLOCK_TOO_FAR = "clock-too-far", CONFLICT, "the clock ends with the year 9999",
+        "Set or advance it to a time before the year 10000.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "the store cannot write now",
         "Nothing was done; try again after the seconds in `Retry-After`. The server's log says why: a full disk is \
          the usual reason.";
     BUSY = "busy", SERVICE_UNAVAILABLE, "more is waiting than is kept waiting",
         "Nothing was done; try again after the seconds in `Retry-After`, with fewer requests at once.";
+    TOO_MANY_LISTENERS = "too-many-listeners", SERVICE_UNAVAILABLE, "as many listen as may",
+        "Each listener to what happens holds a connection: end one, or raise the setting `limits.listeners`. The \
+         list, `GET /baton/v1/activity` without `Accept: text/event-stream`, is always there.";
     STOPPING = "stopping", SERVICE_UNAVAILABLE, "the server is stopping",
         "Nothing was done; try again when it is back.";
 }
@@ -151,6 +163,26 @@ impl Problem {
             .with("via", refused.via.map(|rule| rule.0))
             .with("refused", json!({"code": graph.code, "subcode": graph.subcode}))
             .ruled(refused.rule.0)
+    }
+
+    /// A refusal of a call before the rules of threads are asked (API-14).
+    pub(crate) fn refused_before(rule: &'static str, graph: GraphError) -> Self {
+        Self::new(&REFUSED)
+            .with("rule", rule)
+            .with("via", Value::Null)
+            .with("refused", json!({"code": graph.code, "subcode": graph.subcode}))
+            .detail(graph.message)
+            .ruled(rule)
+    }
+
+    /// The same, where what was read stands at a pointer within the body.
+    #[must_use]
+    pub(crate) fn within(mut self, at: &str) -> Self {
+        for error in &mut self.0.errors {
+            let pointer = error.get("pointer").and_then(Value::as_str).unwrap_or_default();
+            error["pointer"] = json!(format!("{at}{pointer}"));
+        }
+        self
     }
 
     /// The rule that decided, for the log.

@@ -7,18 +7,23 @@
 
 mod checks;
 mod difference;
+mod edit;
 mod input;
 mod mint;
 mod pages;
 mod plan;
 mod render;
+mod tokens;
 mod warnings;
 
+pub(crate) use edit::{Edit, Item, change, create, table_of, told};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
 pub use mint::Mint;
+pub(crate) use pages::USUAL_FIELDS;
 pub use plan::{Change, Plan, Warning, apply};
 pub use render::render;
+pub(crate) use tokens::add_token;
 
 /// SHA-256 of a page access token, as a connection keeps it.
 pub fn token_hash(token: &str) -> String {

@@ -65,6 +65,10 @@ pub(crate) struct Shared {
     pub(crate) public_url: String,
     pub(crate) version: &'static str,
     pub(crate) ids: Ids,
+    /// Places for programs that listen to what happens.
+    pub(crate) listeners: Arc<Semaphore>,
+    /// When the server stops, what would never end ends.
+    pub(crate) stopping: CancellationToken,
     mint: Mutex<Mint>,
 }
 
@@ -85,8 +89,8 @@ impl Shared {
 /// within 8 seconds, and returns. The engine is the caller's to stop.
 pub async fn run(listener: TcpListener, state: State, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let connections = Arc::new(Semaphore::new(state.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let router = router(state);
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let router = router(state, stopping.clone());
     tokio::pin!(shutdown);
     loop {
         let (stream, place) = tokio::select! {
@@ -154,10 +158,12 @@ async fn connection(
 
 /// Everything that is served. Paths that nothing here names are the Graph API's, at the root, so that a base
 /// address is all that a client changes.
-fn router(mut state: State) -> Router {
+fn router(mut state: State, stopping: CancellationToken) -> Router {
     let shared = Arc::new(Shared {
         operator: Sha256::digest(state.operator_token.reveal().as_bytes()).into(),
         engine: state.engine,
+        listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
+        stopping,
         limits: state.limits,
         public_url: state.public_url,
         version: state.version,

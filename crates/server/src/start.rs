@@ -14,7 +14,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::server_file::{ServerFile, data_directory, make_private, runtime_directory, write_private};
+use crate::cli::server_file::{
+    ServerFile, data_directory, make_own, make_private, runtime_directory, write_private,
+};
 use crate::cli::{Common, Failure, look};
 use crate::config::{ClockKind, Config, Database, Sources};
 use crate::routing_file::Mint;
@@ -105,9 +107,15 @@ impl Place {
     /// A place that is gone when the server stops.
     pub(crate) fn ephemeral(common: &Common) -> Result<Self, Failure> {
         let runtime = runtime_directory();
-        make_private(&runtime)?;
+        make_own(&runtime)?;
         let scratch = runtime.join(format!("ephemeral-{}", std::process::id()));
-        make_private(&scratch)?;
+        // One that was killed may have had the same number: nothing is kept of it.
+        match std::fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::new(format!("cannot remove {}", scratch.display())).why(error));
+            }
+            Ok(()) | Err(_) => make_private(&scratch)?,
+        }
         if let Some(data) = &common.data {
             make_private(data)?;
         }

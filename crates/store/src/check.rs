@@ -7,7 +7,7 @@ use std::sync::Arc;
 use baton_rules::{Cause, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 
-use crate::{Batch, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of};
+use crate::{App, Batch, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of};
 
 /// How long the answer to a caller's key is kept, in seconds.
 const SEEN_SECONDS: i64 = 72 * 3600;
@@ -109,4 +109,10 @@ pub(crate) fn settings_row(position: Position, at: Timestamp) -> JournalRow {
         context: None,
         after: Thread::default(),
     }
+}
+
+/// Whether an app that was there without an address has one now: it got nothing until then, and is served
+/// from the change on.
+pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
+    app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use baton_rules::{AppId, Cause, Notice, PageId, Surface, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 mod check;
 pub mod memory;
@@ -139,6 +140,17 @@ pub struct RefusalRow {
     pub metadata: Option<Box<str>>,
     /// How often in that minute.
     pub times: u32,
+}
+
+/// What is known of a person beside their conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the platform's, described in its user profile")]
+pub struct Person {
+    pub name: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub username: Option<String>,
+    pub profile_pic: Option<String>,
 }
 
 /// What a caller's own key was answered with, so that a repeat gets the same answer.
@@ -371,7 +383,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Batch, StoreError>>;
 
     /// Changes the settings, with a row in every stream, so that no decision crosses the change. The cursor
-    /// of an app that is new starts at that row.
+    /// of an app that is new, or has its first address, starts at that row.
     fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
 
     /// The last position of each stream, by number.
@@ -442,6 +454,12 @@ pub trait Store: Send + Sync + 'static {
         before: Option<Timestamp>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>>;
+
+    /// What is known of a person; nothing where nobody ever said.
+    fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>>;
+
+    /// Keeps what is known of a person. Whether there is such a person is the caller's to know.
+    fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What is due up to a moment, in due order.
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;

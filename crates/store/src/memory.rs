@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use crate::rows::thread_text;
 use crate::{
     Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
-    JournalRow, KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
-    Slice, Store, StoreError, Stream, Wanted, check, stream_of,
+    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey,
+    Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
 };
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
@@ -41,6 +41,7 @@ struct Image {
     cursors: BTreeMap<(AppId, Stream), Position>,
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
+    people: HashMap<ThreadKey, Person>,
     clock: Option<KeptClock>,
 }
 
@@ -212,12 +213,17 @@ impl Image {
             log.last_at = log.last_at.max(now);
             log.rows.push(Arc::new(check::settings_row(position, log.last_at)));
             for app in &after.apps {
-                self.cursors.entry((app.id, stream)).or_insert(position);
+                let cursor = self.cursors.entry((app.id, stream)).or_insert(position);
+                if check::has_first_address(&before, app) {
+                    *cursor = position;
+                }
             }
             positions.push(position);
         }
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
-        self.parked.retain(|(app, _, _), _| after.app(*app).is_some());
+        self.parked.retain(|(app, _, _), _| {
+            after.app(*app).is_some_and(|app| !check::has_first_address(&before, app))
+        });
         self.settings = Arc::clone(&after);
         Ok(Configured { before, after, positions })
     }
@@ -433,6 +439,19 @@ impl Store for MemoryStore {
             let mut due: Vec<_> = due.collect();
             due.sort_by_key(|(key, due)| (due.at, *key));
             Ok(due.into_iter().take(limit).map(|(_, due)| due.clone()).collect())
+        })
+    }
+
+    fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| Ok(image.people.get(&key).cloned().unwrap_or_default()))
+    }
+
+    fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| {
+            image.people.insert(key, person);
+            Ok(())
         })
     }
 

@@ -50,6 +50,17 @@ pub struct App {
     pub testers: Vec<String>,
     pub max_batch: u16,
     pub compat: Vec<String>,
+    /// What the app itself subscribed to (`/{app-id}/subscriptions`): the fields of a page that it subscribes to
+    /// without naming any. Not in routing.toml.
+    #[serde(default)]
+    pub subscribed: Vec<String>,
+}
+
+impl App {
+    /// Whether the app may send to a person: one that is not live reaches its testers only (API-14).
+    pub fn reaches(&self, person: &PersonId) -> bool {
+        self.live || self.testers.iter().any(|id| id == person.as_str())
+    }
 }
 
 /// A page with its surfaces and everything connected to it.

@@ -23,8 +23,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError,
-    Stream, Wanted,
+    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
+    StoreError, Stream, Wanted,
 };
 use readers::Readers;
 use trouble::Trouble;
@@ -303,6 +303,16 @@ impl Store for SqliteStore {
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.look(move |db| read::due(db, until, limit))
+    }
+
+    fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
+        let (key, streams) = (key.clone(), self.streams);
+        self.look(move |db| read::person(db, crate::stream_of(&key, streams), &key))
+    }
+
+    fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, stream) = (key.clone(), crate::stream_of(key, self.streams));
+        Box::pin(self.write(1, true, move |tx| tx.keep_person(stream, &key, &person)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

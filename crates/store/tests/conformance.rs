@@ -13,8 +13,9 @@ use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
     App, Batch, Change, ConfigureError, Configured, Connection, ControlRow, Cursor, DeadLetter, Decide, Due,
-    Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Position, RefusalRow, Remembered, Round,
-    Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
+    Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered,
+    Round, Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted,
+    stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -82,6 +83,7 @@ every_store! {
     a_clock_that_steps_back_does_not_take_decisions_along
     threads_are_listed_newest_first
     the_clock_is_kept
+    what_is_known_of_a_person_is_kept
     reopening_gives_back_everything
     a_closed_store_is_closed
 }
@@ -189,6 +191,7 @@ fn an_app(number: u64) -> Arc<App> {
         testers: vec!["P1".to_owned()],
         max_batch: 1,
         compat: Vec::new(),
+        subscribed: vec!["messages".to_owned()],
     })
 }
 
@@ -839,6 +842,27 @@ async fn the_clock_is_kept(disk: Disk) {
     }
 }
 
+async fn what_is_known_of_a_person_is_kept(disk: Disk) {
+    let store = disk.open();
+    let (one, other) = (person(1), person(2));
+    let full = Person {
+        name: Some("Zoë Ångström".to_owned()),
+        first_name: Some("Zoë".to_owned()),
+        last_name: Some("Ångström".to_owned()),
+        username: Some(String::new()),
+        profile_pic: None,
+    };
+    assert_eq!(store.person(&one).await.unwrap(), Person::default());
+    store.keep_person(&one, full.clone()).await.unwrap();
+    assert_eq!(store.person(&one).await.unwrap(), full);
+    assert_eq!(store.person(&other).await.unwrap(), Person::default());
+    // The same id on the other surface is another person.
+    let elsewhere = ThreadKey { surface: Surface::Instagram, ..one.clone() };
+    assert_eq!(store.person(&elsewhere).await.unwrap(), Person::default());
+    store.keep_person(&one, Person { name: None, ..full.clone() }).await.unwrap();
+    assert_eq!(store.person(&one).await.unwrap(), Person { name: None, ..full });
+}
+
 /// All that can be asked of a store, as a text.
 async fn told(store: &dyn Store) -> String {
     let mut text = format!("{} {:?}\n", store.streams(), store.key());
@@ -866,6 +890,7 @@ async fn told(store: &dyn Store) -> String {
     }
     for key in (0..6).map(person) {
         add(&store.thread(&key).await);
+        add(&store.person(&key).await);
         add(&store.conversation(&key, None, 100).await);
         add(&store.control(&key, None, 100).await);
         add(&store.refusals(&key, None, 100).await);
@@ -893,6 +918,8 @@ async fn reopening_gives_back_everything(disk: Disk) {
     };
     store.settle(round).await.unwrap();
     store.keep_clock(KeptClock { offset: 5, frozen: Some(at(60)) }).await.unwrap();
+    let known = Person { name: Some("Ann".to_owned()), ..Person::default() };
+    store.keep_person(&person(1), known).await.unwrap();
     let before = told(&*store).await;
     drop(store);
     let store = disk.open();
@@ -935,6 +962,8 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.control(&key, None, 1).await);
     is_closed(store.refusals(&key, None, 1).await);
     is_closed(store.due(at(0), 1).await);
+    is_closed(store.person(&key).await);
+    is_closed(store.keep_person(&key, Person::default()).await);
     is_closed(store.kept_clock().await);
     is_closed(store.keep_clock(KeptClock::default()).await);
     is_closed(store.close().await);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use baton_rules::{AppId, Cause, PageId, Surface, Thread, ThreadKey, Timestamp};
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    Batch, Cursor, Decide, JournalRow, KeptClock, Position, Remembered, Round, Settings, Store, StoreError,
-    Stream, Wanted, stream_of,
+    Batch, Cursor, Decide, JournalRow, KeptClock, Person, Position, Remembered, Round, Settings, Store,
+    StoreError, Stream, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -193,9 +193,22 @@ async fn the_last_stream_there_may_be_is_kept_apart() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let place = filled().await;
-    change(&place, "INSERT INTO migrations VALUES (2, '0002_later', x'00')");
-    let error = is_refused(&place, "was made by a newer baton (schema 2, and this one knows 1)");
+    change(&place, "INSERT INTO migrations VALUES (3, '0003_later', x'00')");
+    let error = is_refused(&place, "was made by a newer baton (schema 3, and this one knows 2)");
     assert!(matches!(error, StoreError::CannotOpen(_)));
+}
+
+#[tokio::test]
+async fn an_older_schema_is_brought_up_to_date() {
+    let place = filled().await;
+    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number = 2");
+    let store = place.open();
+    let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };
+    assert_eq!(store.person(&person(1)).await.unwrap(), Person::default());
+    store.keep_person(&person(1), ann.clone()).await.unwrap();
+    assert_eq!(store.person(&person(1)).await.unwrap(), ann);
+    assert!(store.thread(&person(1)).await.unwrap().is_some());
+    store.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -353,6 +366,7 @@ async fn a_round_rides_in_the_next_commit() {
         testers: Vec::new(),
         max_batch: 1,
         compat: Vec::new(),
+        subscribed: Vec::new(),
     };
     let app = Arc::new(app);
     store

@@ -1,7 +1,7 @@
 //! A disk that cannot, a disk that does it and does not say so, and a machine that dies at just that moment:
 //! a [`Store`] around the one in memory. What is once written stays written, as on a disk.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,8 +10,8 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
     Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError,
-    Stream, Wanted,
+    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
+    StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -119,7 +119,9 @@ impl FaultyStore {
         }
         match fate {
             Fate::Lost | Fate::DiesBefore | Fate::DiesAfter if !writes => (Fate::Fine, before, after),
-            Fate::Fine | Fate::Fails | Fate::Lost | Fate::DiesBefore | Fate::DiesAfter => (fate, before, after),
+            Fate::Fine | Fate::Fails | Fate::Lost | Fate::DiesBefore | Fate::DiesAfter => {
+                (fate, before, after)
+            }
         }
     }
 
@@ -137,11 +139,25 @@ impl FaultyStore {
         writes: bool,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.run_or(what, writes, call, ready(())).await
+    }
+
+    /// The same; where the call comes to nothing, this much of it is done.
+    async fn run_or<T>(
+        &self,
+        what: &str,
+        writes: bool,
+        call: impl Future<Output = Result<T, StoreError>>,
+        nothing: impl Future<Output = ()>,
+    ) -> Result<T, StoreError> {
         if self.crash.dead.load(Ordering::Acquire) {
             return pending().await;
         }
         let (fate, before, after) = self.draw(writes);
         self.clock.sleep(before).await;
+        if matches!(fate, Fate::Fails | Fate::DiesBefore) {
+            nothing.await;
+        }
         match fate {
             Fate::Fails => {
                 self.record.note(self.clock.now(), format_args!("the store fails: {what}"));
@@ -184,15 +200,25 @@ impl Store for FaultyStore {
         decide: Decide,
     ) -> BoxFuture<'_, Result<Batch, StoreError>> {
         // As a database does that finds that it must begin anew: the last run is the one that counts.
+        let decide = Arc::new(decide);
+        let again = Arc::clone(&decide);
         let twice: Decide = Box::new(move |found| {
-            drop(decide(found));
-            decide(found)
+            drop(again(found));
+            again(found)
         });
-        Box::pin(self.run("commit", true, async move {
+        // What is not written may have been decided all the same.
+        let unwritten: Decide = Box::new(move |found| {
+            drop(decide(found));
+            Batch::default()
+        });
+        let same = wanted.clone();
+        let nothing = async move { drop(self.disk.commit(stream, same, unwritten).await) };
+        let commit = async move {
             let batch = self.disk.commit(stream, wanted, twice).await?;
             self.record.wrote(stream, &batch.rows);
             Ok(batch)
-        }))
+        };
+        Box::pin(self.run_or("commit", true, commit, nothing))
     }
 
     fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
@@ -292,6 +318,14 @@ impl Store for FaultyStore {
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         Box::pin(self.run("due", false, self.disk.due(until, limit)))
+    }
+
+    fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
+        Box::pin(self.run("person", false, self.disk.person(key)))
+    }
+
+    fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("keep person", true, self.disk.keep_person(key, person)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

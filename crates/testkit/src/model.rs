@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use crate::people::tokens;
-use crate::record::{Op, Outcome, Place, Seen};
+use crate::record::{Asked, Op, Outcome, Place, Seen};
 
 /// A repeat is known for 72 hours.
 const REMEMBERED: i64 = 72 * 3_600_000;
@@ -82,7 +82,8 @@ impl Model<'_> {
         let mut last: BTreeMap<&ThreadKey, Position> = BTreeMap::new();
         let heads = self.disk.heads().now_or_never().and_then(Result::ok).unwrap_or_default();
         for (stream, rows) in &self.seen.rows {
-            let changes = self.seen.settings.iter().filter_map(|(places, _)| places.get(usize::from(stream.0)));
+            let changes =
+                self.seen.settings.iter().filter_map(|(places, _)| places.get(usize::from(stream.0)));
             let mut places: BTreeSet<Position> = changes.copied().collect();
             for row in rows {
                 if !places.insert(row.position) {
@@ -127,8 +128,7 @@ impl Model<'_> {
             let fate = fates.entry((attempt.app, attempt.place)).or_default();
             fate.sent.push((attempt.sent, attempt.webhook));
             fate.acked = fate.acked.or(attempt.acked);
-            let hopeless =
-                |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
+            let hopeless = |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
             fate.hopeless += usize::from(attempt.status.is_some_and(hopeless));
         }
         fates
@@ -230,7 +230,7 @@ impl Model<'_> {
             }) {
                 wrong.push(format!("op {number} ({}) was done twice: {repeated:?}", op.what));
             }
-            let told = |asked: &crate::record::Asked| asked.answer.as_ref().map(|(_, outcome)| outcome.clone());
+            let told = |asked: &Asked| asked.answer.as_ref().map(|(_, outcome)| outcome.clone());
             let sure = op.asked.iter().all(|asked| {
                 matches!(told(asked), Some(Outcome::Refused(_) | Outcome::NotDone | Outcome::KeyReused))
             });
@@ -254,7 +254,9 @@ impl Model<'_> {
             let mut later = u64::MAX;
             for (position, asked, answered) in questions.into_iter().rev() {
                 if later < asked {
-                    wrong.push(format!("{thread:?}: {position:?} was asked after something behind it was answered"));
+                    wrong.push(format!(
+                        "{thread:?}: {position:?} was asked after something behind it was answered"
+                    ));
                 }
                 later = later.min(answered);
             }
@@ -294,10 +296,10 @@ impl Model<'_> {
                 wrong.push(format!("op {number} ({}) was answered in two ways", op.what));
             }
         }
-        for (at, asked) in op.asked.iter().enumerate() {
-            let reused = matches!(asked.answer, Some((_, Outcome::KeyReused)));
-            let others = op.asked.iter().take(at).any(|before| before.other_body != asked.other_body);
-            if reused && !others {
+        for asked in &op.asked {
+            let Some((answered, Outcome::KeyReused)) = asked.answer else { continue };
+            let other = |with: &Asked| with.other_body != asked.other_body && with.at < answered;
+            if !op.asked.iter().any(other) {
                 wrong.push(format!("op {number} ({}) was refused for a key that was new", op.what));
             }
         }
@@ -324,7 +326,8 @@ impl Model<'_> {
         let near = (place.1.0.saturating_sub(1)..=place.1.0 + 1)
             .filter_map(|position| self.row((place.0, Position(position))))
             .filter(|near| near.thread == row.thread && near.at == row.at);
-        let heard: Vec<_> = near.flat_map(|row| row.notices.iter().map(move |notice| (row, notice))).collect();
+        let heard: Vec<_> =
+            near.flat_map(|row| row.notices.iter().map(move |notice| (row, notice))).collect();
         for notice in &receipt.notices {
             let there = heard.iter().any(|(row, heard)| {
                 heard.app.number() == notice.app

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_engine::{CallersKey, Clock, DeskAct, Engine, Failure, Request, Requested};
 use baton_rules::build::{app, name, person};
-use baton_rules::{
-    AppId, Ask, Desk, PageId, Send, Surface, Tag, ThreadControl, ThreadKey, Timestamp,
-};
+use baton_rules::{AppId, Ask, Desk, PageId, Send, Surface, Tag, ThreadControl, ThreadKey, Timestamp};
 use baton_store::{Page, Settings};
 use baton_wire::inbound::{EntryPoint, Kind, PersonEvent};
 use baton_wire::requests::{Call, Message};
@@ -111,7 +109,10 @@ impl Crowd {
         }
         let recent = memory.done.len().saturating_sub(20);
         let recent = memory.done.get(recent..).unwrap_or_default();
-        (!recent.is_empty()).then(|| random.random_range(0..recent.len())).and_then(|at| recent.get(at)).cloned()
+        (!recent.is_empty())
+            .then(|| random.random_range(0..recent.len()))
+            .and_then(|at| recent.get(at))
+            .cloned()
     }
 
     /// Asks everything again that has no answer yet.

@@ -265,7 +265,11 @@ impl Receivers {
         self.enter(app, &events);
         let (fate, takes) = self.draw(app, &events);
         let list = |event: &Event| {
-            let standby = event.row.notices.iter().any(|notice| notice.app == app && notice.channel == Channel::Standby);
+            let standby = event
+                .row
+                .notices
+                .iter()
+                .any(|notice| notice.app == app && notice.channel == Channel::Standby);
             let what = event.row.event.as_deref().unwrap_or_default();
             let sign = if standby { "standby " } else { "" };
             format!("{}:{} {sign}{what} of {}", event.place.0.0, event.place.1.0, event.thread.person)

@@ -133,7 +133,8 @@ impl Record {
     /// Adds a line to the trace.
     pub fn note(&self, at: Timestamp, what: impl Display) {
         let mut seen = self.seen();
-        let line = format!("{:>11}.{:03} life {} {what}", at.0.div_euclid(1000), at.0.rem_euclid(1000), seen.life);
+        let line =
+            format!("{:>11}.{:03} life {} {what}", at.0.div_euclid(1000), at.0.rem_euclid(1000), seen.life);
         for byte in line.bytes() {
             seen.hash = (seen.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }

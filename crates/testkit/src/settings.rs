@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use baton_rules::build::{app, name};
 use baton_rules::{AppId, Fields, PageId};
-use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Secret, Settings, Side, Token};
+use baton_store::{
+    Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Secret, Settings, Side, Token,
+};
 
 use crate::receivers::address;
 
@@ -24,7 +26,11 @@ pub const ROUTING: PageId = page_id(202);
 
 /// The apps of a page.
 pub const fn apps_of(page: PageId) -> &'static [&'static str] {
-    if page.number() == HANDOVER.number() { &["bot", "desk", "care", "late"] } else { &["bot", "desk", "care"] }
+    if page.number() == HANDOVER.number() {
+        &["bot", "desk", "care", "late"]
+    } else {
+        &["bot", "desk", "care"]
+    }
 }
 
 /// A connection with every field and standby access.
@@ -58,6 +64,7 @@ fn new_app(role: &str) -> Arc<App> {
         testers: Vec::new(),
         max_batch: if role == "desk" { 4 } else { 1 },
         compat: Vec::new(),
+        subscribed: Vec::new(),
     })
 }
 

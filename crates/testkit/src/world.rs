@@ -91,15 +91,7 @@ pub fn tell(seed: u64, minutes: i64, all: bool) -> anyhow::Result<Told> {
     let told = (seen.broken.clone(), seen.crashes, seen.ops.len(), seen.tries.len());
     drop(seen);
     let (broken, crashes, asked, sent) = told;
-    Ok(Told {
-        seed,
-        broken,
-        hash: world.record.hash(),
-        trace: world.record.trace(),
-        crashes,
-        asked,
-        sent,
-    })
+    Ok(Told { seed, broken, hash: world.record.hash(), trace: world.record.trace(), crashes, asked, sent })
 }
 
 impl World {
@@ -109,10 +101,7 @@ impl World {
         let mut key = [0; 32];
         random.fill(&mut key);
         let disk = MemoryStore::new(random.random_range(1..5), key);
-        let begin = disk.configure(
-            Timestamp(BEGINNING),
-            Box::new(|_: &Settings| Ok(first())),
-        );
+        let begin = disk.configure(Timestamp(BEGINNING), Box::new(|_: &Settings| Ok(first())));
         if let Some(Ok(configured)) = begin.now_or_never() {
             record.configured(&configured);
         }
@@ -305,8 +294,8 @@ impl World {
         let cursors = self.disk.cursors(app).now_or_never().and_then(Result::ok).unwrap_or_default();
         for cursor in cursors {
             let seen = self.record.seen();
-            let rows = seen.rows.get(&cursor.stream).into_iter().flatten();
-            let last = rows.filter(|row| row.notices.iter().any(|notice| notice.app == app)).next_back();
+            let mut rows = seen.rows.get(&cursor.stream).into_iter().flatten();
+            let last = rows.rfind(|row| row.notices.iter().any(|notice| notice.app == app));
             let behind = last.is_some_and(|row| row.position > cursor.served);
             drop(seen);
             if behind {

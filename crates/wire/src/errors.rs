@@ -103,6 +103,14 @@ impl GraphError {
             (R::MenuPrimaryOnly, _) => (10, 2018171, "Only the primary receiver can change the page level menu.",
                 "The menu belongs to the primary receiver",
                 "This app can set the menu of a person whose conversation it controls, with custom_user_settings."),
+            // E-ROLE: D-ERR
+            (R::NoRoles, _) => (10, 2018171, "Only available to Primary and Secondary Receivers.",
+                "This page has no primary receiver",
+                "Roles exist in the Handover Protocol while the page has a primary receiver: an operator sets one."),
+            // E-SECVIS: D-ERR, P-MSBLOG
+            (R::SecondariesHidden, _) => (10, 2018234, "Denying visibility of any secondary receiver to another secondary receiver other than itself.",
+                "Only the primary receiver sees this",
+                "This app is a secondary receiver. The page's primary receiver may list the others."),
             // E-WINDOW: D-ERR
             (R::WindowClosed, Messenger) => (10, 2018278, "This message is sent outside of allowed window. Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview",
                 "It is too late to answer",

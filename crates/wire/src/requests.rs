@@ -100,12 +100,6 @@ pub fn messages(params: &Params) -> Result<Call, GraphError> {
     let person = recipient(params)?;
     let tag = tag(params)?;
     let control = params.get("thread_control").map(|value| thread_control(params, value)).transpose()?;
-    if params.get("sender_action").is_some() {
-        return Err(match params.get("message") {
-            Some(_) => GraphError::message_and_action(),
-            None => GraphError::not_built("sender_action"),
-        });
-    }
     let given = params.object("message")?;
     let Some(given) = given.filter(|message| message.values().any(|value| !value.is_null())) else {
         return Err(GraphError::parameter("param message must be non-empty."));
@@ -119,6 +113,31 @@ pub fn messages(params: &Params) -> Result<Call, GraphError> {
     }
     let ask = Ask::Send(Send { tag, control, survey: false });
     Ok(Call { person, ask, metadata: None, message: Some(message) })
+}
+
+/// `sender_action` in `POST /{page}/messages`: a send of nothing, asked as a send is. None where there is no
+/// such parameter.
+pub fn sender_action(params: &Params) -> Option<Result<Call, GraphError>> {
+    let action = params.get("sender_action")?;
+    let read = || {
+        let person = recipient(params)?;
+        if params.get("message").is_some() {
+            return Err(GraphError::message_and_action());
+        }
+        // Unknown parameters are tolerated, and so is whatever goes with a message.
+        match text_of(action).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "typing_on" | "typing_off" | "mark_seen" => {
+                let ask = Ask::Send(Send { tag: None, control: None, survey: false });
+                Ok(Call { person, ask, metadata: None, message: None })
+            }
+            name @ ("react" | "unreact") => Err(GraphError::not_built(&format!("The sender_action {name}"))),
+            _ => {
+                let names = "typing_on, typing_off, mark_seen, react, unreact";
+                Err(GraphError::parameter(format!("Param sender_action must be one of {{{names}}}")))
+            }
+        }
+    };
+    Some(read())
 }
 
 /// `POST /{page}/pass_thread_control`.

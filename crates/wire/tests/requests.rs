@@ -259,13 +259,29 @@ fn bad_messages_say_what_is_wrong() {
 
 #[test]
 fn a_message_or_an_action_and_never_both() {
-    let action = |more: Value| requests::messages(&params(&more)).unwrap_err();
+    let asked = |more: Value| requests::sender_action(&params(&more));
+    let action = |more: Value| asked(more).unwrap().unwrap_err();
     let both =
         action(json!({"recipient": {"id": "1"}, "message": {"text": "x"}, "sender_action": "typing_on"}));
     assert_eq!((both.code, both.subcode), (100, Some(2018014)));
-    let only = action(json!({"recipient": {"id": "1"}, "message": null, "sender_action": "typing_on"}));
-    assert!(only.message.contains("sender_action is not built yet"));
-    let none = action(json!({"recipient": {"id": "1"}}));
+    for name in ["typing_on", "TYPING_OFF", "Mark_Seen"] {
+        // What deployed clients send beside it: fbmq nulls, others types that mean nothing here.
+        let only = json!({"recipient": {"id": "1"}, "message": null, "tag": null, "messaging_type": "x",
+            "notification_type": "REGULAR", "sender_action": name});
+        let call = asked(only).unwrap().unwrap();
+        assert_eq!((call.person.as_str(), call.message), ("1", None), "{name}");
+    }
+    for (name, expected) in [
+        ("react", "The sender_action react is not built yet"),
+        ("UNREACT", "The sender_action unreact is not built yet"),
+        ("wave", "Param sender_action must be one of {typing_on, typing_off, mark_seen, react, unreact}"),
+    ] {
+        let wrong = action(json!({"recipient": {"id": "1"}, "sender_action": name}));
+        assert!(wrong.code == 100 && wrong.message.contains(expected), "{}", wrong.message);
+    }
+    assert!(action(json!({"sender_action": "typing_on"})).message.contains("recipient is required"));
+    assert_eq!(asked(json!({"recipient": {"id": "1"}, "sender_action": null})), None);
+    let none = requests::messages(&params(&json!({"recipient": {"id": "1"}}))).unwrap_err();
     assert_eq!(none.message, "(#100) param message must be non-empty.");
 }
 

@@ -18,7 +18,7 @@ const STOP_MS = 10_000;
 function program() {
   const built = ['release', 'debug'].map((profile) => path.join(ROOT, 'target', profile, 'baton'));
   const found = process.env.BATON_BIN ?? built.find(existsSync);
-  if (!found) throw new Error(`no program at ${built.join(' or ')}: build it with \`make build\`, or set BATON_BIN`);
+  if (!found) throw new Error(`no program at ${built.join(' or ')}: build it with \`make release\`, or set BATON_BIN`);
   return path.resolve(found);
 }
 

@@ -262,9 +262,12 @@ impl Rig {
             match self.step() {
                 Ok(items) => {
                     let bad = items.iter().map(|item| answers(item, self.now));
-                    let answer = bad.fold(Answered::Served, |all, one| {
-                        if all == Answered::Served { one } else { all }
-                    });
+                    let answer = bad.fold(
+                        Answered::Served,
+                        |all, one| {
+                            if all == Answered::Served { one } else { all }
+                        },
+                    );
                     self.answer(&items, &answer);
                 }
                 Err(Some(until)) if until.0 <= end => self.now = self.now.max(until),
@@ -530,9 +533,12 @@ fn several_failing_conversations_at_the_bound_do_not_hold_it_either() {
     rig.answer(&bad, &Answered::Nothing);
     rig.answer(&worse, &Answered::Nothing);
     let fail = [key("bad"), key("worse")];
-    rig.run(2 * MINUTE, |item, _| {
-        if fail.contains(&item.thread) { Answered::Nothing } else { Answered::Served }
-    });
+    rig.run(
+        2 * MINUTE,
+        |item, _| {
+            if fail.contains(&item.thread) { Answered::Nothing } else { Answered::Served }
+        },
+    );
     assert_eq!(rig.cursor(), 82);
 }
 
@@ -773,7 +779,8 @@ fn story(seed: u64) {
         for row in journal {
             let place = (*stream, row.position);
             let mine = row.notices.iter().any(|notice| notice.app == app("bot"));
-            let poisoned = mood.poison.as_ref().is_some_and(|(thread, _)| row.thread.as_ref() == Some(thread));
+            let poisoned =
+                mood.poison.as_ref().is_some_and(|(thread, _)| row.thread.as_ref() == Some(thread));
             let done = rig.served.contains(&place) || rig.kept.dead.contains(&place);
             assert!(!mine || poisoned || done, "seed {seed}: {place:?} was never served");
         }

@@ -32,7 +32,7 @@ pub(super) async fn post(
     let turn = read(&body)?;
     let was = shared.engine.clock()?;
     let (state, ran) = match turn {
-        Turn::Advance(by) => shared.engine.set_clock(Timestamp(was.now.0.saturating_add(by))).await?,
+        Turn::Advance(by) => shared.engine.advance_clock(by).await?,
         Turn::Set(to) => shared.engine.set_clock(to).await?,
         Turn::Freeze(frozen) => (shared.engine.freeze_clock(frozen).await?, 0),
     };
@@ -82,6 +82,7 @@ impl From<ClockRefused> for Problem {
         match refused {
             ClockRefused::NotVirtual => Self::new(&problem::CLOCK_NOT_VIRTUAL),
             ClockRefused::Back => Self::new(&problem::CLOCK_BACK),
+            ClockRefused::TooFar => Self::new(&problem::CLOCK_TOO_FAR),
         }
     }
 }

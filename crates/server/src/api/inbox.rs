@@ -31,7 +31,7 @@ pub(super) async fn act(
     Ok(Decided::of(&shared.ids.uuid(), &receipt))
 }
 
-fn read(body: &Value) -> Result<DeskAct, Problem> {
+pub(super) fn read(body: &Value) -> Result<DeskAct, Problem> {
     let mut fields = Fields::of(body)?;
     let plain = |desk| Some(DeskAct { desk, text: None, metadata: None });
     let (known, act): (&[&str], _) = match fields.required_text("action", 64) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use baton_rules::{PageId, PersonId, Surface, ThreadKey};
+use baton_rules::{AppId, PageId, PersonId, Surface, ThreadKey};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -20,6 +20,12 @@ pub(super) struct OnPage {
 
 /// A thread, from `{page}` and `{person}`. Whether the person ever wrote is another question.
 pub(super) struct OnThread(pub(super) ThreadKey);
+
+/// An app, from `{app}`: by its id, or its name. Whether it is on the page is another question.
+pub(super) struct OnApp(pub(super) AppId);
+
+/// What a path names by a text of its own: `{ref}` of a link, `{id}` of an ad.
+pub(super) struct Named(pub(super) String);
 
 /// The bytes of a body.
 pub(super) struct Body(pub(super) Bytes);
@@ -49,6 +55,26 @@ impl FromRequestParts<Arc<Shared>> for OnPage {
                 .detail(format!("no page and no Instagram account has the id {id}"))
         })?;
         Ok(Self { page: page.id, surface })
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for OnApp {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let text = parameter(parts, shared, "app").await?;
+        let settings = shared.engine.settings();
+        let id = text.parse::<AppId>().ok();
+        let found = settings.apps.iter().find(|app| Some(app.id) == id || app.name == text);
+        found.map(|app| Self(app.id)).ok_or_else(|| super::change::unknown_app(&text))
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        parameter(parts, shared, "name").await.map(Self)
     }
 }
 

@@ -1,18 +1,21 @@
 //! `PUT /routing` and `GET /routing`: everything that runs on the server, as `routing.toml` has it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
-use baton_engine::{ActivityKind, Engine, Filter};
+use axum::response::{IntoResponse, Response};
+use baton_engine::{Engine, Filter};
 use baton_rules::{PageId, Routing, Surface, standing};
-use baton_store::{ConfigureError, Settings};
-use serde_json::{Value, json};
+use baton_store::Settings;
+use serde_json::{Map, Value, json};
 
+use super::change::{self, Condition};
 use super::input::{self, Body};
+use super::practice;
 use super::query::Query;
 use crate::problem::{self, Problem};
-use crate::routing_file::{Mint, Plan, RoutingInput, apply, render};
+use crate::routing_file::{Mint, RoutingInput, apply, render};
 use crate::serve::Shared;
 
 /// Threads of one page's surface that are looked at to count those that move, in turns of this many.
@@ -22,13 +25,24 @@ const TURNS: usize = 20;
 /// the specification's words, from then on).
 const LIVE: i64 = 24 * 60 * 60;
 
-pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let settings = shared.engine.settings();
     // A file that names nothing changes nothing, and is warned of what there is.
     let plan = apply(&RoutingInput::default(), &settings, false, &mut shared.mint())?;
-    let mut body = render(&settings);
-    body["warnings"] = json!(plan.warnings);
-    Ok(axum::Json(body))
+    let mut body = file(&settings);
+    let tag = change::tag(&body);
+    let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
+    warnings.extend(practice::warnings(&shared.engine, &settings).await?);
+    body.insert("warnings".to_owned(), json!(warnings));
+    Ok(([tag], axum::Json(body)).into_response())
+}
+
+/// Everything, in the form of the file.
+fn file(settings: &Settings) -> Map<String, Value> {
+    match render(settings) {
+        Value::Object(file) => file,
+        _ => Map::new(),
+    }
 }
 
 pub(super) async fn put(
@@ -40,16 +54,24 @@ pub(super) async fn put(
     let mut query = Query::of(&uri, &["dry_run", "prune"]);
     let (dry_run, prune) = (query.is("dry_run"), query.is("prune"));
     query.done()?;
+    let condition = Condition::of(&headers);
     let given = read(&headers, &body, shared.limits.depth)?;
     let mint = shared.mint();
     let settings = shared.engine.settings();
+    condition.check(Some(&file(&settings)))?;
     let mut plan = apply(&given, &settings, prune, &mut mint.clone())?;
     let (moved, all) = moved(&shared.engine, &settings, &plan.settings).await?;
     let mut unverified = Vec::new();
-    if !dry_run && plan.settings.version != settings.version {
-        (plan, unverified) = configure(&shared.engine, given, prune, mint).await?;
+    if !dry_run {
+        let planned = move |settings: &Settings, mint: &mut Mint| {
+            condition.check(Some(&file(settings)))?;
+            let plan = apply(&given, settings, prune, mint)?;
+            Ok((plan.settings.clone(), plan))
+        };
+        (plan, unverified) = change::change(&shared, mint, planned).await?;
     }
     let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
+    warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
     warnings.extend(unverified);
     if !all {
         let detail = format!("only the {} newest conversations of each page were counted", THREADS * TURNS);
@@ -80,48 +102,6 @@ fn read(headers: &HeaderMap, body: &[u8], depth: usize) -> Result<RoutingInput, 
             "the routing is taken as application/toml or application/json, not as {other:?}"
         ))),
     }
-}
-
-/// Makes the change: what came of it, and warnings of addresses that did not verify. Goes on when the client goes away, so that nothing is left half done.
-async fn configure(
-    engine: &Engine,
-    given: RoutingInput,
-    prune: bool,
-    mint: Mint,
-) -> Result<(Plan, Vec<Value>), Problem> {
-    // The change may be tried more than once; the last try is the one that counts.
-    let made = Arc::new(Mutex::new(None));
-    let keep = Arc::clone(&made);
-    let change = move |settings: &Settings| {
-        let plan = apply(&given, settings, prune, &mut mint.clone())?;
-        let after = plan.settings.clone();
-        *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
-        Ok(after)
-    };
-    let mut activity = engine.activity();
-    let configuring = engine.clone();
-    let configured = tokio::spawn(async move { configuring.configure(Box::new(change)).await }).await;
-    match configured {
-        Ok(Ok(_)) => {}
-        Ok(Err(ConfigureError::Refused(refused))) => return Err(refused.into()),
-        Ok(Err(ConfigureError::Store(error))) => return Err(error.into()),
-        Err(stopped) => {
-            tracing::error!(%stopped, "the change of settings did not end");
-            return Err(Problem::new(&problem::UNAVAILABLE));
-        }
-    }
-    let mut unverified = Vec::new();
-    while let Ok(happened) = activity.try_recv() {
-        if let ActivityKind::Verification { app, error: Some(error) } = &happened.kind {
-            let detail =
-                format!("the address did not verify, so the app gets nothing until it does: {error}");
-            let pointer = format!("/apps/{app}/webhook_url");
-            unverified.push(json!({"rule": null, "pointer": pointer, "detail": detail}));
-        }
-    }
-    let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let plan = made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))?;
-    Ok((plan, unverified))
 }
 
 /// How many live threads change owner, and whether all were counted.

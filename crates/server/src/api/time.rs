@@ -23,26 +23,8 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 
 /// A duration like `24h`, `7d`, `90s`, `1h30m`, in milliseconds.
 pub(super) fn duration(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is not a duration like \"24h\", \"7d\" or \"90s\"");
-    let (mut rest, mut total) = (text, 0_i64);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
-        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, after) = after.split_at(letters);
-        let each = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60 * 1000,
-            "h" => 60 * 60 * 1000,
-            "d" => 24 * 60 * 60 * 1000,
-            _ => return Err(wrong()),
-        };
-        let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(each));
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
-        rest = after;
-    }
-    if text.is_empty() { Err(wrong()) } else { Ok(total) }
+    crate::config::milliseconds(text)
+        .ok_or_else(|| format!("{text:?} is not a duration like \"24h\", \"7d\" or \"90s\""))
 }
 
 #[cfg(test)]

@@ -45,7 +45,34 @@ pub(crate) fn data_directory() -> Option<PathBuf> {
 
 /// Where a server that keeps nothing says where it is.
 pub(crate) fn runtime_directory() -> PathBuf {
-    dirs::runtime_dir().unwrap_or_else(std::env::temp_dir).join("baton")
+    match dirs::runtime_dir() {
+        Some(runtime) => runtime.join("baton"),
+        // The directory for what is temporary is everybody's.
+        None => std::env::temp_dir().join(format!("baton-{}", owner("/proc/self").unwrap_or_default())),
+    }
+}
+
+fn owner(path: impl AsRef<Path>) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|known| std::os::unix::fs::MetadataExt::uid(&known))
+}
+
+/// Makes a directory for secrets in a place that others may write to: one that somebody else made, or that
+/// others may enter, is refused.
+pub(crate) fn make_own(directory: &Path) -> Result<(), Failure> {
+    make_private(directory)?;
+    let known = std::fs::symlink_metadata(directory);
+    let is_own = known.is_ok_and(|known| {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&known.permissions());
+        known.is_dir()
+            && mode & 0o077 == 0
+            && owner("/proc/self").is_none_or(|own| std::os::unix::fs::MetadataExt::uid(&known) == own)
+    });
+    if is_own {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} is not this user's own", directory.display()))
+        .why("somebody else made it, or others may enter it")
+        .advice("remove it, or set XDG_RUNTIME_DIR to a directory that is yours alone"))
 }
 
 /// Makes a directory that only its owner may enter, unless it is there.

@@ -67,35 +67,30 @@ impl Character {
     pub(super) fn answer(self, heard: &Heard<'_>) -> Vec<Does> {
         match (self, heard) {
             (Character::Marketing, Heard::Said { by_ad: true, .. }) => {
-                vec![Say("Hi! 20 % off everything green until Sunday. Plants or pots?".to_owned())]
+                vec![Say("20 % off today! Plants or pots?".to_owned())]
             }
             (Character::Marketing, Heard::Said { text, .. }) => {
                 let choice = if text.to_lowercase().contains("pot") { "Pots" } else { "Plants" };
-                vec![SayAndPass(format!("{choice} it is. My colleague takes your order."))]
+                vec![SayAndPass(format!("{choice} it is."))]
             }
             (Character::Support, Heard::Given { .. }) => {
-                vec![Say(
-                    "Support here. What would you like to order? Write \"human\" for a person.".to_owned()
-                )]
+                vec![Say("Support here. What can I do?".to_owned())]
             }
             (Character::Support, Heard::Said { text, .. }) if wants_a_person(text) => vec![
-                Say("Of course. One moment, Dana from the help desk is with you.".to_owned()),
+                Say("One moment, here is Dana.".to_owned()),
                 Pass { to: Character::HelpDesk, metadata: format!("asked for a person: {text}") },
             ],
-            (Character::Support, Heard::Said { text, .. }) => {
-                let text: String = text.chars().take(60).collect();
-                vec![Say(format!(
-                    "I have noted \"{text}\". Write \"human\" if you want to talk to a person."
-                ))]
+            (Character::Support, Heard::Said { .. }) => {
+                vec![Say("Noted. Say \"human\" for a person.".to_owned())]
             }
             (Character::HelpDesk, Heard::Given { .. }) => {
-                vec![Say("Dana here. I have read what you wrote; how can I help?".to_owned())]
+                vec![Say("Dana here. How can I help?".to_owned())]
             }
             (Character::HelpDesk, Heard::Said { text, .. }) if says_goodbye(text) => {
                 vec![SayAndRelease("You are welcome. Bye!".to_owned())]
             }
             (Character::HelpDesk, Heard::Said { .. }) => {
-                vec![Say("Dana: I will see to it. Say \"thanks\" when we are done.".to_owned())]
+                vec![Say("Dana: done. Say \"thanks\" to leave.".to_owned())]
             }
             // An entry point gave it control: the person's own words follow.
             (Character::Marketing, Heard::Given { .. }) => Vec::new(),

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::characters::Character;
+use crate::cli::Failure;
+use crate::cli::server_file::write_private;
 use crate::routing_file::Mint;
 
 /// What an app knows of itself.
@@ -39,20 +39,14 @@ pub(super) fn made(mint: &mut Mint) -> Vec<Credentials> {
     Character::ALL.iter().map(one).collect()
 }
 
-/// Those of last time, if there was one.
-pub(super) fn load(file: &Path) -> io::Result<Option<Vec<Credentials>>> {
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let kept: Vec<Credentials> = serde_json::from_str(&text)?;
-    Ok((kept.len() == Character::ALL.len()).then_some(kept))
+/// Those of last time, if they can be read; who cannot read them makes new ones.
+pub(super) fn load(file: &Path) -> Option<Vec<Credentials>> {
+    let kept: Vec<Credentials> = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
+    (kept.len() == Character::ALL.len()).then_some(kept)
 }
 
 /// Keeps them.
-pub(super) fn save(file: &Path, kept: &[Credentials]) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(kept)?;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-    file.write_all(text.as_bytes())
+pub(super) fn save(file: &Path, kept: &[Credentials]) -> Result<(), Failure> {
+    // Plain data: it cannot fail to be written as JSON.
+    write_private(file, &serde_json::to_string_pretty(kept).unwrap_or_default())
 }

@@ -52,7 +52,7 @@ pub async fn play(telling: &Telling<'_>, mut narrate: impl FnMut(&str)) -> Resul
     narrate(
         "Ada taps the ad \"Spring sale\" and writes. The ad names the marketing bot, so it gets control.",
     );
-    stage.ada("Hi, is the spring sale still on?", Some(json!({"type": "ad", "ad_id": AD}))).await?;
+    stage.ada("Is the sale still on?", Some(json!({"type": "ad", "ad_id": AD}))).await?;
     stage.until_spoken(before + 1).await?;
 
     narrate(
@@ -66,7 +66,7 @@ pub async fn play(telling: &Telling<'_>, mut narrate: impl FnMut(&str)) -> Resul
     stage.until_spoken(before + 4).await?;
 
     narrate("Jasper reads along in the Inbox, and answers himself. That takes control; the bots stand by.");
-    stage.inbox(json!({"action": "reply", "text": "Jasper here. For you we deliver on Saturday."})).await?;
+    stage.inbox(json!({"action": "reply", "text": "Jasper here: on Saturdays too."})).await?;
     stage.rest().await;
     stage.ada("Wonderful, thank you!", None).await?;
     stage.rest().await;

@@ -45,7 +45,7 @@ fn value(caller: &Caller, field: &str) -> Option<Value> {
 }
 
 /// The names in `a,b{c,d},e.limit(5)`: what is nested below a field is not read.
-fn fields(text: &str) -> Vec<String> {
+pub(super) fn fields(text: &str) -> Vec<String> {
     let (mut names, mut name, mut depth) = (Vec::new(), String::new(), 0_u32);
     for letter in text.chars() {
         match letter {

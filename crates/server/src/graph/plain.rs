@@ -61,6 +61,8 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         | Refusal::ThreadControlValue
         | Refusal::ThreadControlMode
         | Refusal::MenuPrimaryOnly
+        | Refusal::NoRoles
+        | Refusal::SecondariesHidden
         | Refusal::WindowClosed
         | Refusal::HumanAgentNotApproved
         | Refusal::RetiredTag

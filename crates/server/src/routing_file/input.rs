@@ -141,6 +141,20 @@ pub(super) struct AdTable {
     pub(super) template: Option<Value>,
 }
 
+/// A token that is made beside a connection's first.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenTable {
+    pub(super) tasks: Option<Vec<String>>,
+    pub(super) permissions: Option<Vec<String>>,
+}
+
+/// Reads one table that stands alone.
+pub(super) fn read_table<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<SettingsRefused>> {
+    let mut reader = Reader { problems: Vec::new() };
+    reader.table(value, "").ok_or(reader.problems)
+}
+
 const fn yes() -> bool {
     true
 }

@@ -12,7 +12,7 @@ use super::plan::{Draft, one_of};
 use super::{nearest, token_hash};
 
 /// What a connection hears when nobody says: what the platform's documents recommend, and echoes.
-const USUAL_FIELDS: [Fields; 6] = [
+pub(crate) const USUAL_FIELDS: [Fields; 6] = [
     Fields::MESSAGES,
     Fields::MESSAGING_POSTBACKS,
     Fields::MESSAGING_REFERRALS,
@@ -20,8 +20,8 @@ const USUAL_FIELDS: [Fields; 6] = [
     Fields::STANDBY,
     Fields::MESSAGE_ECHOES,
 ];
-const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
-const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
+pub(super) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
+pub(super) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
 const STATUSES: &[&str] = &["published", "draft", "paused"];
 
 /// Reads a page against the apps as they become.

@@ -178,6 +178,7 @@ impl<'a> Draft<'a> {
             testers: table.testers.clone(),
             max_batch: table.max_batch,
             compat: table.compat.clone(),
+            subscribed: kept.map(|kept| kept.subscribed.clone()).unwrap_or_default(),
         })
     }
 
@@ -239,17 +240,18 @@ impl<'a> Draft<'a> {
             self.refuse(format!("{pointer}/max_batch"), "1 to 1000 events to a webhook");
         }
         self.check_people(&table.testers, &format!("{pointer}/testers"));
-        if !table.live || !table.testers.is_empty() {
-            let detail =
-                "app review is not built yet: remove `live` and `testers`; every app reaches everybody";
-            self.refuse(format!("{pointer}/live"), detail);
-        }
         for (index, word) in table.compat.iter().enumerate() {
             let pointer = format!("{pointer}/compat/{index}");
-            if COMPAT.contains(&word.as_str()) {
-                self.refuse(pointer, "switches for older clients are not built yet: remove this word");
-            } else {
+            if COMPAT_LATER.contains(&word.as_str()) {
+                let detail = format!(
+                    "the switch `{word}` is not built yet: remove it; there is {}",
+                    COMPAT.join(", ")
+                );
+                self.refuse(pointer, detail);
+            } else if !COMPAT.contains(&word.as_str()) {
                 self.refuse(pointer, one_of(word, COMPAT));
+            } else if table.compat[..index].contains(word) {
+                self.refuse(pointer, "this switch is named twice");
             }
         }
     }
@@ -301,13 +303,10 @@ impl<'a> Draft<'a> {
 }
 
 /// Switches for clients that rely on the platform's older ways.
-const COMPAT: &[&str] = &[
-    "empty-messaging-beside-standby",
-    "policy-enforcement-hyphen",
-    "retired-tags",
-    "app-ids-as-numbers",
-    "no-hop-context",
-];
+const COMPAT: &[&str] = &["no-hop-context"];
+/// Those that are described and not built.
+const COMPAT_LATER: &[&str] =
+    &["empty-messaging-beside-standby", "policy-enforcement-hyphen", "retired-tags", "app-ids-as-numbers"];
 
 /// A refusal of a word that is none of the known ones.
 pub(super) fn one_of(word: &str, known: &[&str]) -> String {

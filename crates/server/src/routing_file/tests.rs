@@ -101,6 +101,18 @@ fn a_file_becomes_settings() {
 }
 
 #[test]
+fn the_files_of_the_readme_are_accepted() {
+    let readme = include_str!("../../../../README.md");
+    let files: Vec<&str> =
+        readme.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let plan = tried(file, &Settings::default(), false).unwrap();
+        assert_eq!(plan.warnings, []);
+    }
+}
+
+#[test]
 fn the_same_file_again_changes_nothing() {
     let settings = started();
     let again = tried(&shop(), &settings, true).unwrap();
@@ -510,27 +522,84 @@ fn every_problem_is_reported_at_once() {
     assert_eq!(found.len(), 4, "{found:#?}");
 }
 
+/// The warnings of a file: rule, pointer, and whether something is said.
+fn warned(text: &str) -> Vec<(&'static str, String)> {
+    let plan = tried(text, &Settings::default(), false).unwrap();
+    assert!(plan.warnings.iter().all(|warning| !warning.detail.is_empty()));
+    plan.warnings.into_iter().map(|warning| (warning.rule, warning.pointer)).collect()
+}
+
+const SALES: &str = "/pages/2001/connections/127841634393113";
+const LINK: &str = "[[pages.links]]\nref = \"spring\"\napp = \"Help desk\"\n";
+
 #[test]
-fn recommended_practice_is_warned_of() {
-    let warned = |text: &str| -> Vec<(&'static str, String)> {
-        let plan = tried(text, &Settings::default(), false).unwrap();
-        plan.warnings.into_iter().map(|warning| (warning.rule, warning.pointer)).collect()
-    };
+fn recommended_practice_is_not_warned_of() {
     assert_eq!(warned(&shop()), []);
-    let sales = "/pages/2001/connections/127841634393113";
-    let chk_1 = shop().replace("token = \"sales-token\"", "fields = [\"messages\"]");
-    assert_eq!(warned(&chk_1), [("CHK-1", format!("{sales}/fields"))]);
-    let chk_2 = shop().replace("token = \"sales-token\"", "take_control = true");
-    assert_eq!(warned(&chk_2), [("CHK-2", format!("{sales}/take_control"))]);
-    let chk_3 = shop()
+}
+
+#[test]
+fn chk_1_a_connected_app_hears_what_it_should() {
+    let all = ["messages", "messaging_referrals", "messaging_handovers", "messaging_postbacks", "standby"];
+    let with =
+        |fields: &[&str]| warned(&shop().replace("token = \"sales-token\"", &format!("fields = {fields:?}")));
+    assert_eq!(with(&all), []);
+    for missing in all {
+        let fields: Vec<&str> = all.into_iter().filter(|field| *field != missing).collect();
+        assert_eq!(with(&fields), [("CHK-1", format!("{SALES}/fields"))], "{missing}");
+    }
+}
+
+#[test]
+fn chk_2_take_over_is_for_people() {
+    let text = shop().replace("token = \"sales-token\"", "take_control = true");
+    assert_eq!(warned(&text), [("CHK-2", format!("{SALES}/take_control"))]);
+}
+
+#[test]
+fn chk_3_every_app_has_an_address_of_its_own() {
+    let text = shop()
         .replace("human_agent = true", "human_agent = true\nwebhook_url = \"http://127.0.0.1:5001/webhook\"");
-    assert_eq!(warned(&chk_3)[0].0, "CHK-3");
-    let chk_4 = shop().replace("standby = { messenger = true, instagram = false }", "standby = false");
-    assert_eq!(warned(&chk_4)[0].0, "CHK-4");
-    let link = "[[pages.links]]\nref = \"spring\"\napp = \"Help desk\"\n";
+    let found = warned(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "CHK-3");
+    assert!(found[0].1.ends_with("/webhook_url"), "{found:?}");
+}
+
+#[test]
+fn chk_4_people_see_what_bots_say_and_are_not_primary() {
+    let text = shop().replace("standby = { messenger = true, instagram = false }", "standby = false");
+    let found = warned(&text);
+    assert_eq!((found.len(), found[0].0), (1, "CHK-4"), "{found:?}");
+    assert!(found[0].1.ends_with("/standby"), "{found:?}");
     let primary =
-        shop().replace(link, "").replace("default_app = \"Sales bot\"", "primary_receiver = \"Help desk\"");
+        shop().replace(LINK, "").replace("default_app = \"Sales bot\"", "primary_receiver = \"Help desk\"");
     assert_eq!(warned(&primary), [("CHK-4", "/pages/2001/messenger/primary_receiver".to_owned())]);
-    let chk_5 = shop().replace(link, "").replace("default_app = \"Sales bot\"", "");
-    assert_eq!(warned(&chk_5), [("CHK-5", "/pages/2001/messenger".to_owned())]);
+}
+
+#[test]
+fn chk_5_several_apps_need_somebody_in_front() {
+    let text = shop().replace(LINK, "").replace("default_app = \"Sales bot\"", "");
+    assert_eq!(warned(&text), [("CHK-5", "/pages/2001/messenger".to_owned())]);
+    let primary =
+        shop().replace(LINK, "").replace("default_app = \"Sales bot\"", "primary_receiver = \"Sales bot\"");
+    assert_eq!(warned(&primary), []);
+}
+
+#[test]
+fn an_app_may_be_kept_to_its_testers_and_have_switches() {
+    let text = shop().replace(
+        "human_agent = true",
+        "human_agent = true\nlive = false\ntesters = [\"ann\", \"bob\"]\ncompat = [\"no-hop-context\"]",
+    );
+    let settings = applied(&text, &Settings::default());
+    let desk = settings.apps.iter().find(|app| app.name == "Help desk").unwrap();
+    assert!(!desk.live && desk.reaches(&"ann".parse().unwrap()) && !desk.reaches(&"cleo".parse().unwrap()));
+    assert_eq!(desk.compat, ["no-hop-context"]);
+    assert_eq!(tried(&text, &settings, false).unwrap().changes, []);
+    for later in ["empty-messaging-beside-standby", "app-ids-as-numbers", "retired-tags"] {
+        let compat = format!("compat = [\"{later}\"]");
+        assert_refused("human_agent = true", &compat, "/apps/1/compat/0", "not built yet");
+    }
+    let twice = "compat = [\"no-hop-context\", \"no-hop-context\"]";
+    assert_refused("human_agent = true", twice, "/apps/1/compat/1", "twice");
 }

@@ -85,8 +85,12 @@ fn the_first_screen_the_story_and_what_others_do() {
     ] {
         assert!(screen.contains(part), "{part} is not in\n{screen}");
     }
-    let token: Value = serde_json::from_slice(&std::fs::read(world.path("run/baton/server.json")).unwrap()).unwrap();
-    assert!(!screen.contains(token["operator_token"].as_str().unwrap()), "the operator token is never printed");
+    let token: Value =
+        serde_json::from_slice(&std::fs::read(world.path("run/baton/server.json")).unwrap()).unwrap();
+    assert!(
+        !screen.contains(token["operator_token"].as_str().unwrap()),
+        "the operator token is never printed"
+    );
 
     // Every line of the log has its rule below the last one's.
     let log: Vec<&String> = terminal.seen.iter().filter(|line| line.get(2..3) == Some(":")).collect();
@@ -96,9 +100,12 @@ fn the_first_screen_the_story_and_what_others_do() {
         assert_eq!(rule, "MCR-", "{line}");
     }
     let first = columns(log[0]);
-    assert_eq!(first[..3], ["ada", "taps ad 9001: \"Hi, is the spring sale s…", "MCR-AD-5"]);
+    assert_eq!(first[..3], ["ada", "taps ad 9001: \"Is the sale still on?\"", "MCR-AD-5"]);
     assert!(first[3].starts_with("→ Marketing bot until "), "{first:?}");
-    assert_eq!(columns(log[9]), ["Inbox → ada", "marks it as done", "MCR-INBOX-3", "→ Support bot (default)"]);
+    assert_eq!(
+        columns(log[9]),
+        ["Inbox → ada", "marks it as done", "MCR-INBOX-3", "→ Support bot (default)"]
+    );
 
     let message = json!({"recipient": {"id": "ada"}, "message": {"text": "me again"}});
     let (status, error) = graph(&world, &url, 0, &message);

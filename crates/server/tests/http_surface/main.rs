@@ -3,9 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
+mod activity;
+mod apps;
 mod baton;
 mod bounds;
+mod dry_run;
 mod graph;
+mod hop_context;
+mod once;
+mod receiver;
 mod routing;
+mod settings;
 mod transports;
 mod world;

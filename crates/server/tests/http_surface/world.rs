@@ -187,6 +187,19 @@ impl World {
 
     /// A server with nothing.
     pub(crate) async fn empty(limits: Limits, is_virtual: bool) -> Self {
+        Self::made(limits, is_virtual, Arc::new(Nowhere)).await
+    }
+
+    /// A server with the two pages, whose webhooks really go to this machine.
+    pub(crate) async fn delivering() -> Self {
+        let vetting = baton_engine::Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] };
+        let transport = baton_engine::HttpTransport::new(vetting, Duration::from_secs(5)).unwrap();
+        let world = Self::made(Limits::default(), true, Arc::new(transport)).await;
+        assert_eq!(world.put("/baton/v1/routing", "application/toml", ROUTING).await.status, 200);
+        world
+    }
+
+    async fn made(limits: Limits, is_virtual: bool, transport: Arc<dyn Transport>) -> Self {
         let kept = KeptClock { offset: 0, frozen: Some(Timestamp(START)) };
         let policy = Policy {
             profile: Profile::Patient,
@@ -202,7 +215,7 @@ impl World {
             } else {
                 Arc::new(baton_engine::SystemClock)
             },
-            transport: Arc::new(Nowhere),
+            transport,
             policy,
             seed: 1,
         };

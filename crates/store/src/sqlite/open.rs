@@ -31,8 +31,10 @@ const HEADER: usize = 100;
 const MOST_STREAMS: u16 = 4096;
 
 /// The schema, oldest first. What is here is never changed: a change is one more.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    ("0002_people", include_str!("../../migrations/sqlite/0002_people.sql")),
+];
 
 /// A database that is ready to be written.
 pub(super) struct Opened {

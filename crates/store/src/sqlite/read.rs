@@ -12,7 +12,7 @@ use crate::rows::{
     Wrong, app, cause, damaged, decode_meta, decode_thread, hears, side, thread_key, thread_text,
 };
 use crate::{
-    ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Position, RefusalRow,
+    ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow,
     Remembered, Seen, SeenKey, Slice, Stream,
 };
 
@@ -289,6 +289,15 @@ pub(super) fn refusals(
 fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Trouble> {
     let text: String = row.get(column)?;
     Ok(thread_key(&text).map_err(|wrong| damaged(table, "thread", &text, wrong))?)
+}
+
+pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Person, Trouble> {
+    let text = thread_text(key);
+    let mut statement = db.prepare_cached("SELECT document FROM people WHERE stream = ?1 AND thread = ?2")?;
+    let mut rows = statement.query(params![stream.0, text])?;
+    let Some(row) = rows.next()? else { return Ok(Person::default()) };
+    let document: String = row.get(0)?;
+    Ok(serde_json::from_str(&document).map_err(|wrong| damaged("people", "document", &text, wrong))?)
 }
 
 pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Due>, Trouble> {

@@ -11,8 +11,9 @@ use super::read;
 use super::trouble::Trouble;
 use crate::rows::{encode_meta, encode_thread, side, thread_text};
 use crate::{
-    Batch, Change, Configured, ControlRow, Decide, Due, Found, JournalRow, KeptClock, Position, RefusalRow,
-    Remembered, Round, Seen, SeenKey, Settings, SettingsRefused, StoreError, Stream, Wanted, check,
+    Batch, Change, Configured, ControlRow, Decide, Due, Found, JournalRow, KeptClock, Person, Position,
+    RefusalRow, Remembered, Round, Seen, SeenKey, Settings, SettingsRefused, StoreError, Stream, Wanted,
+    check,
 };
 
 /// What the writer knows without reading, inside of a transaction as after it.
@@ -281,8 +282,13 @@ impl Tx<'_> {
             for app in &after.apps {
                 let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
                            ON CONFLICT (stream, app) DO NOTHING";
+                let anew = "INSERT OR REPLACE INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)";
+                let sql = if check::has_first_address(&before, app) { anew } else { sql };
                 self.run(sql, params![stream.0, app.id.number(), head.position.0])?;
             }
+        }
+        for app in after.apps.iter().filter(|app| check::has_first_address(&before, app)) {
+            self.run("DELETE FROM parked WHERE app = ?1", [app.id.number()])?;
         }
         self.state.heads = heads;
         self.state.settings = Arc::clone(&after);
@@ -381,6 +387,18 @@ impl Tx<'_> {
             )?;
         }
         Ok(())
+    }
+
+    pub(super) fn keep_person(
+        &mut self,
+        stream: Stream,
+        key: &ThreadKey,
+        person: &Person,
+    ) -> Result<(), Trouble> {
+        // A person is plain data: it cannot fail to be written as JSON.
+        let document = serde_json::to_string(person).unwrap_or_default();
+        let sql = "INSERT OR REPLACE INTO people (stream, thread, document) VALUES (?1, ?2, ?3)";
+        self.run(sql, params![stream.0, thread_text(key), document])
     }
 
     pub(super) fn keep_clock(&mut self, clock: KeptClock) -> Result<(), Trouble> {

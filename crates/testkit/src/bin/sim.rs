@@ -69,7 +69,8 @@ fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
         if seed.is_multiple_of(TWICE) || options.verbose {
             let again = tell(seed, options.minutes, false)?;
             if again.hash != told.hash {
-                told.broken.push("the same seed told another story: something in it is not determined".to_owned());
+                told.broken
+                    .push("the same seed told another story: something in it is not determined".to_owned());
             }
         }
         crashes += u64::from(told.crashes);
@@ -94,7 +95,8 @@ fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
 fn say_what_to_do_after_a_panic(seed: u64, minutes: i64) {
     std::panic::set_hook(Box::new(move |what| {
         // Nobody is left to tell when even this cannot be written.
-        let _ = writeln!(io::stderr(), "{what}\nseed {seed} ended here: sim --seed {seed} --minutes {minutes}");
+        let _ =
+            writeln!(io::stderr(), "{what}\nseed {seed} ended here: sim --seed {seed} --minutes {minutes}");
     }));
 }
 

@@ -1,0 +1,192 @@
+//! A change of settings, by whichever call: made against the settings as they are when it is committed, with
+//! the condition that the call sets (`If-Match`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use baton_engine::ActivityKind;
+use baton_store::{ConfigureError, Settings};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::problem::{self, Problem};
+use crate::routing_file::{self, Edit, Item, Mint, Plan};
+use crate::serve::Shared;
+
+/// Makes a change: what came of it, and warnings of addresses that did not verify. Goes on when the client
+/// goes away, so that nothing is left half done.
+pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<(T, Vec<Value>), Problem>
+where
+    T: Send + 'static,
+    F: Fn(&Settings, &mut Mint) -> Result<(Settings, T), Problem> + Send + Sync + 'static,
+{
+    // The change may be tried more than once; the last try is the one that counts.
+    let made = Arc::new(Mutex::new(None));
+    let keep = Arc::clone(&made);
+    let change = move |settings: &Settings| {
+        let (after, made) = match plan(settings, &mut mint.clone()) {
+            Ok((after, made)) => (Ok(after), Ok(made)),
+            Err(problem) => (Err(Vec::new()), Err(problem)),
+        };
+        *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+        after
+    };
+    let mut activity = shared.engine.activity();
+    let engine = shared.engine.clone();
+    let configured = tokio::spawn(async move { engine.configure(Box::new(change)).await }).await;
+    match configured {
+        Ok(Ok(_) | Err(ConfigureError::Refused(_))) => {}
+        Ok(Err(ConfigureError::Store(error))) => return Err(error.into()),
+        Err(stopped) => {
+            tracing::error!(%stopped, "the change of settings did not end");
+            return Err(Problem::new(&problem::UNAVAILABLE));
+        }
+    }
+    let mut unverified = Vec::new();
+    while let Ok(happened) = activity.try_recv() {
+        if let ActivityKind::Verification { app, error: Some(error) } = &happened.kind {
+            let detail =
+                format!("the address did not verify, so the app gets nothing until it does: {error}");
+            let pointer = format!("/apps/{app}/webhook_url");
+            unverified.push(json!({"rule": null, "pointer": pointer, "detail": detail}));
+        }
+    }
+    let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok((made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??, unverified))
+}
+
+/// A new app or page (`kind`): answers 201 with all that was made up for it.
+pub(super) async fn create(shared: &Shared, kind: &'static str, given: Value) -> Result<Response, Problem> {
+    let plan = move |settings: &Settings, mint: &mut Mint| {
+        if let Some(existing) = existing(kind, &given, settings) {
+            return Err(Problem::new(&problem::EXISTS).detail(existing));
+        }
+        let plan = routing_file::create(kind, &given, settings, mint)?;
+        // What is new stands at the end.
+        let item = match kind {
+            "apps" => plan.settings.apps.last().map(|app| Item::App(app.id)),
+            _ => plan.settings.pages.last().map(|page| Item::Page(page.id)),
+        };
+        let item = item.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))?;
+        Ok((plan.settings.clone(), (plan, item)))
+    };
+    let ((plan, item), _) = change(shared, shared.mint(), plan).await?;
+    let path = match item {
+        Item::App(id) => format!("{}/apps/{id}", super::ROOT),
+        Item::Page(id) => format!("{}/pages/{id}", super::ROOT),
+        Item::Connection { .. } | Item::Link { .. } | Item::Ad { .. } => String::new(),
+    };
+    let mut response = (StatusCode::CREATED, answer(&plan, &item)).into_response();
+    if let Ok(path) = HeaderValue::from_str(&path) {
+        response.headers_mut().insert(header::LOCATION, path);
+    }
+    Ok(response)
+}
+
+/// What is there already under a new thing's id or name.
+fn existing(kind: &str, given: &Value, settings: &Settings) -> Option<String> {
+    let (id, name) = (given["id"].as_str(), given["name"].as_str());
+    let same = |own: &str, own_name: &str| id == Some(own) || name == Some(own_name);
+    let told = |what: &str, id: &str, name: &str| format!("{what} {id} is there already: \"{name}\"");
+    if kind == "apps" {
+        let app = settings.apps.iter().find(|app| same(&app.id.to_string(), &app.name))?;
+        Some(told("app", &app.id.to_string(), &app.name))
+    } else {
+        let page = settings.pages.iter().find(|page| same(&page.id.to_string(), &page.name))?;
+        Some(told("page", &page.id.to_string(), &page.name))
+    }
+}
+
+/// Changes or removes one table. What is put where nothing was is new (201); what goes is answered with 204.
+pub(super) async fn edit(
+    shared: &Shared,
+    headers: &HeaderMap,
+    item: Item,
+    edit: Edit,
+) -> Result<Response, Problem> {
+    let condition = Condition::of(headers);
+    let removes = edit == Edit::Remove;
+    let wanted = item.clone();
+    let plan = move |settings: &Settings, mint: &mut Mint| {
+        let before = routing_file::table_of(settings, &item);
+        condition.check(before.as_ref())?;
+        let makes = matches!(
+            (&edit, &item),
+            (Edit::Put(_), Item::Connection { .. } | Item::Link { .. } | Item::Ad { .. })
+        );
+        if before.is_none() && !makes {
+            return Err(unknown(&item));
+        }
+        let plan = routing_file::change(&item, &edit, settings, mint)?;
+        Ok((plan.settings.clone(), (plan, before.is_none())))
+    };
+    let ((plan, is_new), _) = change(shared, shared.mint(), plan).await?;
+    if removes {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, answer(&plan, &wanted)).into_response())
+}
+
+/// One table, as it is.
+pub(super) fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
+    let table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
+    Ok(([tag(&table)], axum::Json(table)).into_response())
+}
+
+fn answer(plan: &Plan, item: &Item) -> impl IntoResponse + use<> {
+    let tagged = routing_file::table_of(&plan.settings, item).unwrap_or_default();
+    ([tag(&tagged)], axum::Json(routing_file::told(plan, item).unwrap_or_default()))
+}
+
+fn unknown(item: &Item) -> Problem {
+    match item {
+        Item::App(id) => unknown_app(&id.to_string()),
+        Item::Page(id) => Problem::new(&problem::UNKNOWN_PAGE).detail(format!("no page has the id {id}")),
+        Item::Connection { page, app } => {
+            Problem::new(&problem::NOT_FOUND).detail(format!("app {app} is not connected to page {page}"))
+        }
+        Item::Link { page, reference, .. } => Problem::new(&problem::NOT_FOUND)
+            .detail(format!("page {page} has no route for the link {reference:?}")),
+        Item::Ad { page, id, .. } => {
+            Problem::new(&problem::NOT_FOUND).detail(format!("page {page} has no ad {id:?}"))
+        }
+    }
+}
+
+/// An app that is not there.
+pub(super) fn unknown_app(named: &str) -> Problem {
+    Problem::new(&problem::UNKNOWN_APP).detail(format!("there is no app {named}"))
+}
+
+/// The `ETag` of a document: its hash.
+pub(super) fn tag(document: &Map<String, Value>) -> (HeaderName, String) {
+    (header::ETAG, tag_of(document))
+}
+
+fn tag_of(document: &Map<String, Value>) -> String {
+    let hash = Sha256::digest(Value::Object(document.clone()).to_string().as_bytes());
+    format!("\"{}\"", hex::encode(&hash[..16]))
+}
+
+/// `If-Match`: what must be there for a change to be made.
+pub(super) struct Condition(Option<Vec<String>>);
+
+impl Condition {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut given = headers.get_all(header::IF_MATCH).iter().peekable();
+        if given.peek().is_none() {
+            return Self(None);
+        }
+        let lines = given.filter_map(|line| line.to_str().ok());
+        Self(Some(lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned()).collect()))
+    }
+
+    /// Refuses where what is there is not what the client knows.
+    pub(super) fn check(&self, there: Option<&Map<String, Value>>) -> Result<(), Problem> {
+        let Some(tags) = &self.0 else { return Ok(()) };
+        let matches = |document| tags.iter().any(|tag| tag == "*" || *tag == tag_of(document));
+        if there.is_some_and(matches) { Ok(()) } else { Err(Problem::new(&problem::PRECONDITION_FAILED)) }
+    }
+}
