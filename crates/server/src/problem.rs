@@ -97,6 +97,8 @@ kinds! {
         "Ask `GET /baton/v1/clock` for the time and set a later one. To start over, use a new data directory.";
     CLOCK_TOO_FAR = "clock-too-far", CONFLICT, "the clock ends with the year 9999",
         "Set or advance it to a time before the year 10000.";
+    STARTING = "starting", SERVICE_UNAVAILABLE, "the server is starting",
+        "It answers, and is still given what it was started with. Ask again in a moment.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "the store cannot write now",
         "Nothing was done; try again after the seconds in `Retry-After`. The server's log says why: a full disk is \
          the usual reason.";

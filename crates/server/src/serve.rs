@@ -2,6 +2,7 @@
 //! decides: how long headers take, how large they are, how long a body takes, how many connections there are.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ pub struct State {
     pub public_url: String,
     /// The program's version.
     pub version: &'static str,
+    /// Set when everything that was asked for at the start is done: a server that is still given its routing
+    /// file is not ready.
+    pub started: Arc<AtomicBool>,
     /// What makes ids, secrets and tokens; drawn once, at start-up.
     pub mint: Mint,
 }
@@ -64,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
     pub(crate) version: &'static str,
+    started: Arc<AtomicBool>,
     pub(crate) ids: Ids,
     /// Places for programs that listen to what happens.
     pub(crate) listeners: Arc<Semaphore>,
@@ -167,6 +172,7 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         limits: state.limits,
         public_url: state.public_url,
         version: state.version,
+        started: state.started,
         ids: Ids::new(state.mint.seed()),
         mint: Mutex::new(state.mint),
     });
@@ -205,6 +211,9 @@ async fn alive() -> Response {
 }
 
 async fn ready(axum::extract::State(shared): Part) -> Result<Response, Problem> {
+    if !shared.started.load(Ordering::Acquire) {
+        return Err(Problem::new(&problem::STARTING));
+    }
     shared.engine.ready().await?;
     Ok(axum::Json(serde_json::json!({"status": "ready"})).into_response())
 }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use baton_engine::{Clock, Engine, HttpTransport, Parts, Policy, SystemClock, Vetting, VirtualClock};
@@ -167,6 +168,7 @@ pub(crate) struct Server {
     /// Where it keeps things.
     pub(crate) place: Place,
     serving: JoinHandle<std::io::Result<()>>,
+    started: Arc<AtomicBool>,
     stopping: CancellationToken,
 }
 
@@ -186,12 +188,14 @@ impl Server {
         let engine = engine(config, store, mint.seed(), verify_again).await?;
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
+        let started = Arc::new(AtomicBool::new(false));
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
             limits: config.limits,
             public_url: public_url.clone(),
             version: env!("CARGO_PKG_VERSION"),
+            started: Arc::clone(&started),
             mint: mint.clone(),
         };
         // The server's generator goes another way from here than this one.
@@ -200,11 +204,12 @@ impl Server {
         let shutdown = stopping.clone();
         let serving =
             tokio::spawn(async move { serve::run(listener, state, shutdown.cancelled_owned()).await });
-        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, stopping })
+        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, started, stopping })
     }
 
-    /// Says where it is, in `server.json`.
+    /// It is ready: says so, and where it is, in `server.json`.
     pub(crate) fn announce(&self) -> Result<(), Failure> {
+        self.started.store(true, Ordering::Release);
         self.place.announce(&self.file())
     }
 

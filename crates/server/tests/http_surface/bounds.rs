@@ -259,6 +259,17 @@ async fn a_request_under_way_ends_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn it_is_not_ready_before_it_is_started() {
+    let w = World::start().await;
+    w.started.store(false, std::sync::atomic::Ordering::Release);
+    let ready = w.get("/readyz").await;
+    assert_eq!((ready.status, ready.slug().as_str()), (503, "starting"));
+    w.started.store(true, std::sync::atomic::Ordering::Release);
+    expect!(w.get("/readyz").await, 200, "ready");
+    w.stop().await;
+}
+
+#[tokio::test]
 async fn without_an_engine_it_says_try_again() {
     let w = World::start().await;
     w.writes("2001", "ann").await;

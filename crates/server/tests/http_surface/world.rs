@@ -1,6 +1,7 @@
 //! A server with two pages, and a client that shows whole answers.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use baton_engine::{Answer, Engine, Parts, Policy, Profile, SendError, Transport, VirtualClock};
@@ -118,6 +119,7 @@ pub(crate) struct World {
     pub(crate) client: reqwest::Client,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
+    pub(crate) started: Arc<AtomicBool>,
 }
 
 /// An answer, whole.
@@ -223,18 +225,20 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
+        let started = Arc::new(AtomicBool::new(true));
         let state = State {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
             limits,
             public_url: "http://baton.test".to_owned(),
             version: "0.0.0",
+            started: Arc::clone(&started),
             mint: Mint::seeded([3; 32]),
         };
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;
         }));
-        Self { base, engine, client: reqwest::Client::new(), stop, served }
+        Self { base, engine, client: reqwest::Client::new(), started, stop, served }
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
