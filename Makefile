@@ -77,7 +77,7 @@ e2e/clients/%/node_modules/.package-lock.json: e2e/clients/%/package-lock.json
 power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not synced; then prove that this can fail
 	python3 e2e/power_loss/test_disk.py
 	python3 e2e/power_loss/run.py --kills $(KILLS)
-	python3 e2e/power_loss/run.py --kills 5 --synchronous off --expect-loss
+	python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
 
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database

@@ -28,6 +28,7 @@ class Disk:
         self.logs.mkdir()
         self.library = library
         self.sync_us = sync_us
+        self.lies = pathlib.Path(folder) / "lies"
 
     def environment(self):
         """What a program needs in its environment to write to this disk."""
@@ -37,7 +38,12 @@ class Disk:
             "LOSE_UNSYNCED_DIR": str(self.data),
             "LOSE_UNSYNCED_LOG": str(self.logs),
             "LOSE_UNSYNCED_SYNC_US": str(self.sync_us),
+            "LOSE_UNSYNCED_LIES": str(self.lies),
         }
+
+    def lie(self):
+        """From now on a sync says that it was done, and does nothing."""
+        self.lies.touch()
 
     def lose_unsynced(self):
         """Undoes every write since the last sync of its file. Returns how many those were. To be called when the

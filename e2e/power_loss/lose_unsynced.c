@@ -5,6 +5,7 @@
  *   LOSE_UNSYNCED_DIR  files below this directory are watched
  *   LOSE_UNSYNCED_LOG  where the undo logs go; a directory outside the first
  *   LOSE_UNSYNCED_SYNC_US  how long a sync takes at least, so that a kill finds one under way as on a real disk
+ *   LOSE_UNSYNCED_LIES  while this file exists, a sync says that it was done and does nothing
  *
  * Each write to a watched file goes through at once, so the program reads what it wrote. Before it does, what
  * it overwrites and the size of the file are appended to the file's undo log. A successful fsync or fdatasync
@@ -58,6 +59,7 @@ struct record {
 static char watched[PATH_MAX], logs[PATH_MAX];
 static size_t watched_length;
 static useconds_t sync_time;
+static const char *lies;
 /* Only ever grows at its head, so it can be read without a lock. */
 static _Atomic(struct file *) files;
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
@@ -79,6 +81,7 @@ __attribute__((constructor)) static void start(void)
 		die("LOSE_UNSYNCED_DIR and LOSE_UNSYNCED_LOG must be directories");
 	watched_length = strlen(watched);
 	const char *time = getenv("LOSE_UNSYNCED_SYNC_US");
+	lies = getenv("LOSE_UNSYNCED_LIES");
 	sync_time = time ? (useconds_t)atoi(time) : 0;
 }
 
@@ -238,9 +241,12 @@ static long sync_with(long call, int fd)
 	pthread_mutex_lock(&file->lock);
 	if (sync_time)
 		usleep(sync_time);
-	long result = syscall(call, fd);
-	if (result == 0 && syscall(SYS_ftruncate, file->log, 0))
-		die("cannot empty an undo log");
+	long result = 0;
+	if (!lies || access(lies, F_OK) != 0) {
+		result = syscall(call, fd);
+		if (result == 0 && syscall(SYS_ftruncate, file->log, 0))
+			die("cannot empty an undo log");
+	}
 	pthread_mutex_unlock(&file->lock);
 	return result;
 }

@@ -231,14 +231,7 @@ fn prepare_writer(db: &Connection) -> Result<(), Trouble> {
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(StoreError::Unavailable("this disk allows no write-ahead log".to_owned()).into());
     }
-    let synchronous = match std::env::var("BATON_TEST_SYNCHRONOUS") {
-        Ok(value) if value == "off" => {
-            tracing::warn!("BATON_TEST_SYNCHRONOUS=off: what is acknowledged does not survive a power loss");
-            "OFF"
-        }
-        Ok(_) | Err(_) => "FULL",
-    };
-    db.pragma_update(None, "synchronous", synchronous)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -64 * 1024)?;
     Ok(())
 }
