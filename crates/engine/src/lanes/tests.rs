@@ -656,6 +656,41 @@ fn a_parked_conversation_that_cannot_be_read_is_read_later() {
 }
 
 #[test]
+fn what_the_lane_passes_during_a_walk_is_walked_too() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann"]);
+    rig.run(2 * SECOND, except("bad", Answered::Nothing));
+    rig.restart();
+    rig.now = Timestamp(MINUTE);
+    let last = rig.head(Stream(0));
+    let mut late = false;
+    loop {
+        let head = rig.head(Stream(0));
+        match rig.lanes.next(rig.now, |_| head) {
+            Step::Walk { thread, after, until } => {
+                let rows = rig.rows_of(&thread, after, until);
+                if rows.is_empty() && !late {
+                    // The walk found nothing more, and meanwhile there is more.
+                    late = true;
+                    rig.say(&["bad", "bad"]);
+                    rig.read(Stream(0), last, 10);
+                }
+                rig.lanes.walked(&thread, until, rows);
+            }
+            Step::Read { stream, after, limit } => rig.read(stream, after, limit),
+            Step::Post(items) => {
+                rig.posting(&items);
+                rig.answer(&items, &Answered::Served);
+            }
+            Step::Wait(Some(until)) => rig.now = until,
+            Step::Wait(None) => break,
+        }
+        rig.record();
+    }
+    assert!(late && rig.kept.parked.is_empty());
+    assert_eq!((rig.served.len(), rig.cursor()), (4, 4));
+}
+
+#[test]
 fn an_address_that_does_not_verify_is_an_app_that_fails() {
     let mut rig = Rig::of(bounds(), &["ann", "bob"]);
     let items = rig.step().unwrap();
