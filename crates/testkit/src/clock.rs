@@ -18,6 +18,7 @@ pub struct SimClock(Mutex<Inner>);
 #[derive(Debug)]
 struct Inner {
     now: Timestamp,
+    jumped: i64,
     made: u64,
     timers: BTreeMap<(Timestamp, u64), Waker>,
 }
@@ -25,7 +26,7 @@ struct Inner {
 impl SimClock {
     /// A clock that shows this moment.
     pub fn starting_at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Inner { now, made: 0, timers: BTreeMap::new() })))
+        Arc::new(Self(Mutex::new(Inner { now, jumped: 0, made: 0, timers: BTreeMap::new() })))
     }
 
     /// A runtime of one thread, for one life of a node. Whenever it has nothing to do, the clock moves on.
@@ -48,8 +49,29 @@ impl SimClock {
 
     /// Jumps forward.
     pub fn jump(&self, milliseconds: i64) {
-        let to = Timestamp(self.now().0.saturating_add(milliseconds.max(0)));
+        let to = {
+            let mut inner = self.locked();
+            inner.jumped += milliseconds.max(0);
+            Timestamp(inner.now.0.saturating_add(milliseconds.max(0)))
+        };
         self.show(to);
+    }
+
+    /// The time without the jumps: how long a life has lasted is told by it.
+    pub fn lived(&self) -> Timestamp {
+        let inner = self.locked();
+        Timestamp(inner.now.0 - inner.jumped)
+    }
+
+    /// Waits until [`SimClock::lived`] shows a moment: a jump brings it no nearer.
+    pub async fn live_until(&self, at: Timestamp) {
+        loop {
+            let left = at.0 - self.lived().0;
+            if left <= 0 {
+                return;
+            }
+            self.sleep(left).await;
+        }
     }
 
     fn show(&self, to: Timestamp) {
@@ -133,6 +155,21 @@ mod tests {
             clock.sleep(1).await;
         });
         assert_eq!(order.lock().unwrap().last(), Some(&(300, 3_601_250)));
+    }
+
+    #[test]
+    fn a_jump_is_not_lived() {
+        let clock = SimClock::starting_at(Timestamp(0));
+        let runtime = clock.runtime().unwrap();
+        runtime.block_on(async {
+            let other = Arc::clone(&clock);
+            tokio::spawn(async move {
+                other.sleep(10).await;
+                other.jump(1_000);
+            });
+            clock.live_until(Timestamp(100)).await;
+        });
+        assert_eq!((clock.now(), clock.lived()), (Timestamp(1_100), Timestamp(100)));
     }
 
     #[test]

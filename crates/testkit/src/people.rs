@@ -83,7 +83,7 @@ impl Crowd {
     /// One caller: asks, one thing after another, until the end.
     pub async fn call(self, seed: u64, end: Timestamp) {
         let mut random = SmallRng::seed_from_u64(seed);
-        while self.clock.now() < end {
+        while self.clock.lived() < end {
             let pause = if random.random_bool(0.3) { 0 } else { random.random_range(0..=self.think) };
             self.clock.sleep(pause).await;
             let again = random.random_bool(0.15).then(|| self.again(&mut random)).flatten();
@@ -295,7 +295,7 @@ fn desk(random: &mut SmallRng, op: usize) -> DeskAct {
 /// The operator: changes settings, has addresses verified, moves the clock.
 pub async fn operate(crowd: Crowd, seed: u64, end: Timestamp) {
     let mut random = SmallRng::seed_from_u64(seed);
-    while crowd.clock.now() < end {
+    while crowd.clock.lived() < end {
         crowd.clock.sleep(random.random_range(1_000..25_000)).await;
         let now = crowd.clock.now();
         match random.random_range(0..12) {

@@ -69,6 +69,8 @@ struct World {
     people: usize,
     think: i64,
     callers: u64,
+    /// How often a write kills the machine, at most.
+    dies: f64,
     random: SmallRng,
     now: Timestamp,
 }
@@ -125,6 +127,8 @@ impl World {
             people,
             think: random.random_range(200..2_500),
             callers: random.random_range(2..8),
+            // So that many die of a write, and many live out their time.
+            dies: 0.016 / f64::from(i32::try_from(minutes).unwrap_or(i32::MAX).max(4)),
             random,
             now: Timestamp(BEGINNING),
         }
@@ -144,7 +148,8 @@ impl World {
         if end == End::Calm {
             return Rates { slow: 4, ..Rates::default() };
         }
-        let dies = if end == End::Crash { self.random.random_range(0.0..0.004) } else { 0.0 };
+        let dies = self.random.random_range(0.0..self.dies);
+        let dies = if end == End::Crash { dies } else { 0.0 };
         Rates {
             fails: self.random.random_range(0.0..0.03),
             lost: self.random.random_range(0.0..0.03),
@@ -197,7 +202,7 @@ impl World {
 
     /// Lives until it is stopped: true; or is at its end, to be killed.
     async fn life(&self, node: &Node, end: End, length: i64) -> bool {
-        let until = Timestamp(node.clock.now().0 + length);
+        let until = Timestamp(node.clock.lived().0 + length);
         let Some(engine) = self.start(node, until).await else { return false };
         let crowd = Crowd {
             engine: engine.clone(),
@@ -213,10 +218,10 @@ impl World {
         match end {
             End::Crash | End::Stop => {
                 tokio::spawn(operate(crowd, node.seed, until));
-                node.clock.sleep_until(until).await;
+                node.clock.live_until(until).await;
             }
             End::Calm => {
-                node.clock.sleep_until(until).await;
+                node.clock.live_until(until).await;
                 crowd.insist().await;
                 self.finish(node, &engine).await;
             }
@@ -238,7 +243,7 @@ impl World {
             };
             match Engine::start(parts).await {
                 Ok(engine) => return Some(engine),
-                Err(_) if node.clock.now() < until => node.clock.sleep(1_000).await,
+                Err(_) if node.clock.lived() < until => node.clock.sleep(1_000).await,
                 Err(_) => return None,
             }
         }

@@ -97,6 +97,8 @@ fn say_what_to_do_after_a_panic(seed: u64, minutes: i64) {
         // Nobody is left to tell when even this cannot be written.
         let _ =
             writeln!(io::stderr(), "{what}\nseed {seed} ended here: sim --seed {seed} --minutes {minutes}");
+        // A runtime would take a task's panic for its end, and the story would go on.
+        std::process::exit(101);
     }));
 }
 
