@@ -36,7 +36,7 @@ run: release ## build, and start `baton dev` with the demo
 	@echo "For a second terminal: export PATH=\"$(TARGET)/release:\$$PATH\", then baton send, baton thread explain, baton clock."
 	@echo "Ctrl-C stops it."
 	@echo
-	@exec $(TARGET)/release/baton dev
+	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
 test: lint unit rows sim e2e power-loss ## all tests that fit a quarter of an hour on two cores
