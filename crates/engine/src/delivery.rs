@@ -342,7 +342,8 @@ impl Worker {
         });
     }
 
-    /// Records what is left before the loop ends, so that the next one starts where this one stood.
+    /// Records what is left before the loop ends. The next one starts there; of a parked conversation it may
+    /// repeat the rows since its last record.
     async fn flush(&mut self, lanes: &mut Lanes) {
         self.settle(lanes);
         while !self.unsettled.is_empty() {

@@ -112,7 +112,7 @@ pub(crate) async fn read(
     let mut entries: Vec<HistoryEntry> = control.into_iter().map(Into::into).collect();
     entries.extend(refusals.into_iter().map(HistoryEntry::from));
     entries.extend(open_lapse(shared, key, until).await?.map(HistoryEntry::from));
-    // Stable: entries of one moment keep the order of their commit.
+    // Stable: of one moment, changes of control stand before refusals, each in the order of their commit.
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     Ok(entries.into_iter().skip(skip).take(limit).collect())
 }

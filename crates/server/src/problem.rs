@@ -100,7 +100,8 @@ kinds! {
     STARTING = "starting", SERVICE_UNAVAILABLE, "the server is starting",
         "It answers, and is still given what it was started with. Ask again in a moment.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "the store cannot write now",
-        "Nothing was done; try again after the seconds in `Retry-After`. The server's log says why: a full disk is \
+        "Try again after the seconds in `Retry-After`, with the same `event_id`: then it is done once, whatever \
+         became of this try. The server's log says why: a full disk is \
          the usual reason.";
     BUSY = "busy", SERVICE_UNAVAILABLE, "more is waiting than is kept waiting",
         "Nothing was done; try again after the seconds in `Retry-After`, with fewer requests at once.";

@@ -328,7 +328,8 @@ pub struct Listed {
 /// Why a store did not do it.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StoreError {
-    /// Try again later: the disk is full, the database is away. Nothing was done.
+    /// Try again later: the disk is full, the database is away. Nothing was done, unless it was the commit
+    /// itself that failed: then it may show after a restart.
     #[error("the store cannot write now: {0}")]
     Unavailable(String),
     /// What is stored is not what it should be; nothing is repaired silently.

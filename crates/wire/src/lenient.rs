@@ -10,8 +10,8 @@ pub(crate) fn parse(text: &str, depth: usize) -> Option<Value> {
     reader.rest.trim_start().is_empty().then_some(value)
 }
 
-/// How deep a JSON text nests. Exact for JSON; for pseudo-JSON only a hint.
-pub(crate) fn depth_of(text: &str) -> usize {
+/// How deep a JSON text nests, found without following it down. Exact for JSON; for pseudo-JSON only a hint.
+pub fn depth_of(text: &str) -> usize {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
         match byte {

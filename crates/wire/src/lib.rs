@@ -12,4 +12,5 @@ pub mod signature;
 pub mod webhook;
 
 pub use errors::GraphError;
+pub use lenient::depth_of;
 pub use message_id::MessageId;

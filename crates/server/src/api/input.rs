@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use baton_rules::{AppId, PageId, PersonId, Surface, ThreadKey};
+use baton_wire::depth_of;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -126,7 +127,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
 
 /// A text as JSON that nests no deeper than `limit`.
 pub(super) fn json(text: &str, limit: usize) -> Result<Value, Problem> {
-    if depth(text) > limit {
+    if depth_of(text) > limit {
         return Err(Problem::new(&problem::TOO_DEEP)
             .detail(format!("the body nests deeper than {limit} levels (limits.depth)")));
     }
@@ -134,28 +135,9 @@ pub(super) fn json(text: &str, limit: usize) -> Result<Value, Problem> {
         .map_err(|wrong| Problem::new(&problem::NOT_JSON).detail(format!("the body is not JSON: {wrong}")))
 }
 
-/// How deep a JSON text nests, found without following it down.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
 #[cfg(test)]
 mod tests {
-    use super::depth;
+    use super::depth_of as depth;
 
     #[test]
     fn brackets_in_texts_are_not_nesting() {

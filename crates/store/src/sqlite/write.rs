@@ -309,8 +309,8 @@ impl Tx<'_> {
         let page = "INSERT INTO pages (id, ord, document) VALUES (?1, ?2, ?3)
                     ON CONFLICT (id) DO UPDATE SET ord = excluded.ord, document = excluded.document";
         for gone in self.replace(app, &apps(before), &apps(after))? {
-            // What the app had not heard yet is not made into dead letters here: that is a scan of every
-            // stream, and whoever deletes an app does it beforehand.
+            // What the app had not heard yet is heard by nobody: making dead letters of it is a scan of every
+            // stream, and is not built.
             self.run("DELETE FROM apps WHERE id = ?1", [gone])?;
             self.run("DELETE FROM cursors WHERE app = ?1", [gone])?;
             self.run("DELETE FROM parked WHERE app = ?1", [gone])?;
