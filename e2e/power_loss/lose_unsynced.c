@@ -46,6 +46,8 @@ struct file {
 	dev_t dev;
 	ino_t ino;
 	int log;
+	/* The file was removed and its inode went to one that is not watched. */
+	atomic_bool gone;
 	pthread_mutex_t lock;
 	struct file *next;
 };
@@ -85,7 +87,8 @@ __attribute__((constructor)) static void start(void)
 	sync_time = time ? (useconds_t)atoi(time) : 0;
 }
 
-static struct file *find(int fd)
+/* What was once watched under the inode of a descriptor. */
+static struct file *known(int fd)
 {
 	struct stat st;
 	struct file *file = atomic_load(&files);
@@ -99,6 +102,12 @@ static struct file *find(int fd)
 	while (file && (file->dev != st.st_dev || file->ino != st.st_ino))
 		file = file->next;
 	return file;
+}
+
+static struct file *find(int fd)
+{
+	struct file *file = known(fd);
+	return file && !atomic_load(&file->gone) ? file : NULL;
 }
 
 /* Watches what a descriptor stands for, if it is below the directory. Called with `opening` held. */
@@ -115,9 +124,11 @@ static struct file *watch(int fd)
 		return NULL;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return NULL;
-	struct file *file = find(fd);
-	if (file)
+	struct file *file = known(fd);
+	if (file) {
+		atomic_store(&file->gone, 0);
 		return file;
+	}
 	file = calloc(1, sizeof *file);
 	if (!file)
 		die("no memory");
@@ -273,8 +284,15 @@ static int open_with(int dir, const char *path, int flags, mode_t mode)
 	int kept = errno;
 	if (file)
 		pthread_mutex_unlock(&file->lock);
-	if (fd >= 0 && (file = watch(fd)) && !existed && syscall(SYS_ftruncate, file->log, 0))
-		die("cannot empty an undo log"); /* of a removed file that had this inode */
+	if (fd >= 0) {
+		int is_watched = (file = watch(fd)) != NULL;
+		/* The inode of a new file may have been that of a removed one, whose log is not about this file. */
+		if (!existed && (is_watched || (file = known(fd)))) {
+			atomic_store(&file->gone, !is_watched);
+			if (syscall(SYS_ftruncate, file->log, 0))
+				die("cannot empty an undo log");
+		}
+	}
 	pthread_mutex_unlock(&opening);
 	errno = kept;
 	return fd;
