@@ -1,4 +1,4 @@
-//! Baton's own API, `/baton/v1`: the table of its routes. Every one of them takes the operator token.
+//! Baton's own API, `/baton/v1`: the list of its operations. Every one of them takes the operator token.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, post};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -16,71 +15,68 @@ use crate::serve::Shared;
 
 mod activity;
 mod answer;
-mod apps;
 mod change;
 mod clock;
 mod cursor;
+mod deliveries;
+pub(crate) mod description;
+pub(crate) mod docs;
 mod dry_run;
+mod events;
 mod fields;
 mod history;
 mod inbox;
 mod input;
 mod messages;
-mod pages;
+pub(crate) mod operation;
+mod parts;
 mod people;
 mod person;
 mod practice;
 mod query;
 mod routing;
+pub(crate) mod schemas;
+mod settings;
 mod threads;
 pub(crate) mod time;
 mod tokens;
+pub(crate) mod values;
+
+pub(crate) use activity::happening;
+use operation::Operation;
 
 /// Where it is.
 pub(crate) const ROOT: &str = "/baton/v1";
 
-/// The table.
-pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    let mut router = Router::new()
-        .route("/pages/{page}/people/{person}/events", post(people::one))
-        .route("/pages/{page}/people/{person}", get(person::get).put(person::put))
-        .route("/pages/{page}/events", post(people::many))
-        .route("/pages/{page}/threads", get(threads::list))
-        .route("/pages/{page}/threads/{person}", get(threads::one))
-        .route("/pages/{page}/threads/{person}/history", get(history::list))
-        .route("/pages/{page}/threads/{person}/messages", get(messages::list))
-        .route("/pages/{page}/threads/{person}/inbox", post(inbox::act))
-        .route("/apps", get(apps::list).post(apps::create))
-        .route("/apps/{app}", get(apps::show).patch(apps::patch).delete(apps::remove))
-        .route("/pages", get(pages::list).post(pages::create))
-        .route("/pages/{page}", get(pages::show).patch(pages::patch).delete(pages::remove))
-        .route(
-            "/pages/{page}/connections/{app}",
-            get(pages::show_connection).put(pages::put_connection).delete(pages::remove_connection),
-        )
-        .route("/pages/{page}/connections/{app}/tokens", post(tokens::create))
-        .route(
-            "/pages/{page}/links/{name}",
-            get(pages::show_link).put(pages::put_link).delete(pages::remove_link),
-        )
-        .route("/pages/{page}/ads/{name}", get(pages::show_ad).put(pages::put_ad).delete(pages::remove_ad))
-        .route("/pages/{page}/threads/{person}/dry-run", post(dry_run::post))
-        .route("/activity", get(activity::get))
-        .route("/routing", get(routing::get).put(routing::put))
-        .route("/clock", get(clock::get).post(clock::post));
-    for path in NOT_BUILT {
-        router = router.route(path, any(not_built));
-    }
-    let auth = middleware::from_fn_with_state(Arc::clone(shared), operator);
-    router.method_not_allowed_fallback(wrong_method).fallback(nothing).layer(auth)
+/// Everything that it does, in the order in which it is read about.
+fn operations() -> Vec<Operation> {
+    let all = [
+        people::operations(),
+        person::operations(),
+        threads::operations(),
+        history::operations(),
+        messages::operations(),
+        inbox::operations(),
+        dry_run::operations(),
+        settings::operations(),
+        tokens::operations(),
+        routing::operations(),
+        clock::operations(),
+        deliveries::operations(),
+        activity::operations(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
-/// What the contract describes and this version does not have.
-const NOT_BUILT: &[&str] = &["/apps/{app}/deliveries", "/apps/{app}/resend", "/apps/{app}/resume"];
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    let router = operations().into_iter().fold(Router::new(), |router, operation| operation.routed(router));
+    router.method_not_allowed_fallback(wrong_method).fallback(nothing)
+}
 
-async fn not_built(request: Request) -> Problem {
-    let (method, path) = (request.method(), request.uri().path());
-    Problem::new(&problem::NOT_BUILT).detail(format!("{method} {ROOT}{path} is not built yet"))
+/// The same, for the operator and nobody else.
+pub(crate) fn guarded(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), operator))
 }
 
 async fn nothing(request: Request) -> Problem {

@@ -19,7 +19,6 @@ use crate::config::{ClockKind, Config, Database};
 use crate::demo::{self, Demo, story};
 use crate::start::{Place, Server, Signals, read_config, start_log};
 
-mod events;
 mod lines;
 mod screen;
 

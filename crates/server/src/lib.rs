@@ -12,3 +12,5 @@ mod problem;
 pub mod routing_file;
 pub mod serve;
 mod start;
+
+pub use api::description::document as openapi;

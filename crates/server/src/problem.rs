@@ -5,12 +5,14 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::Failure;
-use baton_rules::{Refusal, Refused, Surface};
+use baton_rules::{Refused, Surface};
 use baton_store::{SettingsRefused, StoreError};
 use baton_wire::GraphError;
 use baton_wire::inbound::FieldError;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::api::values::Codes;
 use crate::serve::log::Note;
 
 /// A kind of problem.
@@ -23,13 +25,40 @@ pub(crate) struct Kind {
     about: &'static str,
 }
 
+impl Kind {
+    /// Its name.
+    pub(crate) const fn slug(&self) -> &'static str {
+        self.slug
+    }
+
+    /// The status that it comes with.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it is, in a line.
+    pub(crate) const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What `type` says.
+    pub(crate) fn address(&self) -> String {
+        format!("/problems/{}", self.slug)
+    }
+
+    /// A document of this kind, with nothing to tell but the kind.
+    pub(crate) fn example(&'static self) -> Document {
+        Problem::new(self).document("")
+    }
+}
+
 macro_rules! kinds {
     ($($name:ident = $slug:literal, $status:ident, $title:literal, $about:literal;)*) => {
         $(pub(crate) const $name: Kind = Kind {
             slug: $slug, status: StatusCode::$status, title: $title, about: $about,
         };)*
         /// Every kind.
-        const ALL: &[&Kind] = &[$(&$name),*];
+        pub(crate) const ALL: &[&Kind] = &[$(&$name),*];
     };
 }
 
@@ -112,7 +141,58 @@ kinds! {
         "Nothing was done; try again when it is back.";
 }
 
-/// A problem document. Boxed, because results carry it.
+/// What went wrong, as RFC 9457 has it. `type` is one of a fixed list, and can be read at the address that it is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Document {
+    /// Which kind of problem: `/problems/` and its name.
+    #[schemars(schema_with = "types")]
+    r#type: String,
+    /// What the kind means.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened this time, and what to do.
+    detail: String,
+    /// The row of the specification that refused, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// What else a refusal by the rules tells.
+    #[serde(flatten)]
+    refusal: Option<Refusal>,
+    /// What is wrong, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Mistake>,
+}
+
+/// What else a refusal by the rules tells.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Refusal {
+    /// The row that the rule refers to.
+    via: Option<&'static str>,
+    /// What an app would see.
+    refused: Codes,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Mistake")]
+struct Mistake {
+    /// Where: a JSON pointer into the body; of a query string or a path, `/` and the parameter's name.
+    pointer: String,
+    /// What is wrong, and what would be right.
+    detail: String,
+    /// The rule that refuses it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+}
+
+fn types(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let all: Vec<String> = ALL.iter().map(|kind| kind.address()).collect();
+    schemars::json_schema!({"type": "string", "format": "uri-reference", "enum": all})
+}
+
+/// A problem document in the making. Boxed, because results carry it.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<Content>);
 
@@ -120,15 +200,14 @@ pub(crate) struct Problem(Box<Content>);
 struct Content {
     kind: &'static Kind,
     detail: Option<String>,
-    errors: Vec<Value>,
-    more: Map<String, Value>,
+    errors: Vec<Mistake>,
     rule: Option<Box<str>>,
+    refusal: Option<Refusal>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: &'static Kind) -> Self {
-        let (errors, more) = (Vec::new(), Map::new());
-        Self(Box::new(Content { kind, detail: None, errors, more, rule: None }))
+        Self(Box::new(Content { kind, detail: None, errors: Vec::new(), rule: None, refusal: None }))
     }
 
     /// A body with these mistakes.
@@ -146,84 +225,73 @@ impl Problem {
     /// One thing that is wrong, and where.
     #[must_use]
     pub(crate) fn error(mut self, pointer: &str, detail: impl Into<String>) -> Self {
-        self.0.errors.push(json!({"pointer": pointer, "detail": detail.into()}));
+        self.0.errors.push(Mistake { pointer: pointer.to_owned(), detail: detail.into(), rule: None });
         self
     }
 
     /// A refusal by the rules.
     pub(crate) fn refused(refused: Refused, surface: Surface) -> Self {
-        if refused.why == Refusal::UnknownPerson {
-            return Self::new(&UNKNOWN_PERSON).with("rule", refused.rule.0).ruled(refused.rule.0);
+        if refused.why == baton_rules::Refusal::UnknownPerson {
+            return Self::new(&UNKNOWN_PERSON).ruled(refused.rule.0);
         }
         let graph = GraphError::of(refused.why, surface);
+        let told = Refusal { via: refused.via.map(|rule| rule.0), refused: (&graph).into() };
         let text = match graph.plain {
             Some((title, text)) => format!("{title}. {text}"),
             None => graph.message,
         };
-        Self::new(&REFUSED)
-            .detail(text)
-            .with("rule", refused.rule.0)
-            .with("via", refused.via.map(|rule| rule.0))
-            .with("refused", json!({"code": graph.code, "subcode": graph.subcode}))
-            .ruled(refused.rule.0)
+        Self::new(&REFUSED).detail(text).ruled(refused.rule.0).telling(told)
     }
 
     /// A refusal of a call before the rules of threads are asked (API-14).
     pub(crate) fn refused_before(rule: &'static str, graph: GraphError) -> Self {
-        Self::new(&REFUSED)
-            .with("rule", rule)
-            .with("via", Value::Null)
-            .with("refused", json!({"code": graph.code, "subcode": graph.subcode}))
-            .detail(graph.message)
-            .ruled(rule)
+        let told = Refusal { via: None, refused: (&graph).into() };
+        Self::new(&REFUSED).detail(graph.message).ruled(rule).telling(told)
     }
 
     /// The same, where what was read stands at a pointer within the body.
     #[must_use]
     pub(crate) fn within(mut self, at: &str) -> Self {
         for error in &mut self.0.errors {
-            let pointer = error.get("pointer").and_then(Value::as_str).unwrap_or_default();
-            error["pointer"] = json!(format!("{at}{pointer}"));
+            error.pointer.insert_str(0, at);
         }
         self
     }
 
-    /// The rule that decided, for the log.
+    /// The rule that decided: for the client, and for the log.
     fn ruled(mut self, rule: &str) -> Self {
         self.0.rule = Some(rule.into());
         self
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.more.insert(name.to_owned(), value.into());
+    fn telling(mut self, refusal: Refusal) -> Self {
+        self.0.refusal = Some(refusal);
         self
     }
 
     /// The document. `below` stands before the pointers: where in the request's body this part begins.
-    pub(crate) fn document(&self, below: &str) -> Value {
-        let Content { kind, detail, errors, more, rule: _ } = &*self.0;
-        let mut document = Map::new();
-        document.insert("type".to_owned(), json!(format!("/problems/{}", kind.slug)));
-        document.insert("title".to_owned(), json!(kind.title));
-        document.insert("status".to_owned(), json!(kind.status.as_u16()));
-        document.insert("detail".to_owned(), json!(detail.as_deref().unwrap_or(kind.about)));
-        document.extend(more.clone());
-        if !errors.is_empty() {
-            let mut errors = errors.clone();
-            for error in &mut errors {
-                let pointer = error.get("pointer").and_then(Value::as_str).unwrap_or_default();
-                error["pointer"] = json!(format!("{below}{pointer}"));
-            }
-            document.insert("errors".to_owned(), errors.into());
+    pub(crate) fn document(&self, below: &str) -> Document {
+        let Content { kind, detail, errors, rule, refusal } = &*self.0;
+        let mut errors = errors.clone();
+        for error in &mut errors {
+            error.pointer.insert_str(0, below);
         }
-        Value::Object(document)
+        Document {
+            r#type: kind.address(),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail: detail.clone().unwrap_or_else(|| kind.about.to_owned()),
+            rule: rule.as_deref().map(str::to_owned),
+            refusal: refusal.clone(),
+            errors,
+        }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.0.kind.status;
-        let mut response = (status, self.document("").to_string()).into_response();
+        let mut response = (status, axum::Json(self.document(""))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -267,15 +335,12 @@ impl From<Vec<SettingsRefused>> for Problem {
     fn from(refused: Vec<SettingsRefused>) -> Self {
         let rule = refused.iter().find_map(|refused| refused.rule.clone());
         let mut problem = match &rule {
-            Some(rule) => Self::new(&SETTINGS_REFUSED).with("rule", rule.as_str()).ruled(rule),
+            Some(rule) => Self::new(&SETTINGS_REFUSED).ruled(rule),
             None => Self::new(&BAD_BODY),
         };
-        problem.0.errors = (refused.into_iter())
-            .map(|one| match one.rule {
-                Some(rule) => json!({"pointer": one.pointer, "detail": one.detail, "rule": rule}),
-                None => json!({"pointer": one.pointer, "detail": one.detail}),
-            })
-            .collect();
+        let mistake =
+            |one: SettingsRefused| Mistake { pointer: one.pointer, detail: one.detail, rule: one.rule };
+        problem.0.errors = refused.into_iter().map(mistake).collect();
         problem
     }
 }
@@ -283,6 +348,27 @@ impl From<Vec<SettingsRefused>> for Problem {
 /// A path that does not take a method.
 pub(crate) fn wrong_method(method: &Method, path: &str) -> Problem {
     Problem::new(&METHOD_NOT_ALLOWED).detail(format!("{path} does not take {method}"))
+}
+
+/// Every kind, as `docs/reference/problems.md` has them.
+#[cfg(test)]
+fn reference() -> String {
+    let mut text = String::from(
+        "# Problems\n\nThe errors of Baton's own API are problem documents (RFC 9457). This is the fixed list that their \
+         `type` is from; each is\nreadable at that address on any server, too. The Graph API's errors are the \
+         platform's, and none of these.\n",
+    );
+    for kind in ALL {
+        text.push_str(&format!(
+            "\n## {}\n\n`{}`, status {}: {}.\n\n{}\n",
+            kind.slug,
+            kind.address(),
+            kind.status.as_u16(),
+            kind.title,
+            kind.about
+        ));
+    }
+    text
 }
 
 /// `GET /problems`: every kind.
@@ -295,4 +381,24 @@ pub(crate) async fn list() -> String {
 pub(crate) async fn page(slug: Path<String>) -> Result<String, Problem> {
     let kind = ALL.iter().find(|kind| kind.slug == *slug).ok_or(Problem::new(&NOT_FOUND))?;
     Ok(format!("{} ({})\n\n{}\n", kind.title, kind.status.as_u16(), kind.about))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_reference_is_what_is_answered() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/problems.md");
+        let is = std::fs::read_to_string(&path).unwrap_or_default();
+        let must_be = super::reference();
+        if is != must_be {
+            let made = path.with_extension("md.new");
+            std::fs::write(&made, &must_be).unwrap();
+            panic!(
+                "docs/reference/problems.md is not what the code says: look at {} and move it there",
+                made.display()
+            );
+        }
+    }
 }

@@ -19,11 +19,13 @@ mod warnings;
 pub(crate) use edit::{Edit, Item, change, create, table_of, told};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
+pub(crate) use input::{AdTable, AppTable, ConnectionTable, FileTable, LinkTable, PageTable, TokenTable};
 pub use mint::Mint;
 pub(crate) use pages::USUAL_FIELDS;
-pub use plan::{Change, Plan, Warning, apply};
+pub use plan::{Change, Generated, GeneratedApp, GeneratedPage, GeneratedToken, Plan, Warning, apply};
 pub use render::render;
-pub(crate) use tokens::add_token;
+pub(crate) use render::{AdShown, AppShown, ConnectionShown, LinkShown, PageShown, RoutingShown, shown};
+pub(crate) use tokens::{TokenMade, add_token};
 
 /// SHA-256 of a page access token, as a connection keeps it.
 pub fn token_hash(token: &str) -> String {

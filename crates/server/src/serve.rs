@@ -3,24 +3,31 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use baton_engine::Engine;
 use baton_store::Secret;
+use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::operation::Operation;
+use crate::api::{description, docs};
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
@@ -75,6 +82,9 @@ pub(crate) struct Shared {
     /// When the server stops, what would never end ends.
     pub(crate) stopping: CancellationToken,
     mint: Mutex<Mint>,
+    /// The description, and its page: made when somebody asks, and kept.
+    openapi: OnceLock<Bytes>,
+    docs: OnceLock<Bytes>,
 }
 
 impl Shared {
@@ -175,18 +185,23 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         started: state.started,
         ids: Ids::new(state.mint.seed()),
         mint: Mutex::new(state.mint),
+        openapi: OnceLock::new(),
+        docs: OnceLock::new(),
     });
-    Router::new()
-        .route("/", get(home).fallback(graph::answer))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .route("/problems", get(problem::list))
-        .route("/problems/{slug}", get(problem::page))
-        .nest(api::ROOT, api::routes(&shared))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(graph::answer)
+    every_route(api::guarded(api::routes(), &shared))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), log::each))
         .with_state(shared)
+}
+
+/// Every route, and what answers where there is none.
+fn every_route(api: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    // Batches are posted to the root, which is the Graph API's but for this one page.
+    let router = Router::new().route("/", get(home).fallback(graph::answer));
+    let own = operations().into_iter().filter(|operation| operation.place("").0 != "/");
+    own.fold(router, |router, operation| operation.routed(router))
+        .nest(api::ROOT, api)
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(graph::answer)
 }
 
 async fn wrong_method(request: Request) -> Problem {
@@ -195,25 +210,160 @@ async fn wrong_method(request: Request) -> Problem {
 
 type Part = axum::extract::State<Arc<Shared>>;
 
-async fn home(axum::extract::State(shared): Part) -> Response {
-    axum::Json(serde_json::json!({
-        "name": "Baton",
-        "version": shared.version,
-        "graph_api": format!("{}/v25.0", shared.public_url),
-        "baton_api": format!("{}{}", shared.public_url, api::ROOT),
-        "problems": format!("{}/problems", shared.public_url),
-    }))
-    .into_response()
+/// What is served beside the two APIs.
+pub(crate) fn operations() -> Vec<Operation> {
+    const TAG: &str = "Server";
+    vec![
+        Operation::get("/", "getServer", home)
+            .says(TAG, "What this server is", "")
+            .public()
+            .answers::<About>(StatusCode::OK, "What it is, and where its parts are."),
+        Operation::get("/healthz", "getHealth", alive)
+            .says(TAG, "Whether it lives", "It answers as long as it can answer at all.")
+            .public()
+            .answers::<Health>(StatusCode::OK, "It lives."),
+        Operation::get("/readyz", "getReadiness", ready)
+            .says(TAG, "Whether it is ready", "It has what it was started with, and the store takes commits.")
+            .public()
+            .answers::<Health>(StatusCode::OK, "It is ready.")
+            .refuses([&problem::STARTING, &problem::UNAVAILABLE, &problem::STOPPING]),
+        Operation::get("/problems", "listProblems", problem::list)
+            .says(TAG, "Types of problems", "The fixed list that `type` of a problem document is from.")
+            .public()
+            .answers_as(StatusCode::OK, "A line for each.", "text/plain; charset=utf-8", plain_text),
+        Operation::get("/problems/{slug}", "getProblem", problem::page)
+            .says(TAG, "A type of problem", "What it means, and what to do.")
+            .public()
+            .named("slug", "The type's name.", |_| json!({"type": "string", "minLength": 1}))
+            .answers_as(StatusCode::OK, "It is this.", "text/plain; charset=utf-8", plain_text)
+            .refuses([&problem::NOT_FOUND]),
+        Operation::get("/openapi.json", "getDescription", openapi)
+            .says(TAG, "This description", "An OpenAPI 3.1 document.")
+            .public()
+            .answers_as(StatusCode::OK, "The document.", "application/json", |_| json!({"type": "object"})),
+        Operation::get("/docs", "getDocs", docs_page)
+            .says(TAG, "This description, for people", "")
+            .public()
+            .answers_as(StatusCode::OK, "A page.", "text/html; charset=utf-8", plain_text),
+    ]
 }
 
-async fn alive() -> Response {
-    axum::Json(serde_json::json!({"status": "ok"})).into_response()
+fn plain_text(_: &mut crate::api::schemas::Schemas) -> Value {
+    json!({"type": "string"})
 }
 
-async fn ready(axum::extract::State(shared): Part) -> Result<Response, Problem> {
+/// What a server is, and where its parts are.
+#[derive(Serialize, JsonSchema)]
+struct About {
+    name: &'static str,
+    version: &'static str,
+    /// The address of the Graph API.
+    graph_api: String,
+    /// The address of Baton's own API.
+    baton_api: String,
+    /// The address of the fixed list of problems.
+    problems: String,
+    /// The address of the description, for programs.
+    openapi: String,
+    /// The address of the description, for people.
+    docs: String,
+}
+
+/// How a server is.
+#[derive(Serialize, JsonSchema)]
+struct Health {
+    status: Status,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Status {
+    Ok,
+    Ready,
+}
+
+async fn home(axum::extract::State(shared): Part) -> axum::Json<About> {
+    let at = |path: &str| format!("{}{path}", shared.public_url);
+    axum::Json(About {
+        name: "Baton",
+        version: shared.version,
+        graph_api: at("/v25.0"),
+        baton_api: at(api::ROOT),
+        problems: at("/problems"),
+        openapi: at("/openapi.json"),
+        docs: at("/docs"),
+    })
+}
+
+async fn alive() -> axum::Json<Health> {
+    axum::Json(Health { status: Status::Ok })
+}
+
+async fn ready(axum::extract::State(shared): Part) -> Result<axum::Json<Health>, Problem> {
     if !shared.started.load(Ordering::Acquire) {
         return Err(Problem::new(&problem::STARTING));
     }
     shared.engine.ready().await?;
-    Ok(axum::Json(serde_json::json!({"status": "ready"})).into_response())
+    Ok(axum::Json(Health { status: Status::Ready }))
+}
+
+async fn openapi(axum::extract::State(shared): Part) -> Response {
+    let made = || description::document(shared.version, Some(&shared.public_url)).to_string().into();
+    let body = shared.openapi.get_or_init(made).clone();
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn docs_page(axum::extract::State(shared): Part) -> Response {
+    let made = || docs::page(&description::document(shared.version, Some(&shared.public_url))).into();
+    let body: Bytes = shared.docs.get_or_init(made).clone();
+    let headers: [(HeaderName, String); 3] = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, docs::policy()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::{api, description, every_route};
+
+    type Operations = BTreeMap<String, BTreeSet<String>>;
+
+    /// What a router routes, as its own debug output has it: it has no other way to tell.
+    fn routed() -> Operations {
+        let text = format!("{:?}", every_route(api::routes()));
+        let text = text.split("fallback_router").next().unwrap();
+        let (routes, paths) = text.split_once("node: Node").unwrap();
+        let methods: BTreeMap<&str, BTreeSet<String>> = routes
+            .split("RouteId(")
+            .skip(1)
+            .map(|route| {
+                let (id, handlers) = route.split_once(')').unwrap();
+                let names = ["get", "put", "post", "delete", "patch", "options", "trace", "connect"];
+                let is_there = |name: &&str| !handlers.contains(&format!(" {name}: None"));
+                assert!(handlers.contains(" trace: "), "axum tells its routes otherwise: {handlers}");
+                (id, names.into_iter().filter(is_there).map(str::to_owned).collect())
+            })
+            .collect();
+        let each = paths.split("RouteId(").skip(1).map(|path| {
+            let (id, path) = path.split_once("): \"").unwrap();
+            (path.split('"').next().unwrap().to_owned(), methods[id].clone())
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn what_is_routed_is_described_and_what_is_described_is_routed() {
+        let document = description::document("0.0.0", None);
+        let methods = |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect();
+        let paths = document["paths"].as_object().unwrap().iter();
+        let described: Operations = paths.map(|(path, of)| (path.clone(), methods(of))).collect();
+        let routed = routed();
+        assert!(routed.len() > 25, "{routed:?}");
+        assert_eq!(routed, described);
+    }
 }

@@ -8,32 +8,222 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind};
-use baton_rules::{AppId, Cause, Channel, Refused, Surface, ThreadKey, Timestamp};
+use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
 use baton_store::JournalRow;
 use baton_wire::GraphError;
 use futures_util::stream;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::query::Query;
-use super::{cursor, time};
+use super::answer::Notice;
+use super::cursor::{self, List};
+use super::operation::Operation;
+use super::query::{Query, in_parts};
+use super::schemas::Schemas;
+use super::values::{App, Codes, Heard, Moment, Whose, Why};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 /// How often a connection on which nothing happens shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(super) async fn get(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Problem> {
+/// Something that happened. Nothing of it is secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Happening")]
+pub(crate) struct Happening {
+    /// Which; of one that came live, what `Last-Event-ID` takes.
+    #[schemars(example = &"00f1e2d3c4b5a697-17")]
+    id: String,
+    at: Moment,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What happened.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum What {
+    /// Something was decided, and is on disk.
+    Decision(Decision),
+    /// Something was refused.
+    Refusal(Refusal),
+    /// A webhook was tried.
+    Delivery(Delivery),
+    /// The settings changed, or an address was asked to verify itself.
+    Settings(Settings),
+    /// The virtual clock was moved.
+    Clock(Clock),
+}
+
+/// Something was decided, and is on disk.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DecisionHappening")]
+struct Decision {
+    #[serde(flatten)]
+    whose: Whose,
+    /// The row of the specification.
+    rule: Option<String>,
+    /// The row that this rule refers to.
+    via: Option<String>,
+    cause: Option<Why>,
+    /// The app that acted; null: a person, or time.
+    by_app_id: Option<App>,
+    /// Who was in control before.
+    from_app_id: Option<App>,
+    /// Who is in control after.
+    to_app_id: Option<App>,
+    /// When control lapses.
+    expires_at: Option<Moment>,
+    /// A lapse that was found on the way.
+    lapse: Option<Lapse>,
+    /// Who hears what, in the order in which each app receives it.
+    events: Vec<Notice>,
+}
+
+/// Control that had lapsed.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Lapse {
+    /// The row of the specification.
+    rule: String,
+    /// When it did.
+    at: Moment,
+}
+
+/// Something was refused.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RefusalHappening")]
+struct Refusal {
+    #[serde(flatten)]
+    whose: Whose,
+    /// The row of the specification.
+    rule: &'static str,
+    /// The row that this rule refers to.
+    via: Option<&'static str>,
+    cause: Why,
+    /// The app that asked; null: a person.
+    by_app_id: Option<App>,
+    /// Who is in control.
+    owner_app_id: Option<App>,
+    refused: Codes,
+}
+
+/// A webhook was tried.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeliveryHappening")]
+struct Delivery {
+    app_id: App,
+    /// The events in it.
+    events: Vec<Sent>,
+    channel: Heard,
+    /// The HTTP status; null: there was no answer.
+    status: Option<u16>,
+    /// What went wrong.
+    error: Option<String>,
+    duration_ms: u64,
+    /// When it is tried again; null: it is not, or it arrived.
+    next_attempt_at: Option<Moment>,
+}
+
+/// An event in a webhook.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SentEvent")]
+struct Sent {
+    #[serde(flatten)]
+    whose: Whose,
+    /// The platform's name of it.
+    event: String,
+}
+
+/// The settings changed, or an address was asked to verify itself.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SettingsHappening")]
+struct Settings {
+    /// Counts changes; null: it was a verification.
+    version: Option<u64>,
+    verification: Option<Verification>,
+}
+
+/// An address was asked to verify itself.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Verification {
+    app_id: App,
+    verified: bool,
+    /// Why not.
+    error: Option<String>,
+}
+
+/// The virtual clock was moved.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ClockHappening")]
+struct Clock {
+    now: Moment,
+    /// The time before.
+    was: Moment,
+}
+
+/// A listener did not get everything. Has no id.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Missed")]
+struct Missed {
+    event: MissedWord,
+    /// How many lines; null: nobody knows.
+    missed: Option<u64>,
+    /// Why, and where it can be read.
+    detail: &'static str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum MissedWord {
+    Missed,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let activity = Operation::get("/activity", "watchActivity", get)
+        .says(
+            "Activity",
+            "What happens",
+            "The newest lines, of the last 1,000 that are kept in memory; or, with `Accept: text/event-stream`, what \
+             happens from now on, as server-sent events without an end (then without query parameters). The name of \
+             each (`event:`) is `decision`, `refusal`, `delivery`, `settings` or `clock`, and its data are the line \
+             as in the list. `Last-Event-ID` takes the id of the last line that was seen: then it goes on after it. \
+             What can no longer be told is told as an event `missed`, which has no id. A comment comes every 15 \
+             seconds, so that a dead connection is noticed.",
+        )
+        .header("Last-Event-ID", "With `Accept: text/event-stream`: the id of the last line that was seen.", |_| {
+            json!({"type": "string"})
+        })
+        .answers::<List<Happening>>(StatusCode::OK, "What happened, or happens.")
+        .answers_as(StatusCode::OK, "", "text/event-stream", stream_shape)
+        .refuses([&problem::TOO_MANY_LISTENERS]);
+    vec![in_parts(activity)]
+}
+
+/// Each event of the stream, in the words of the standard: its name, its id, and its data as JSON.
+fn stream_shape(schemas: &mut Schemas) -> Value {
+    let (line, missed) = (schemas.answer::<Happening>(), schemas.answer::<Missed>());
+    let data = schemas.written(
+        "StreamedData",
+        |_| json!({"description": "The data of an event of the stream, as JSON.", "anyOf": [line, missed]}),
+    );
+    json!({
+        "type": "string",
+        "description": "Server-sent events: `id`, `event` and `data`, which is a `StreamedData` as JSON on one line.",
+        "contentMediaType": "text/event-stream",
+        "x-event-data": data,
+    })
+}
+
+async fn get(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     if accepted.into_iter().any(|value| value.to_ascii_lowercase().contains("text/event-stream")) {
         Query::of(&uri, &[]).done()?;
@@ -43,7 +233,7 @@ pub(super) async fn get(
     }
 }
 
-fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<Value>, Problem> {
+fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<List<Happening>>, Problem> {
     let mut query = Query::of(uri, &["limit", "after"]);
     let limit = query.limit();
     let run = format!("{:016x}", shared.engine.run());
@@ -59,8 +249,8 @@ fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<Value>, Problem> {
     found.truncate(limit);
     let last = found.last().filter(|_| more);
     let next = last.map(|last| cursor::written(&["activity", &run, &last.number.to_string()]));
-    let data = found.into_iter().map(|line| shown(shared.engine.run(), line).1).collect();
-    Ok(axum::Json(cursor::list(data, next)))
+    let data = found.into_iter().map(|line| happening(shared.engine.run(), line)).collect();
+    Ok(axum::Json(List::new(data, next)))
 }
 
 fn live(shared: &Arc<Shared>, headers: &HeaderMap) -> Result<Response, Problem> {
@@ -106,8 +296,8 @@ fn resumed(run: u64, seen: &[u8], kept: Vec<Arc<Activity>>) -> (Option<Event>, V
 }
 
 /// How many lines a listener missed, where that is known. Has no id, so resuming goes on where it was.
-fn missed(count: Option<u64>, why: &str) -> Event {
-    let data = json!({"event": "missed", "missed": count, "detail": why});
+fn missed(missed: Option<u64>, detail: &'static str) -> Event {
+    let data = json!(Missed { event: MissedWord::Missed, missed, detail });
     Event::default().event("missed").data(data.to_string())
 }
 
@@ -145,112 +335,96 @@ impl Listener {
     }
 
     fn event(&self, line: &Activity) -> Event {
-        let (event, data) = shown(self.run, line);
-        Event::default().id(id(self.run, line)).event(event).data(data.to_string())
+        let happening = happening(self.run, line);
+        let (id, event) = (happening.id.clone(), happening.what.name());
+        Event::default().id(id).event(event).data(json!(happening).to_string())
     }
 }
 
-/// Numbers count anew with every start, so an id names the run too.
-fn id(run: u64, line: &Activity) -> String {
-    format!("{run:016x}-{}", line.number)
+impl What {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Decision(_) => "decision",
+            Self::Refusal(_) => "refusal",
+            Self::Delivery(_) => "delivery",
+            Self::Settings(_) => "settings",
+            Self::Clock(_) => "clock",
+        }
+    }
 }
 
-/// A line: its kind, and what is said of it. Nothing of it is secret.
-fn shown(run: u64, line: &Activity) -> (&'static str, Value) {
-    let (event, said) = match &line.kind {
+/// A line, as it is told: in the list, live, and by `baton dev --json`.
+pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
+    let what = match &line.kind {
         ActivityKind::Decision { thread, from, to, expires_at, rows } => {
-            ("decision", decision(thread, (*from, *to, *expires_at), rows))
+            What::Decision(decision(thread, (*from, *to, *expires_at), rows))
         }
-        ActivityKind::Refusal { thread, refused, owner } => ("refusal", refusal(thread, refused, *owner)),
+        ActivityKind::Refusal { thread, refused, owner } => What::Refusal(refusal(thread, refused, *owner)),
         ActivityKind::Delivery { app, events, standby, status, error, duration_ms, body: _, again_at } => {
-            let events: Vec<Value> =
-                events.iter().map(|(thread, event)| of_thread(thread, json!({"event": event}))).collect();
-            let said = json!({
-                "app_id": app.to_string(),
-                "events": events,
-                "channel": if *standby { "standby" } else { "messaging" },
-                "status": status,
-                "error": error,
-                "duration_ms": duration_ms,
-                "next_attempt_at": again_at.map(time::shown),
-            });
-            ("delivery", said)
+            let sent = |(thread, event): &(ThreadKey, Box<str>)| Sent {
+                whose: thread.into(),
+                event: event.to_string(),
+            };
+            What::Delivery(Delivery {
+                app_id: (*app).into(),
+                events: events.iter().map(sent).collect(),
+                channel: Heard::on(*standby),
+                status: *status,
+                error: error.as_deref().map(str::to_owned),
+                duration_ms: *duration_ms,
+                next_attempt_at: again_at.map(Moment),
+            })
         }
         ActivityKind::Verification { app, error } => {
-            let verification =
-                json!({"app_id": app.to_string(), "verified": error.is_none(), "error": error});
-            ("settings", json!({"version": null, "verification": verification}))
+            let error = error.as_deref().map(str::to_owned);
+            let verification = Verification { app_id: (*app).into(), verified: error.is_none(), error };
+            What::Settings(Settings { version: None, verification: Some(verification) })
         }
-        ActivityKind::Settings { version } => ("settings", json!({"version": version, "verification": null})),
-        ActivityKind::Clock { was } => {
-            ("clock", json!({"now": time::shown(line.at), "was": time::shown(*was)}))
+        ActivityKind::Settings { version } => {
+            What::Settings(Settings { version: Some(*version), verification: None })
         }
+        ActivityKind::Clock { was } => What::Clock(Clock { now: Moment(line.at), was: Moment(*was) }),
     };
-    let mut data = json!({"id": id(run, line), "event": event, "at": time::shown(line.at)});
-    if let (Value::Object(data), Value::Object(said)) = (&mut data, said) {
-        data.extend(said);
-    }
-    (event, data)
-}
-
-fn of_thread(thread: &ThreadKey, said: Value) -> Value {
-    let on = match thread.surface {
-        Surface::Messenger => "messenger",
-        Surface::Instagram => "instagram",
-    };
-    let (page, person) = (thread.page.to_string(), thread.person.as_str());
-    let mut all = json!({"page_id": page, "on": on, "person_id": person});
-    if let (Value::Object(all), Value::Object(said)) = (&mut all, said) {
-        all.extend(said);
-    }
-    all
-}
-
-fn app(id: Option<AppId>) -> Option<String> {
-    id.map(|id| id.to_string())
+    // Numbers count anew with every start, so an id names the run too.
+    Happening { id: format!("{run:016x}-{}", line.number), at: Moment(line.at), what }
 }
 
 fn decision(
     thread: &ThreadKey,
     (from, to, expires_at): (Option<AppId>, Option<AppId>, Option<Timestamp>),
     rows: &[Arc<JournalRow>],
-) -> Value {
+) -> Decision {
     let last = rows.last();
     // A lapse that was found on the way stands before the decision itself.
     let lapse = rows.first().filter(|row| row.cause == Cause::Expiry);
     let heard = rows.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice)));
-    let events: Vec<Value> = heard
-        .map(|(row, notice)| {
-            let channel = match notice.channel {
-                Channel::Messaging => "messaging",
-                Channel::Standby => "standby",
-            };
-            json!({"app_id": notice.app.to_string(), "channel": channel, "event": row.event})
-        })
-        .collect();
-    let said = json!({
-        "rule": last.map(|row| &row.rule),
-        "via": last.and_then(|row| row.via.as_ref()),
-        "cause": last.map(|row| row.cause.name()),
-        "by_app_id": app(last.and_then(|row| row.by)),
-        "from_app_id": app(from),
-        "to_app_id": app(to),
-        "expires_at": expires_at.map(time::shown),
-        "lapse": lapse.map(|row| json!({"rule": row.rule, "at": time::shown(row.at)})),
-        "events": events,
+    let events = heard.map(|(row, notice)| Notice {
+        app_id: notice.app.into(),
+        channel: Heard::on(notice.channel == Channel::Standby),
+        event: row.event.as_deref().map(str::to_owned),
     });
-    of_thread(thread, said)
+    Decision {
+        whose: thread.into(),
+        rule: last.map(|row| row.rule.to_string()),
+        via: last.and_then(|row| row.via.as_deref().map(str::to_owned)),
+        cause: last.map(|row| Why(row.cause)),
+        by_app_id: last.and_then(|row| row.by).map(App::from),
+        from_app_id: from.map(App::from),
+        to_app_id: to.map(App::from),
+        expires_at: expires_at.map(Moment),
+        lapse: lapse.map(|row| Lapse { rule: row.rule.to_string(), at: Moment(row.at) }),
+        events: events.collect(),
+    }
 }
 
-fn refusal(thread: &ThreadKey, refused: &Refused, owner: Option<AppId>) -> Value {
-    let error = GraphError::of(refused.why, thread.surface);
-    let said = json!({
-        "rule": refused.rule.0,
-        "via": refused.via.map(|via| via.0),
-        "cause": refused.cause.name(),
-        "by_app_id": app(refused.by),
-        "owner_app_id": app(owner),
-        "refused": {"code": error.code, "subcode": error.subcode},
-    });
-    of_thread(thread, said)
+fn refusal(thread: &ThreadKey, refused: &Refused, owner: Option<AppId>) -> Refusal {
+    Refusal {
+        whose: thread.into(),
+        rule: refused.rule.0,
+        via: refused.via.map(|via| via.0),
+        cause: Why(refused.cause),
+        by_app_id: refused.by.map(App::from),
+        owner_app_id: owner.map(App::from),
+        refused: (&GraphError::of(refused.why, thread.surface)).into(),
+    }
 }

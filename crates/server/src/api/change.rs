@@ -7,16 +7,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::ActivityKind;
 use baton_store::{ConfigureError, Settings};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::problem::{self, Problem};
-use crate::routing_file::{self, Edit, Item, Mint, Plan};
+use crate::routing_file::{self, Edit, Item, Mint, Plan, Warning};
 use crate::serve::Shared;
 
 /// Makes a change: what came of it, and warnings of addresses that did not verify. Goes on when the client
 /// goes away, so that nothing is left half done.
-pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<(T, Vec<Value>), Problem>
+pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<(T, Vec<Warning>), Problem>
 where
     T: Send + 'static,
     F: Fn(&Settings, &mut Mint) -> Result<(Settings, T), Problem> + Send + Sync + 'static,
@@ -49,7 +49,7 @@ where
             let detail =
                 format!("the address did not verify, so the app gets nothing until it does: {error}");
             let pointer = format!("/apps/{app}/webhook_url");
-            unverified.push(json!({"rule": null, "pointer": pointer, "detail": detail}));
+            unverified.push(Warning { rule: None, pointer, detail });
         }
     }
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use baton_engine::{ClockFailure, ClockRefused, ClockState};
 use baton_rules::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fields::Fields;
-use super::input::Json;
+use super::input::{Json, moment};
+use super::operation::Operation;
+use super::schemas::Schemas;
+use super::threads::READING;
 use super::time;
+use super::values::Moment;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -20,15 +27,92 @@ enum Turn {
     Freeze(bool),
 }
 
-pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<axum::Json<Value>, Problem> {
-    let state = shared.engine.clock()?;
-    Ok(axum::Json(json!({"now": time::shown(state.now), "frozen": state.frozen})))
+/// The virtual clock.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Clock {
+    now: Moment,
+    /// Whether it stands still.
+    frozen: bool,
 }
 
-pub(super) async fn post(
-    State(shared): State<Arc<Shared>>,
-    Json(body): Json,
-) -> Result<axum::Json<Value>, Problem> {
+/// The virtual clock after it was moved.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ClockMoved")]
+struct Moved {
+    now: Moment,
+    /// The time before.
+    was: Moment,
+    /// Whether it stands still.
+    frozen: bool,
+    /// How much that was due on the way was done.
+    ran: u64,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let only = "Only where the clock is virtual: `baton dev`, or `clock = \"virtual\"`.";
+    vec![
+        Operation::get("/clock", "getClock", get)
+            .says("Clock", "What time it is", only)
+            .answers::<Clock>(StatusCode::OK, "The clock.")
+            .refuses([&problem::CLOCK_NOT_VIRTUAL]),
+        Operation::post("/clock", "moveClock", post)
+            .says(
+                "Clock",
+                "Move the clock, or freeze it",
+                "Only where the clock is virtual. It never goes back. It is answered when what the move caused is \
+                 on disk.",
+            )
+            .takes_shape(
+                shape,
+                vec![
+                    ("a day later", json!({"advance": "24h"})),
+                    ("a moment", json!({"set": "2030-01-01T09:00:00Z"})),
+                    ("stand still", json!({"freeze": true})),
+                ],
+            )
+            .answers::<Moved>(StatusCode::OK, "The clock, as it is now.")
+            .refuses([&problem::CLOCK_NOT_VIRTUAL, &problem::CLOCK_BACK, &problem::CLOCK_TOO_FAR])
+            .refuses(READING),
+    ]
+}
+
+/// What [`read`] reads.
+fn shape(schemas: &mut Schemas) -> Value {
+    let one = |name: &str, schema: Value| {
+        json!({
+            "type": "object",
+            "title": name,
+            "properties": {name: schema},
+            "required": [name],
+            "additionalProperties": false,
+        })
+    };
+    let duration = schemas.written("Duration", |_| {
+        json!({
+            "type": "string",
+            "pattern": "^([0-9]{1,9}(ms|s|m|h|d|w)){1,5}$",
+            "description": "A duration, in parts that are added up.",
+            "examples": ["24h", "7d", "90s", "1h30m"],
+        })
+    });
+    schemas.written("ClockTurn", |_| {
+        json!({
+            "description": "What becomes of the clock: one of these.",
+            "oneOf": [
+                one("advance", duration),
+                one("set", moment()),
+                one("freeze", json!({"type": "boolean"})),
+            ],
+        })
+    })
+}
+
+async fn get(State(shared): State<Arc<Shared>>) -> Result<axum::Json<Clock>, Problem> {
+    let state = shared.engine.clock()?;
+    Ok(axum::Json(Clock { now: Moment(state.now), frozen: state.frozen }))
+}
+
+async fn post(State(shared): State<Arc<Shared>>, Json(body): Json) -> Result<axum::Json<Moved>, Problem> {
     let turn = read(&body)?;
     let was = shared.engine.clock()?;
     let (state, ran) = match turn {
@@ -39,8 +123,8 @@ pub(super) async fn post(
     Ok(axum::Json(turned(was, state, ran)))
 }
 
-fn turned(was: ClockState, is: ClockState, ran: u64) -> Value {
-    json!({"now": time::shown(is.now), "was": time::shown(was.now), "frozen": is.frozen, "ran": ran})
+fn turned(was: ClockState, is: ClockState, ran: u64) -> Moved {
+    Moved { now: Moment(is.now), was: Moment(was.now), frozen: is.frozen, ran }
 }
 
 fn read(body: &Value) -> Result<Turn, Problem> {

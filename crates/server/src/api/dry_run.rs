@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use baton_engine::{Request, Requested};
 use baton_rules::{AppId, ThreadKey};
 use baton_wire::GraphError;
@@ -14,8 +15,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Decided;
 use super::fields::Fields;
-use super::input::{Json, OnThread};
-use super::{inbox, threads};
+use super::input::{Json, OnThread, app_id};
+use super::operation::Operation;
+use super::schemas::Schemas;
+use super::threads::{self, DECIDING};
+use super::{events, inbox};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -32,7 +36,64 @@ const CALLS: &[(&str, Read)] = &[
     ("metadata", requests::pass_thread_metadata),
 ];
 
-pub(super) async fn post(
+pub(super) fn operations() -> Vec<Operation> {
+    let path = "/pages/{page}/threads/{person}/dry-run";
+    let write = json!({"event": {"type": "message", "message": {"text": "hello"}}});
+    let pass = json!({"app_id": "111", "call": "pass", "parameters": {"target_app_id": "222"}});
+    vec![
+        OnThread::named(Operation::post(path, "dryRun", post))
+            .says(
+                "Threads",
+                "What would be decided",
+                "Of a person's event, of an act in the Inbox, or of an app's call in the Graph API, as things are. \
+                 Nothing is done, nobody is told, nothing is remembered. The parameters of a call are those that it \
+                 has in the Graph API, without the recipient, whom the path names.",
+            )
+            .takes_shape(
+                shape,
+                vec![
+                    ("an event", write),
+                    ("an act in the Inbox", json!({"inbox": {"action": "done"}})),
+                    ("a call", pass),
+                ],
+            )
+            .answers::<Decided>(StatusCode::OK, "What would be decided.")
+            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED])
+            .refuses(DECIDING),
+    ]
+}
+
+/// What [`post`] reads.
+fn shape(schemas: &mut Schemas) -> Value {
+    let (event, inbox) = (events::event(schemas), inbox::shape(schemas));
+    let one = |title: &str, properties: Value, required: &[&str]| {
+        json!({
+            "type": "object",
+            "title": title,
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        })
+    };
+    let calls: Vec<&str> = CALLS.iter().map(|(name, _)| *name).collect();
+    let call = json!({
+        "app_id": app_id(),
+        "call": {"type": "string", "enum": calls},
+        "parameters": {"type": ["object", "null"]},
+    });
+    schemas.written("DryRun", |_| {
+        json!({
+            "description": "What is asked about.",
+            "oneOf": [
+                one("event", json!({"event": event}), &["event"]),
+                one("inbox", json!({"inbox": inbox}), &["inbox"]),
+                one("call", call, &["app_id", "call"]),
+            ],
+        })
+    })
+}
+
+async fn post(
     State(shared): State<Arc<Shared>>,
     OnThread(thread): OnThread,
     Json(body): Json,
@@ -59,14 +120,13 @@ pub(super) async fn post(
         }
     };
     let event_id = match &what {
-        Requested::Person(event) => json!(event.event_id),
-        Requested::App { .. } | Requested::Inbox(_) => Value::Null,
+        Requested::Person(event) => event.event_id.clone(),
+        Requested::App { .. } | Requested::Inbox(_) => None,
     };
     let receipt = shared.engine.dry_run(Request { thread, what, key: None }).await?;
     let mut decided = Decided::of("", &receipt);
     // There is no such event, and no such message.
-    decided.body["event_id"] = event_id;
-    decided.body["message_id"] = Value::Null;
+    (decided.event_id, decided.message_id) = (event_id, None);
     Ok(decided)
 }
 

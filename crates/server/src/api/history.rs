@@ -3,23 +3,69 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use baton_engine::HistoryEntry;
-use baton_rules::{AppId, Refusal, Surface, Timestamp};
+use baton_rules::{Refusal, Surface, Timestamp};
 use baton_wire::GraphError;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::input::OnThread;
-use super::query::Query;
-use super::{cursor, threads, time};
-use crate::problem::Problem;
+use super::cursor::{self, List};
+use super::input::{OnThread, moment};
+use super::operation::Operation;
+use super::query::{Query, in_parts};
+use super::threads::{self, READING};
+use super::values::{App, Codes, Moment};
+use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
-pub(super) async fn list(
+/// A change of control, a refusal, or a lapse.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HistoryEntry")]
+struct Entry {
+    at: Moment,
+    /// The row of the specification.
+    #[schemars(example = &"HOP-PASS-1")]
+    rule: String,
+    /// The row that this rule refers to.
+    via: Option<String>,
+    #[schemars(with = "super::values::Why")]
+    cause: &'static str,
+    /// The app that acted; null: a person, or time.
+    by_app_id: Option<App>,
+    /// Who was in control before.
+    from_app_id: Option<App>,
+    /// Who is in control after.
+    to_app_id: Option<App>,
+    /// When control lapses, as it was then.
+    expires_at: Option<Moment>,
+    /// What the call said.
+    metadata: Option<String>,
+    /// The platform's error, where it was refused; null: it was not.
+    refused: Option<Codes>,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let list = OnThread::named(Operation::get("/pages/{page}/threads/{person}/history", "listHistory", list))
+        .says(
+            "Threads",
+            "Why somebody had control",
+            "Every change of control, refusal and lapse, with its rule, newest first. Calls that are malformed are \
+             none; the same refusal of the same app within a minute is one entry. A lapse is dated when it \
+             happened, also where nobody has looked since.",
+        )
+        .query("at", "As it was at this moment: what came later is left out.", |_| moment())
+        .answers::<List<Entry>>(StatusCode::OK, "The history, or a part of it.")
+        .refuses([&problem::UNKNOWN_PERSON])
+        .refuses(READING);
+    vec![in_parts(list)]
+}
+
+async fn list(
     State(shared): State<Arc<Shared>>,
     OnThread(key): OnThread,
     uri: Uri,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<List<Entry>>, Problem> {
     let mut query = Query::of(&uri, &["at", "limit", "after"]);
     let at = query.moment("at");
     let limit = query.limit();
@@ -36,31 +82,30 @@ pub(super) async fn list(
     found.truncate(limit);
     let skipped = (skip + limit).to_string();
     let next = more.then(|| cursor::written(&["history", &until.0.to_string(), &skipped]));
-    let data = found.iter().map(|one| entry(one, key.surface)).collect();
-    Ok(axum::Json(cursor::list(data, next)))
+    let data = found.iter().map(|one| Entry::of(one, key.surface)).collect();
+    Ok(axum::Json(List::new(data, next)))
 }
 
-fn entry(entry: &HistoryEntry, surface: Surface) -> Value {
-    let app = |app: Option<AppId>| app.map(|app| app.to_string());
-    json!({
-        "at": time::shown(entry.at),
-        "rule": entry.rule,
-        "via": entry.via,
-        "cause": entry.cause,
-        "by_app_id": app(entry.by),
-        "from_app_id": app(entry.from),
-        "to_app_id": app(entry.to),
-        "expires_at": entry.expires_at.map(time::shown),
-        "metadata": entry.metadata,
-        "refused": entry.refused.as_deref().map(|id| refused(id, surface)),
-    })
+impl Entry {
+    fn of(entry: &HistoryEntry, surface: Surface) -> Self {
+        Self {
+            at: Moment(entry.at),
+            rule: entry.rule.to_string(),
+            via: entry.via.as_deref().map(str::to_owned),
+            cause: entry.cause,
+            by_app_id: entry.by.map(App::from),
+            from_app_id: entry.from.map(App::from),
+            to_app_id: entry.to.map(App::from),
+            expires_at: entry.expires_at.map(Moment),
+            metadata: entry.metadata.as_deref().map(str::to_owned),
+            refused: entry.refused.as_deref().map(|id| refused(id, surface)),
+        }
+    }
 }
 
 /// The code that the app saw.
-fn refused(id: &str, surface: Surface) -> Value {
+fn refused(id: &str, surface: Surface) -> Codes {
     let found = Refusal::ALL.iter().find(|(_, name)| *name == id).map(|(refusal, _)| *refusal);
-    match found.map(|refusal| GraphError::of(refusal, surface)) {
-        Some(error) => json!({"code": error.code, "subcode": error.subcode}),
-        None => json!({"code": null, "subcode": null}),
-    }
+    let error = found.map(|refusal| GraphError::of(refusal, surface));
+    error.map_or(Codes { code: None, subcode: None }, |error| (&error).into())
 }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use baton_engine::{DeskAct, Request, Requested};
 use baton_rules::Desk;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::Decided;
 use super::fields::Fields;
-use super::input::{Json, OnThread};
-use super::threads;
-use crate::problem::Problem;
+use super::input::{Json, OnThread, app_id};
+use super::operation::Operation;
+use super::schemas::Schemas;
+use super::threads::{self, DECIDING};
+use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 /// The longest reply, in characters (Messenger).
@@ -19,7 +22,64 @@ const TEXT: usize = 2000;
 /// The longest metadata, in characters (API-8).
 const METADATA: usize = 2000;
 
-pub(super) async fn act(
+pub(super) fn operations() -> Vec<Operation> {
+    let path = "/pages/{page}/threads/{person}/inbox";
+    vec![
+        OnThread::named(Operation::post(path, "actInInbox", act))
+            .says(
+                "Threads",
+                "Somebody does something in the Inbox",
+                "The human desk: it replies (which takes control), moves the thread to Main, marks it as done, \
+                 passes control to an app, or grants a request. Decided with the Inbox as caller; answered as a \
+                 person's event is.",
+            )
+            .takes_shape(
+                shape,
+                vec![
+                    ("reply", json!({"action": "reply", "text": "I am here to help."})),
+                    ("done", json!({"action": "done"})),
+                    ("pass", json!({"action": "pass", "app_id": "111", "metadata": "wants a refund"})),
+                ],
+            )
+            .answers::<Decided>(StatusCode::OK, "What was decided.")
+            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED])
+            .refuses(DECIDING),
+    ]
+}
+
+/// What [`read`] reads.
+pub(super) fn shape(schemas: &mut Schemas) -> Value {
+    let act = |action: &str, required: &[&str], more: Value| {
+        let mut properties = json!({"action": {"const": action}});
+        if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
+            properties.extend(more);
+        }
+        let required = [&["action"], required].concat();
+        json!({
+            "type": "object",
+            "title": action,
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        })
+    };
+    let text = json!({"type": "string", "minLength": 1, "maxLength": TEXT});
+    let metadata = json!({"type": ["string", "null"], "maxLength": METADATA});
+    schemas.written("InboxAct", |_| {
+        json!({
+            "description": "What somebody does in the Inbox.",
+            "oneOf": [
+                act("reply", &["text"], json!({"text": text})),
+                act("move_to_main", &[], json!({})),
+                act("done", &[], json!({})),
+                act("pass", &["app_id"], json!({"app_id": app_id(), "metadata": metadata})),
+                act("grant", &["app_id"], json!({"app_id": app_id()})),
+            ],
+        })
+    })
+}
+
+async fn act(
     State(shared): State<Arc<Shared>>,
     OnThread(thread): OnThread,
     Json(body): Json,

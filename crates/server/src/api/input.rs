@@ -7,9 +7,13 @@ use axum::http::request::Parts;
 use baton_rules::{AppId, PageId, PersonId, Surface, ThreadKey};
 use baton_wire::depth_of;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::operation::Operation;
+use super::schemas::Schemas;
+use super::values::{APP_ID, PAGE_ID, PERSON_ID};
 use crate::problem::{self, Problem};
+use crate::routing_file::Item;
 use crate::serve::Shared;
 use crate::serve::body::{self, Unread};
 
@@ -25,8 +29,9 @@ pub(super) struct OnThread(pub(super) ThreadKey);
 /// An app, from `{app}`: by its id, or its name. Whether it is on the page is another question.
 pub(super) struct OnApp(pub(super) AppId);
 
-/// What a path names by a text of its own: `{ref}` of a link, `{id}` of an ad.
-pub(super) struct Named(pub(super) String);
+/// A thing of the settings, from whichever of `{app}`, `{page}`, `{ref}` and `{ad}` a path has. Whether it is
+/// there is another question.
+pub(super) struct OnItem(pub(super) Item);
 
 /// The bytes of a body.
 pub(super) struct Body(pub(super) Bytes);
@@ -36,10 +41,60 @@ pub(super) struct Json(pub(super) Value);
 
 /// A path parameter as text.
 async fn parameter(parts: &mut Parts, shared: &Arc<Shared>, name: &str) -> Result<String, Problem> {
-    let wrong = || Problem::new(&problem::BAD_ID).detail("the path is not valid UTF-8");
-    let parameters = RawPathParams::from_request_parts(parts, shared).await.map_err(|_| wrong())?;
+    let parameters = RawPathParams::from_request_parts(parts, shared).await.map_err(|_| not_utf8())?;
     let found = parameters.iter().find(|(key, _)| *key == name);
-    found.map(|(_, value)| value.to_owned()).ok_or_else(wrong)
+    found.map(|(_, value)| value.to_owned()).ok_or_else(not_utf8)
+}
+
+fn not_utf8() -> Problem {
+    Problem::new(&problem::BAD_ID).detail("the path is not valid UTF-8")
+}
+
+/// What `{app}` is.
+pub(super) const APP: &str = "The app's id, or its name.";
+
+/// What an app is called in a path.
+pub(super) fn app_shape(_: &mut Schemas) -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+/// An app's id, in a request.
+pub(super) fn app_id() -> Value {
+    json!({"type": "string", "pattern": APP_ID})
+}
+
+/// A moment, in a request.
+pub(super) fn moment() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+impl OnPage {
+    /// An operation whose path names a page.
+    pub(super) fn named(operation: Operation) -> Operation {
+        let about = "The page's id for its Messenger conversations, or its Instagram account's id for those on \
+                     Instagram.";
+        operation
+            .named("page", about, |_| json!({"type": "string", "pattern": PAGE_ID}))
+            .refuses([&problem::BAD_ID, &problem::UNKNOWN_PAGE])
+    }
+}
+
+impl OnApp {
+    /// An operation whose path names an app.
+    pub(super) fn named(operation: Operation) -> Operation {
+        operation.named("app", APP, app_shape).refuses([&problem::BAD_ID, &problem::UNKNOWN_APP])
+    }
+}
+
+impl OnThread {
+    /// An operation whose path names a thread.
+    pub(super) fn named(operation: Operation) -> Operation {
+        OnPage::named(operation).named(
+            "person",
+            "The person's id, as this page knows them.",
+            |_| json!({"type": "string", "pattern": PERSON_ID}),
+        )
+    }
 }
 
 impl FromRequestParts<Arc<Shared>> for OnPage {
@@ -71,11 +126,27 @@ impl FromRequestParts<Arc<Shared>> for OnApp {
     }
 }
 
-impl FromRequestParts<Arc<Shared>> for Named {
+impl FromRequestParts<Arc<Shared>> for OnItem {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
-        parameter(parts, shared, "name").await.map(Self)
+        let names = RawPathParams::from_request_parts(parts, shared).await.map_err(|_| not_utf8())?;
+        let named = |name: &str| names.iter().find(|(key, _)| *key == name).map(|(_, text)| text.to_owned());
+        let (has_page, has_app, link, ad) =
+            (named("page").is_some(), named("app").is_some(), named("ref"), named("ad"));
+        let app = if has_app { Some(OnApp::from_request_parts(parts, shared).await?.0) } else { None };
+        let at = if has_page { Some(OnPage::from_request_parts(parts, shared).await?) } else { None };
+        let item = match (at, app) {
+            (None, Some(app)) => Item::App(app),
+            (Some(at), Some(app)) => Item::Connection { page: at.page, app },
+            (Some(at), None) => match (link, ad) {
+                (Some(reference), _) => Item::Link { page: at.page, on: at.surface, reference },
+                (None, Some(id)) => Item::Ad { page: at.page, on: at.surface, id },
+                (None, None) => Item::Page(at.page),
+            },
+            (None, None) => return Err(Problem::new(&problem::NOT_FOUND)),
+        };
+        Ok(Self(item))
     }
 }
 
@@ -113,7 +184,7 @@ impl FromRequest<Arc<Shared>> for Json {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let Body(bytes) = Body::from_request(request, shared).await?;
-        json(text(&bytes)?, shared.limits.depth).map(Self)
+        as_json(text(&bytes)?, shared.limits.depth).map(Self)
     }
 }
 
@@ -126,7 +197,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
 }
 
 /// A text as JSON that nests no deeper than `limit`.
-pub(super) fn json(text: &str, limit: usize) -> Result<Value, Problem> {
+pub(super) fn as_json(text: &str, limit: usize) -> Result<Value, Problem> {
     if depth_of(text) > limit {
         return Err(Problem::new(&problem::TOO_DEEP)
             .detail(format!("the body nests deeper than {limit} levels (limits.depth)")));

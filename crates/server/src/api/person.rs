@@ -4,36 +4,84 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use baton_rules::ThreadKey;
 use baton_store::Person;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::input::{Json, OnThread};
+use super::operation::Operation;
+use super::threads::READING;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
-/// The longest name, in characters.
-const NAME: usize = 200;
-/// The longest address of a picture, in characters.
-const ADDRESS: usize = 2048;
+/// What may be known, and how many characters it has at most.
+const KNOWN: [(&str, usize); 5] =
+    [("name", 200), ("first_name", 200), ("last_name", 200), ("username", 200), ("profile_pic", 2048)];
 
-pub(super) async fn get(
-    State(shared): State<Arc<Shared>>,
-    OnThread(key): OnThread,
-) -> Result<axum::Json<Value>, Problem> {
-    let person = shared.engine.person(&key).await?.ok_or_else(|| unknown(&key))?;
-    Ok(axum::Json(shown(&person)))
+/// What is known of a person; null: nobody has said.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Profile {
+    name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    username: Option<String>,
+    /// The address of a picture.
+    profile_pic: Option<String>,
 }
 
-pub(super) async fn put(
+pub(super) fn operations() -> Vec<Operation> {
+    let ada = json!({"name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace"});
+    vec![
+        OnThread::named(Operation::get("/pages/{page}/people/{person}", "getPerson", get))
+            .says("People", "What is known of a person", "A person exists from the first event on.")
+            .answers::<Profile>(StatusCode::OK, "What is known.")
+            .refuses([&problem::UNKNOWN_PERSON])
+            .refuses(READING),
+        OnThread::named(Operation::put("/pages/{page}/people/{person}", "putPerson", put))
+            .says(
+                "People",
+                "Say what is known of a person",
+                "It replaces what was known: what is left out, or null, is known no longer.",
+            )
+            .takes_shape(|schemas| schemas.written("NewProfile", |_| new_profile()), vec![("Ada", ada)])
+            .answers::<Profile>(StatusCode::OK, "What is known now.")
+            .refuses([&problem::UNKNOWN_PERSON])
+            .refuses(READING),
+    ]
+}
+
+fn new_profile() -> Value {
+    let fields = KNOWN
+        .iter()
+        .map(|(name, most)| ((*name).to_owned(), json!({"type": ["string", "null"], "maxLength": most})));
+    json!({
+        "type": "object",
+        "description": "What is to be known of a person.",
+        "properties": fields.collect::<Map<_, _>>(),
+        "additionalProperties": false,
+    })
+}
+
+async fn get(
+    State(shared): State<Arc<Shared>>,
+    OnThread(key): OnThread,
+) -> Result<axum::Json<Profile>, Problem> {
+    let person = shared.engine.person(&key).await?.ok_or_else(|| unknown(&key))?;
+    Ok(axum::Json(person.into()))
+}
+
+async fn put(
     State(shared): State<Arc<Shared>>,
     OnThread(key): OnThread,
     Json(body): Json,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<Profile>, Problem> {
     let person = read(&body)?;
     if shared.engine.keep_person(&key, person.clone()).await? {
-        Ok(axum::Json(shown(&person)))
+        Ok(axum::Json(person.into()))
     } else {
         Err(unknown(&key))
     }
@@ -41,25 +89,19 @@ pub(super) async fn put(
 
 fn read(body: &Value) -> Result<Person, Problem> {
     let mut fields = Fields::of(body)?;
-    let mut text = |name, most| fields.text(name, most).map(str::to_owned);
-    let person = Person {
-        name: text("name", NAME),
-        first_name: text("first_name", NAME),
-        last_name: text("last_name", NAME),
-        username: text("username", NAME),
-        profile_pic: text("profile_pic", ADDRESS),
-    };
-    fields.done(&["name", "first_name", "last_name", "username", "profile_pic"], Some(person))
+    let [name, first_name, last_name, username, profile_pic] =
+        KNOWN.map(|(name, most)| fields.text(name, most).map(str::to_owned));
+    fields.done(
+        &KNOWN.map(|(name, _)| name),
+        Some(Person { name, first_name, last_name, username, profile_pic }),
+    )
 }
 
-fn shown(person: &Person) -> Value {
-    json!({
-        "name": person.name,
-        "first_name": person.first_name,
-        "last_name": person.last_name,
-        "username": person.username,
-        "profile_pic": person.profile_pic,
-    })
+impl From<Person> for Profile {
+    fn from(person: Person) -> Self {
+        let Person { name, first_name, last_name, username, profile_pic } = person;
+        Self { name, first_name, last_name, username, profile_pic }
+    }
 }
 
 fn unknown(key: &ThreadKey) -> Problem {

@@ -4,9 +4,9 @@
 use baton_engine::{Engine, Filter, HistoryEntry, ThreadState};
 use baton_rules::{AppId, Mode, Surface};
 use baton_store::{Page, Settings};
-use serde_json::{Value, json};
 
 use crate::problem::Problem;
+use crate::routing_file::Warning;
 
 /// Conversations of a page that are looked at.
 const THREADS: usize = 200;
@@ -16,7 +16,7 @@ const ENTRIES: usize = 20;
 const PATIENCE: i64 = 24 * 60 * 60;
 
 /// The warnings, in the form in which the settings' own are told.
-pub(super) async fn warnings(engine: &Engine, settings: &Settings) -> Result<Vec<Value>, Problem> {
+pub(super) async fn warnings(engine: &Engine, settings: &Settings) -> Result<Vec<Warning>, Problem> {
     let mut found = Vec::new();
     for page in &settings.pages {
         for surface in [Surface::Messenger, Surface::Instagram] {
@@ -33,7 +33,7 @@ async fn surface_of(
     engine: &Engine,
     settings: &Settings,
     (page, surface, routes): (&Page, Surface, bool),
-    found: &mut Vec<Value>,
+    found: &mut Vec<Warning>,
 ) -> Result<(), Problem> {
     let mut old_edges: Vec<AppId> = Vec::new();
     for state in engine.threads(page.id, surface, &Filter::default(), None, THREADS).await? {
@@ -43,12 +43,13 @@ async fn surface_of(
         }
         let history = engine.history(&state.key, None, 0, ENTRIES).await?;
         if waits && !moved(engine, &history) {
-            found.push(json!({
-                "rule": "CHK-6",
-                "pointer": format!("/pages/{}/threads/{}", page.id, state.key.person),
-                "detail": "another app has waited for this conversation for a day, and its owner neither passed \
-                           nor released it",
-            }));
+            let detail = "another app has waited for this conversation for a day, and its owner neither passed \
+                          nor released it";
+            found.push(Warning {
+                rule: Some("CHK-6"),
+                pointer: format!("/pages/{}/threads/{}", page.id, state.key.person),
+                detail: detail.to_owned(),
+            });
         }
         let called = history.iter().filter(|entry| routes && by_an_old_edge(entry));
         for app in called.filter_map(|entry| entry.by) {
@@ -59,14 +60,14 @@ async fn surface_of(
     }
     found.extend(old_edges.into_iter().map(|app| {
         let name = settings.app(app).map_or_else(|| app.to_string(), |app| app.name.clone());
-        json!({
-            "rule": "CHK-7",
-            "pointer": format!("/pages/{}/connections/{app}", page.id),
-            "detail": format!(
+        Warning {
+            rule: Some("CHK-7"),
+            pointer: format!("/pages/{}/connections/{app}", page.id),
+            detail: format!(
                 "{name} passes or releases by pass_thread_control or release_thread_control: in Conversation \
                  Routing it should send with thread_control"
             ),
-        })
+        }
     }));
     Ok(())
 }

@@ -3,7 +3,9 @@
 
 use axum::http::Uri;
 use baton_rules::{AppId, Timestamp};
+use serde_json::json;
 
+use super::operation::Operation;
 use super::{cursor, time};
 use crate::problem::{self, Problem};
 
@@ -11,6 +13,21 @@ use crate::problem::{self, Problem};
 const LIMIT: usize = 50;
 /// Items of a list at most.
 const MOST: usize = 200;
+
+/// An operation whose answer is a part of a list: what [`Query::limit`] and [`Query::after`] read.
+pub(super) fn in_parts(operation: Operation) -> Operation {
+    operation
+        .query(
+            "limit",
+            "How many at most.",
+            |_| json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}),
+        )
+        .query(
+            "after",
+            "Where the part begins: the `next` of the part before it, as it was.",
+            |_| json!({"type": "string"}),
+        )
+}
 
 /// Reads parameters one after another.
 pub(super) struct Query {

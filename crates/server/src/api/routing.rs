@@ -3,19 +3,26 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Engine, Filter};
 use baton_rules::{PageId, Routing, Surface, standing};
 use baton_store::Settings;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::change::{self, Condition};
 use super::input::{self, Body};
+use super::operation::Operation;
 use super::practice;
 use super::query::Query;
+use super::schemas::Schemas;
+use super::settings::{CHANGING, if_match};
 use crate::problem::{self, Problem};
-use crate::routing_file::{Mint, RoutingInput, apply, render};
+use crate::routing_file::{
+    Change, FileTable, Generated, Mint, RoutingInput, RoutingShown, Warning, apply, render, shown,
+};
 use crate::serve::Shared;
 
 /// Threads of one page's surface that are looked at to count those that move, in turns of this many.
@@ -25,16 +32,80 @@ const TURNS: usize = 20;
 /// the specification's words, from then on).
 const LIVE: i64 = 24 * 60 * 60;
 
-pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+/// Everything that runs on the server, and what is not advisable about it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RoutingWithWarnings")]
+struct Routed {
+    #[serde(flatten)]
+    routing: RoutingShown,
+    warnings: Vec<Warning>,
+}
+
+/// What a file changes.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RoutingChanges")]
+struct Applied {
+    /// Each value that changes.
+    changes: Vec<Change>,
+    /// How many live conversations change owner.
+    threads_moved: u64,
+    warnings: Vec<Warning>,
+    generated: Generated,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let example = json!({
+        "apps": [{"name": "Sales bot"}],
+        "pages": [{
+            "id": "2001",
+            "name": "Jasper's Market",
+            "messenger": {"default_app": "Sales bot"},
+            "connections": [{"app": "Sales bot"}],
+        }],
+    });
+    let toml = "[[apps]]\nname = \"Sales bot\"\n\n[[pages]]\nid = \"2001\"\nname = \"Jasper's Market\"\n\
+                messenger = { default_app = \"Sales bot\" }\nconnections = [{ app = \"Sales bot\" }]\n";
+    let put = Operation::put("/routing", "putRouting", put).says(
+        "Settings",
+        "Make the server be what a file says",
+        "It replaces each app and page that it names, a page's connections, link routes and ads included; apps and \
+         pages that it does not name stay, unless pruned. Entries match by id, else by name. Secrets and tokens that \
+         it does not say are kept, or made up and told this once. Nothing is accepted in part.",
+    );
+    let flag = |_: &mut Schemas| json!({"type": "boolean", "default": false});
+    vec![
+        Operation::get("/routing", "getRouting", get)
+            .says(
+                "Settings",
+                "Everything that runs on the server",
+                "As `routing.toml` has it, without secrets.",
+            )
+            .answers::<Routed>(StatusCode::OK, "Everything, and what is not advisable about it.")
+            .with_headers(&["ETag"])
+            .refuses([&problem::UNAVAILABLE, &problem::STOPPING]),
+        if_match(put)
+            .query("dry_run", "Say what would change, and change nothing.", flag)
+            .query("prune", "Remove the apps and pages that the file does not name.", flag)
+            .takes::<FileTable>(vec![("one app on one page", example)])
+            .takes_as(
+                "application/toml",
+                |_| json!({"type": "string", "description": "The same as TOML."}),
+                vec![("one app on one page", json!(toml))],
+            )
+            .answers::<Applied>(StatusCode::OK, "What changed, or would.")
+            .refuses([&problem::NOT_TOML, &problem::UNSUPPORTED_MEDIA_TYPE])
+            .refuses(CHANGING),
+    ]
+}
+
+async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let settings = shared.engine.settings();
     // A file that names nothing changes nothing, and is warned of what there is.
     let plan = apply(&RoutingInput::default(), &settings, false, &mut shared.mint())?;
-    let mut body = file(&settings);
-    let tag = change::tag(&body);
-    let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
+    let mut warnings = plan.warnings;
     warnings.extend(practice::warnings(&shared.engine, &settings).await?);
-    body.insert("warnings".to_owned(), json!(warnings));
-    Ok(([tag], axum::Json(body)).into_response())
+    let body = Routed { routing: shown(&settings), warnings };
+    Ok(([change::tag(&file(&settings))], axum::Json(body)).into_response())
 }
 
 /// Everything, in the form of the file.
@@ -45,12 +116,12 @@ fn file(settings: &Settings) -> Map<String, Value> {
     }
 }
 
-pub(super) async fn put(
+async fn put(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     uri: Uri,
     Body(body): Body,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<Applied>, Problem> {
     let mut query = Query::of(&uri, &["dry_run", "prune"]);
     let (dry_run, prune) = (query.is("dry_run"), query.is("prune"));
     query.done()?;
@@ -70,19 +141,15 @@ pub(super) async fn put(
         };
         (plan, unverified) = change::change(&shared, mint, planned).await?;
     }
-    let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
+    let mut warnings = plan.warnings;
     warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
     warnings.extend(unverified);
     if !all {
         let detail = format!("only the {} newest conversations of each page were counted", THREADS * TURNS);
-        warnings.push(json!({"rule": null, "pointer": "", "detail": detail}));
+        warnings.push(Warning { rule: None, pointer: String::new(), detail });
     }
-    Ok(axum::Json(json!({
-        "changes": plan.changes,
-        "threads_moved": moved,
-        "warnings": warnings,
-        "generated": plan.generated,
-    })))
+    let (changes, generated) = (plan.changes, plan.generated);
+    Ok(axum::Json(Applied { changes, threads_moved: moved, warnings, generated }))
 }
 
 /// The file, from TOML or JSON.
@@ -97,7 +164,7 @@ fn read(headers: &HeaderMap, body: &[u8], depth: usize) -> Result<RoutingInput, 
             }
             Ok(RoutingInput::from_toml(text)?)
         }
-        "application/json" => Ok(RoutingInput::from_json(&input::json(input::text(body)?, depth)?)?),
+        "application/json" => Ok(RoutingInput::from_json(&input::as_json(input::text(body)?, depth)?)?),
         other => Err(Problem::new(&problem::UNSUPPORTED_MEDIA_TYPE).detail(format!(
             "the routing is taken as application/toml or application/json, not as {other:?}"
         ))),

@@ -3,29 +3,90 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use baton_engine::{Filter, ThreadState};
 use baton_rules::{Folder, ThreadKey, Timestamp};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
-use super::input::{OnPage, OnThread};
-use super::query::Query;
-use super::{answer, cursor, time};
-use crate::problem::{self, Problem};
+use super::answer::Control;
+use super::cursor::{self, List};
+use super::input::{OnPage, OnThread, app_id};
+use super::operation::Operation;
+use super::query::{Query, in_parts};
+use super::values::{App, Lies, Moment, Person};
+use crate::problem::{self, Kind, Problem};
 use crate::serve::Shared;
 
 const FOLDERS: &[(&str, Folder)] =
     &[("general", Folder::General), ("main", Folder::Main), ("done", Folder::Done)];
+const STATES: &[(&str, bool)] = &[("idle", false), ("active", true)];
 
-pub(super) async fn list(
+/// What whatever reads the store may be refused for.
+pub(super) const READING: [&Kind; 2] = [&problem::UNAVAILABLE, &problem::STOPPING];
+/// What whatever decides may be refused for.
+pub(super) const DECIDING: [&Kind; 3] = [&problem::UNAVAILABLE, &problem::STOPPING, &problem::BUSY];
+
+/// The conversation of one person with a page.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Thread {
+    person_id: Person,
+    #[serde(flatten)]
+    control: Control,
+    folder: Lies,
+    /// When the last message of either side was.
+    last_message_at: Moment,
+    /// Until when apps may answer what the person said; null: there is no such end.
+    window_closes_at: Option<Moment>,
+    /// Apps that wait for control, the one that has waited longest first.
+    requests: Vec<Waiting>,
+}
+
+/// An app that waits for control.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ControlRequest")]
+struct Waiting {
+    app_id: App,
+    /// Since when.
+    at: Moment,
+    /// What the call said; empty: nothing.
+    metadata: String,
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let list = OnPage::named(Operation::get("/pages/{page}/threads", "listThreads", list))
+        .says("Threads", "Threads of a page", "The one with the newest message first.")
+        .query("owner", "Those that this app is in control of.", |_| app_id())
+        .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
+        .query(
+            "folder",
+            "Those in this folder of the Inbox.",
+            |_| json!({"type": "string", "enum": words(FOLDERS)}),
+        )
+        .answers::<List<Thread>>(StatusCode::OK, "Threads.")
+        .refuses(READING);
+    let one = OnThread::named(Operation::get("/pages/{page}/threads/{person}", "getThread", one))
+        .says("Threads", "A thread", "Who is in control until when, and who waits.")
+        .answers::<Thread>(StatusCode::OK, "The thread.")
+        .refuses([&problem::UNKNOWN_PERSON])
+        .refuses(READING);
+    vec![in_parts(list), one]
+}
+
+fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
+    known.iter().map(|(word, _)| *word).collect()
+}
+
+async fn list(
     State(shared): State<Arc<Shared>>,
     OnPage { page, surface }: OnPage,
     uri: Uri,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<List<Thread>>, Problem> {
     let mut query = Query::of(&uri, &["owner", "state", "folder", "limit", "after"]);
     let filter = Filter {
         owner: query.app("owner"),
-        active: query.word("state", &[("idle", false), ("active", true)]),
+        active: query.word("state", STATES),
         folder: query.word("folder", FOLDERS),
     };
     let limit = query.limit();
@@ -44,14 +105,14 @@ pub(super) async fn list(
     let next = last.map(|last| {
         cursor::written(&["threads", &last.last_message_at.0.to_string(), last.key.person.as_str()])
     });
-    Ok(axum::Json(cursor::list(found.iter().map(thread).collect(), next)))
+    Ok(axum::Json(List::new(found.iter().map(Thread::from).collect(), next)))
 }
 
-pub(super) async fn one(
+async fn one(
     State(shared): State<Arc<Shared>>,
     OnThread(key): OnThread,
-) -> Result<axum::Json<Value>, Problem> {
-    Ok(axum::Json(thread(&existing(&shared, &key).await?)))
+) -> Result<axum::Json<Thread>, Problem> {
+    Ok(axum::Json((&existing(&shared, &key).await?).into()))
 }
 
 /// The thread, of a person who has written.
@@ -63,23 +124,20 @@ pub(super) async fn existing(shared: &Shared, key: &ThreadKey) -> Result<ThreadS
     })
 }
 
-fn thread(state: &ThreadState) -> Value {
-    let (word, owner, expires_at) = answer::thread(&state.seen);
-    let requests = state.thread.requests.iter().map(|waiting| {
-        json!({
-            "app_id": waiting.app.to_string(),
-            "at": time::shown(waiting.at),
-            "metadata": waiting.metadata,
-        })
-    });
-    json!({
-        "person_id": state.key.person.as_str(),
-        "state": word,
-        "owner_app_id": owner,
-        "expires_at": expires_at,
-        "folder": state.thread.folder.name(),
-        "last_message_at": time::shown(state.last_message_at),
-        "window_closes_at": state.thread.window_closes.map(time::shown),
-        "requests": requests.collect::<Vec<Value>>(),
-    })
+impl From<&ThreadState> for Thread {
+    fn from(state: &ThreadState) -> Self {
+        let requests = state.thread.requests.iter().map(|waiting| Waiting {
+            app_id: waiting.app.into(),
+            at: Moment(waiting.at),
+            metadata: waiting.metadata.to_string(),
+        });
+        Self {
+            person_id: Person(state.key.person.clone()),
+            control: (&state.seen).into(),
+            folder: state.thread.folder.into(),
+            last_message_at: Moment(state.last_message_at),
+            window_closes_at: state.thread.window_closes.map(Moment),
+            requests: requests.collect(),
+        }
+    }
 }

@@ -8,11 +8,6 @@ pub(crate) fn text(at: i64) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| format!("{at:.3}"))
 }
 
-/// A moment as it is shown.
-pub(super) fn shown(at: Timestamp) -> String {
-    text(at.0)
-}
-
 /// A moment, in any RFC 3339 form.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     match text.parse::<jiff::Timestamp>() {

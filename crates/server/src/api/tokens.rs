@@ -4,21 +4,43 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use baton_store::Settings;
+use serde_json::json;
 
 use super::change;
 use super::input::{Json, OnApp, OnPage};
+use super::operation::Operation;
+use super::settings::CHANGING;
 use crate::problem::{self, Problem};
-use crate::routing_file::{Mint, add_token};
+use crate::routing_file::{Mint, TokenMade, TokenTable, add_token};
 use crate::serve::Shared;
 
-pub(super) async fn create(
+pub(super) fn operations() -> Vec<Operation> {
+    let path = "/pages/{page}/connections/{app}/tokens";
+    vec![
+        OnApp::named(OnPage::named(Operation::post(path, "createToken", create)))
+            .says(
+                "Settings",
+                "A new page access token",
+                "Beside those that the connection has. It is told this once: Baton keeps only its hash. All tokens of \
+                 a connection go with the connection.",
+            )
+            .takes::<TokenTable>(vec![
+                ("of a person who may do everything", json!({})),
+                ("of one who may only write", json!({"tasks": ["MESSAGING"]})),
+            ])
+            .answers::<TokenMade>(StatusCode::CREATED, "The token.")
+            .refuses([&problem::NOT_FOUND])
+            .refuses(CHANGING),
+    ]
+}
+
+async fn create(
     State(shared): State<Arc<Shared>>,
     at: OnPage,
     OnApp(app): OnApp,
     Json(body): Json,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, axum::Json<TokenMade>), Problem> {
     let page = at.page;
     let plan = move |settings: &Settings, mint: &mut Mint| {
         let made = add_token((page, app), &body, settings, mint).ok_or_else(|| {
@@ -27,5 +49,5 @@ pub(super) async fn create(
         Ok(made?)
     };
     let (answer, _) = change::change(&shared, shared.mint(), plan).await?;
-    Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
+    Ok((StatusCode::CREATED, axum::Json(answer)))
 }

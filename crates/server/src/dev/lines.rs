@@ -8,7 +8,8 @@ use baton_rules::{AppId, Cause, Refused, ThreadKey, Timestamp};
 use baton_store::{JournalRow, Settings};
 use serde_json::Value;
 
-use super::{Words, events};
+use super::Words;
+use crate::api;
 use crate::cli::look;
 
 const WHO: usize = 20;
@@ -29,7 +30,7 @@ impl Teller {
 
     pub(super) fn happened(&mut self, activity: &Activity) {
         if self.json {
-            look::json_line(&events::event(activity));
+            look::json_line(&api::happening(self.engine.run(), activity));
         } else {
             self.log.lines(activity, &self.engine.settings()).iter().for_each(look::line);
         }

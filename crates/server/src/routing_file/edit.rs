@@ -55,19 +55,17 @@ pub(crate) fn table_of(settings: &Settings, item: &Item) -> Option<Map<String, V
 /// The table as it became, with what was made up for it: told this once.
 pub(crate) fn told(plan: &Plan, item: &Item) -> Option<Map<String, Value>> {
     let mut table = table_of(&plan.settings, item)?;
-    let made = |kind: &str, id: String| {
-        let made = plan.generated.get(kind).and_then(Value::as_array).into_iter().flatten();
-        made.filter(move |one| one["id"] == *id)
-    };
+    let generated = &plan.generated;
     let token = |page: PageId, app: &str| {
-        let connections = made("pages", page.to_string()).filter_map(|one| one["connections"].as_array());
-        connections.flatten().find(|one| one["app"] == *app).map(|one| one["token"].clone())
+        let page = page.to_string();
+        let tokens = generated.pages.iter().filter(|made| made.id == page).flat_map(|made| &made.connections);
+        tokens.into_iter().find(|made| made.app == app).map(|made| json!(made.token))
     };
     match item {
         Item::App(id) => {
-            let secret = made("apps", id.to_string()).find_map(|one| one.get("secret"));
-            if let Some(secret) = secret.filter(|secret| !secret.is_null()) {
-                table.insert("secret".to_owned(), secret.clone());
+            let made = generated.apps.iter().find(|made| made.id == id.to_string());
+            if let Some(secret) = made.and_then(|made| made.secret.as_ref()) {
+                table.insert("secret".to_owned(), json!(secret));
             }
         }
         Item::Page(id) => {

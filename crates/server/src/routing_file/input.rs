@@ -1,12 +1,18 @@
 //! The file as it was written: read, checked for shape, names not resolved yet. One struct for each table of
 //! the file; a key that no struct has is refused, and the nearest one that it has is named.
 
+use std::borrow::Cow;
+
+use baton_rules::Fields;
 use baton_store::SettingsRefused;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::nearest;
+use super::pages::{PERMISSIONS, STATUSES, TASKS};
+use super::plan::COMPAT;
 
 /// A routing file, or the same as JSON.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,23 +28,43 @@ pub(super) struct At<T> {
     pub(super) table: T,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// An app, as the file has it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AppTable {
+#[schemars(rename = "NewApp")]
+pub(crate) struct AppTable {
+    /// At most 15 digits; made up where it is absent.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,14}$"))]
     pub(super) id: Option<String>,
+    /// By this, too, the app is named; of a new app it is required. Not digits alone, and not `inbox`.
+    #[schemars(length(min = 1, max = 200))]
     pub(super) name: Option<String>,
+    /// The app secret, or `env:` and the name of a variable of the server's environment; kept, else made up, where
+    /// it is absent.
+    #[schemars(length(min = 1))]
     pub(super) secret: Option<String>,
+    /// Where its webhooks go.
+    #[schemars(url)]
     pub(super) webhook_url: Option<String>,
+    /// What the address must answer the handshake for; without one, there is no handshake.
     pub(super) verify_token: Option<String>,
+    /// Whether it has the Human Agent feature.
     #[serde(default)]
     pub(super) human_agent: bool,
+    /// False: it reaches only its testers.
     #[serde(default = "yes")]
     pub(super) live: bool,
+    /// Whom it reaches while it is not live.
     #[serde(default)]
+    #[schemars(schema_with = "people")]
     pub(super) testers: Vec<String>,
+    /// Events in one webhook at most.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
     pub(super) max_batch: u16,
+    /// Switches for clients that rely on the platform's older ways.
     #[serde(default)]
+    #[schemars(schema_with = "switches")]
     pub(super) compat: Vec<String>,
 }
 
@@ -52,46 +78,93 @@ pub(super) struct PageInput {
     pub(super) ads: Vec<At<AdTable>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A page, as the file has it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PageTable {
+#[schemars(rename = "NewPage")]
+pub(crate) struct PageTable {
+    /// At most 18 digits; made up where it is absent.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,17}$"))]
     pub(super) id: Option<String>,
+    /// Of a new page it is required. Not digits alone, and not `inbox`.
+    #[schemars(length(min = 1, max = 200))]
     pub(super) name: Option<String>,
+    /// False: people's messages are refused.
     #[serde(default = "yes")]
     pub(super) messaging_enabled: bool,
+    /// What moving a conversation to Main does: the Inbox takes control, or asks for it.
     #[serde(default)]
+    #[schemars(extend("enum" = ["take", "request", null]))]
     pub(super) inbox_move_to_main: Option<String>,
+    #[schemars(with = "Option<SideTable>")]
     messenger: Option<Value>,
+    /// Not built in this version: leave it out.
+    #[serde(default)]
+    #[schemars(with = "()")]
     instagram: Option<Value>,
+    /// The apps on the page.
     #[serde(default)]
+    #[schemars(with = "Vec<ConnectionTable>")]
     connections: Vec<Value>,
+    /// Who gets conversations that begin by a link.
     #[serde(default)]
+    #[schemars(with = "Vec<LinkTable>")]
     links: Vec<Value>,
     #[serde(default)]
+    #[schemars(with = "Vec<AdTable>")]
     ads: Vec<Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// One of a page's two sides: who gets its conversations. Apps are named by id, by name, or as `inbox`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewSide")]
 pub(super) struct SideTable {
+    /// The default app. With one, the page uses Conversation Routing.
     pub(super) default_app: Option<String>,
+    /// The primary receiver, for the Handover Protocol; never together with a default app, and never the Inbox.
     pub(super) primary_receiver: Option<String>,
+    /// Who gets conversations that begin by neither ad nor link.
     pub(super) organic_app: Option<String>,
+    /// Days that an ad may give control for at most.
+    #[schemars(range(min = 1, max = 7))]
     pub(super) ad_max_days: Option<u8>,
+    /// Days that control by an ad lasts when the ad does not say.
+    #[schemars(range(min = 1, max = 7))]
     pub(super) ad_window_days: Option<u8>,
+    /// Not built in this version: leave it out.
+    #[serde(default)]
+    #[schemars(with = "()")]
     pub(super) profile: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// An app on a page, as the file has it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ConnectionTable {
+#[schemars(rename = "NewConnection")]
+pub(crate) struct ConnectionTable {
+    /// The app: its id, or its name.
     pub(super) app: String,
+    /// The page access token that the app uses, or `env:` and the name of a variable of the server's environment;
+    /// kept, else made up, where it is absent.
+    #[schemars(regex(pattern = r"^[!-~]{1,1000}$"))]
     pub(super) token: Option<String>,
+    /// What the app is subscribed to.
+    #[serde(default)]
+    #[schemars(schema_with = "subscriptions")]
     pub(super) fields: Option<Vec<String>>,
+    /// Whether it reads along; it does where this is absent.
     pub(super) standby: Option<Standby>,
+    /// Whether it may take control of conversations.
     #[serde(default)]
     pub(super) take_control: bool,
+    /// The tasks of the person who made the token; all where this is absent.
+    #[serde(default)]
+    #[schemars(schema_with = "tasks")]
     pub(super) tasks: Option<Vec<String>>,
+    /// The permissions of the token; all where this is absent.
+    #[serde(default)]
+    #[schemars(schema_with = "permissions")]
     pub(super) permissions: Option<Vec<String>>,
 }
 
@@ -100,6 +173,23 @@ pub(super) struct ConnectionTable {
 pub(super) struct Standby {
     pub(super) messenger: bool,
     pub(super) instagram: bool,
+}
+
+impl JsonSchema for Standby {
+    fn schema_name() -> Cow<'static, str> {
+        "Standby".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let sides = serde_json::json!({"messenger": {"type": "boolean"}, "instagram": {"type": "boolean"}});
+        json_schema!({
+            "description": "Whether an app reads along: on both sides, or side by side.",
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "object", "properties": sides, "additionalProperties": false},
+            ],
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Standby {
@@ -120,33 +210,97 @@ impl<'de> Deserialize<'de> for Standby {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A route for a link, as the file has it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkTable {
+#[schemars(rename = "NewLink")]
+pub(crate) struct LinkTable {
+    /// Instagram is not built in this version.
+    #[schemars(extend("enum" = ["messenger", null]))]
     pub(super) on: Option<String>,
+    /// The link's `ref`, as in `m.me/page?ref=spring`.
     #[serde(rename = "ref")]
+    #[schemars(length(min = 1, max = 2048))]
     pub(super) reference: String,
+    /// Who gets conversations that begin by it: an app's id, its name, or `inbox`.
     pub(super) app: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// An ad, as the file has it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AdTable {
+#[schemars(rename = "NewAd")]
+pub(crate) struct AdTable {
+    /// Instagram is not built in this version.
+    #[schemars(extend("enum" = ["messenger", null]))]
     pub(super) on: Option<String>,
+    /// What an event's entry names it by.
+    #[schemars(length(min = 1, max = 64))]
     pub(super) id: String,
     pub(super) name: Option<String>,
-    pub(super) status: Option<String>,
+    /// Whether people may enter by it; they may where this is absent.
     #[serde(default)]
+    #[schemars(schema_with = "statuses")]
+    pub(super) status: Option<String>,
+    /// Who may enter by it; empty: everybody.
+    #[serde(default)]
+    #[schemars(schema_with = "people")]
     pub(super) audience: Vec<String>,
+    /// Its template: an object, or the same as JSON in a text.
+    #[serde(default)]
+    #[schemars(schema_with = "template")]
     pub(super) template: Option<Value>,
 }
 
 /// A token that is made beside a connection's first.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TokenTable {
+#[schemars(rename = "NewToken")]
+pub(crate) struct TokenTable {
+    /// The tasks of the person who made it; all where this is absent.
+    #[serde(default)]
+    #[schemars(schema_with = "tasks")]
     pub(super) tasks: Option<Vec<String>>,
+    /// Its permissions; all where this is absent.
+    #[serde(default)]
+    #[schemars(schema_with = "permissions")]
     pub(super) permissions: Option<Vec<String>>,
+}
+
+fn words(known: &[&str]) -> Schema {
+    json_schema!({"type": ["array", "null"], "items": {"enum": known}})
+}
+
+fn tasks(_: &mut SchemaGenerator) -> Schema {
+    words(TASKS)
+}
+
+fn permissions(_: &mut SchemaGenerator) -> Schema {
+    words(PERMISSIONS)
+}
+
+fn subscriptions(_: &mut SchemaGenerator) -> Schema {
+    let documents = ["messaging_handover", "messaging_referral"];
+    let known: Vec<&str> = Fields::ALL.iter().map(|(_, name)| *name).chain(documents).collect();
+    words(&known)
+}
+
+fn switches(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"enum": COMPAT}, "uniqueItems": true})
+}
+
+fn people(_: &mut SchemaGenerator) -> Schema {
+    let person = crate::api::values::PERSON_ID;
+    json_schema!({"type": "array", "items": {"type": "string", "pattern": person}, "uniqueItems": true})
+}
+
+fn statuses(_: &mut SchemaGenerator) -> Schema {
+    let known: Vec<Value> = STATUSES.iter().map(|word| Value::from(*word)).chain([Value::Null]).collect();
+    json_schema!({"enum": known})
+}
+
+fn template(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["object", "string", "null"]})
 }
 
 /// Reads one table that stands alone.
@@ -163,12 +317,16 @@ const fn one() -> u16 {
     1
 }
 
-#[derive(Deserialize)]
+/// Everything that runs on a server, as the file has it.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct FileTable {
+#[schemars(rename = "RoutingFile")]
+pub(crate) struct FileTable {
     #[serde(default)]
+    #[schemars(with = "Vec<AppTable>")]
     apps: Vec<Value>,
     #[serde(default)]
+    #[schemars(with = "Vec<PageTable>")]
     pages: Vec<Value>,
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use baton_rules::{AppId, Fields, PageId, setup};
 use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Side, Token};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::input::{AdTable, At, ConnectionTable, LinkTable, PageInput, SideTable};
-use super::plan::{Draft, one_of};
+use super::plan::{Draft, GeneratedPage, GeneratedToken, one_of};
 use super::{nearest, token_hash};
 
 /// What a connection hears when nobody says: what the platform's documents recommend, and echoes.
@@ -22,7 +22,7 @@ pub(crate) const USUAL_FIELDS: [Fields; 6] = [
 ];
 pub(super) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
 pub(super) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
-const STATUSES: &[&str] = &["published", "draft", "paused"];
+pub(super) const STATUSES: &[&str] = &["published", "draft", "paused"];
 
 /// Reads a page against the apps as they become.
 pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>]) -> Option<Page> {
@@ -57,7 +57,11 @@ pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>])
     let inbox_move_to_main = part.move_to_main(table.inbox_move_to_main.as_deref(), pointer);
     let generated = part.generated;
     if known_id.is_none() || !generated.is_empty() {
-        draft.new_pages.push(json!({"id": id.to_string(), "name": name, "connections": generated}));
+        draft.new_pages.push(GeneratedPage {
+            id: id.to_string(),
+            name: name.clone(),
+            connections: generated,
+        });
     }
     Some(Page {
         id,
@@ -85,7 +89,7 @@ fn new_page_id(draft: &mut Draft<'_>) -> PageId {
 struct Part<'d, 'a, 'b> {
     draft: &'d mut Draft<'a>,
     apps: &'b [Arc<App>],
-    generated: Vec<Value>,
+    generated: Vec<GeneratedToken>,
 }
 
 impl Part<'_, '_, '_> {
@@ -221,7 +225,8 @@ impl Part<'_, '_, '_> {
             (None, None) => {
                 let token = self.draft.mint.token();
                 let name = self.apps.iter().find(|known| known.id == app).map(|known| known.name.as_str());
-                self.generated.push(json!({"app": app.to_string(), "name": name, "token": token}));
+                let name = name.map(str::to_owned);
+                self.generated.push(GeneratedToken { app: app.to_string(), name, token: token.clone() });
                 token_hash(&token)
             }
         };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use baton_rules::AppId;
 use baton_store::{App, Page, Secret, Settings, SettingsRefused};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::difference::changes;
 use super::input::{AppTable, At, RoutingInput, refused};
@@ -23,11 +24,53 @@ pub struct Plan {
     /// What is allowed and not advisable (CHK-*).
     pub warnings: Vec<Warning>,
     /// Ids, secrets and tokens that were made up, in the form of the file. They are told once.
-    pub generated: Value,
+    pub generated: Generated,
+}
+
+/// What was made up: told once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Generated {
+    /// Apps of which something was.
+    pub apps: Vec<GeneratedApp>,
+    /// Pages of which something was.
+    pub pages: Vec<GeneratedPage>,
+}
+
+/// An app of which something was made up.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct GeneratedApp {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its secret; null: it was given, or there already.
+    pub secret: Option<String>,
+}
+
+/// A page of which something was made up.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct GeneratedPage {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The connections whose tokens were.
+    pub connections: Vec<GeneratedToken>,
+}
+
+/// A token that was made up.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct GeneratedToken {
+    /// The app's id.
+    pub app: String,
+    /// The app's name.
+    pub name: Option<String>,
+    /// The token.
+    pub token: String,
 }
 
 /// One value that changes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
     /// Which; things are named by their ids (`/apps/1278416343931139/name`).
     pub pointer: String,
@@ -38,11 +81,11 @@ pub struct Change {
 }
 
 /// Something that is allowed and not advisable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Warning {
-    /// The recommendation (CHK-*).
-    pub rule: &'static str,
-    /// Where, as in [`Change::pointer`].
+    /// The recommendation (`CHK-1`); null: it is none of the platform's, but of Baton's own.
+    pub rule: Option<&'static str>,
+    /// Where; things are named by their ids.
     pub pointer: String,
     /// What, and what to do.
     pub detail: String,
@@ -61,7 +104,7 @@ pub fn apply(
     if !draft.problems.is_empty() {
         return Err(draft.problems);
     }
-    let generated = json!({"apps": draft.new_apps, "pages": draft.new_pages});
+    let generated = Generated { apps: draft.new_apps, pages: draft.new_pages };
     let same = settings.apps == apps && settings.pages == pages;
     let version = if same { settings.version } else { settings.version + 1 };
     let after = Settings::new(version, apps, pages);
@@ -78,8 +121,8 @@ pub(super) struct Draft<'a> {
     pub(super) before: &'a Settings,
     pub(super) mint: &'a mut Mint,
     pub(super) problems: Vec<SettingsRefused>,
-    new_apps: Vec<Value>,
-    pub(super) new_pages: Vec<Value>,
+    new_apps: Vec<GeneratedApp>,
+    pub(super) new_pages: Vec<GeneratedPage>,
 }
 
 impl<'a> Draft<'a> {
@@ -142,21 +185,20 @@ impl<'a> Draft<'a> {
         };
         self.check_name(&name, &at.pointer);
         self.check_app(at);
-        let mut generated = json!({});
+        let (mut is_new, mut made) = (false, None);
         let id = given.or(kept.map(|kept| kept.id)).unwrap_or_else(|| {
             let id = self.new_app_id();
-            generated["id"] = json!(id.to_string());
+            is_new = true;
             id
         });
         let secret = table.secret.clone().map(Secret::new).or_else(|| kept.map(|kept| kept.secret.clone()));
         let secret = secret.unwrap_or_else(|| {
             let secret = self.mint.secret();
-            generated["secret"] = json!(secret);
+            made = Some(secret.clone());
             Secret::new(secret)
         });
-        if generated != json!({}) {
-            let told = json!({"id": id.to_string(), "name": name, "secret": generated.get("secret")});
-            self.new_apps.push(told);
+        if is_new || made.is_some() {
+            self.new_apps.push(GeneratedApp { id: id.to_string(), name: name.clone(), secret: made });
         }
         // A verify token that is not said is kept, as a secret is; an empty one is none.
         let verify_token = match &table.verify_token {
@@ -303,7 +345,7 @@ impl<'a> Draft<'a> {
 }
 
 /// Switches for clients that rely on the platform's older ways.
-const COMPAT: &[&str] = &["no-hop-context"];
+pub(super) const COMPAT: &[&str] = &["no-hop-context"];
 /// Those that are described and not built.
 const COMPAT_LATER: &[&str] =
     &["empty-messaging-beside-standby", "policy-enforcement-hyphen", "retired-tags", "app-ids-as-numbers"];

@@ -1,15 +1,146 @@
-//! Settings in the form of the file, without what is secret. What is rendered can be applied again, and
+//! Settings in the form of the file. What is secret is left out: what is rendered can be applied again, and
 //! then changes nothing.
 
 use baton_rules::AppId;
 use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Settings, Side};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+/// An app of the settings.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "App")]
+pub(crate) struct AppShown {
+    id: String,
+    name: String,
+    /// Where its webhooks go; absent: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_url: Option<String>,
+    /// Whether it has the Human Agent feature.
+    human_agent: bool,
+    /// False: it reaches only its testers.
+    live: bool,
+    /// Whom it reaches while it is not live.
+    testers: Vec<String>,
+    /// Events in one webhook at most.
+    max_batch: u16,
+    /// Switches for clients that rely on the platform's older ways.
+    compat: Vec<String>,
+    /// Its secret, if this answer's call had it made: told this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A page of the settings.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Page")]
+pub(crate) struct PageShown {
+    id: String,
+    name: String,
+    messaging_enabled: bool,
+    inbox_move_to_main: &'static str,
+    messenger: SideShown,
+    connections: Vec<ConnectionShown>,
+    links: Vec<LinkShown>,
+    ads: Vec<AdShown>,
+}
+
+/// One of a page's two sides: who gets its conversations.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Side")]
+struct SideShown {
+    /// The default app: an app's id, or `inbox`. With one, the page uses Conversation Routing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_app: Option<String>,
+    /// The primary receiver, for the Handover Protocol: an app's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_receiver: Option<String>,
+    /// Who gets conversations that begin by neither ad nor link: an app's id, or `inbox`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organic_app: Option<String>,
+    /// Days that an ad may give control for at most.
+    ad_max_days: u8,
+    /// Days that control by an ad lasts when the ad does not say.
+    ad_window_days: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
+}
+
+/// An app on a page.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Connection")]
+pub(crate) struct ConnectionShown {
+    /// The app's id.
+    app: String,
+    /// What the app is subscribed to.
+    fields: Vec<String>,
+    /// Whether it reads along: on both sides, or side by side.
+    standby: StandbyShown,
+    /// Whether it may take control of conversations.
+    take_control: bool,
+    /// The tasks of its first token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Vec<String>>,
+    /// The permissions of its first token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<Vec<String>>,
+    /// Its token, if this answer's call had it made: told this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// Whether an app reads along.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum StandbyShown {
+    Both(bool),
+    Each { messenger: bool, instagram: bool },
+}
+
+/// A route for a link.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Link")]
+pub(crate) struct LinkShown {
+    on: &'static str,
+    r#ref: String,
+    /// Who gets conversations that begin by it: an app's id, or `inbox`.
+    app: String,
+}
+
+/// An ad.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Ad")]
+pub(crate) struct AdShown {
+    on: &'static str,
+    id: String,
+    name: String,
+    status: String,
+    /// Who may enter by it; empty: everybody.
+    audience: Vec<String>,
+    /// Its template, as JSON in a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
+}
+
+/// Everything that runs on a server.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Routing")]
+pub(crate) struct RoutingShown {
+    apps: Vec<AppShown>,
+    pages: Vec<PageShown>,
+}
 
 /// The settings as `routing.toml` would have them, as JSON; secrets and tokens left out.
 pub fn render(settings: &Settings) -> Value {
-    let apps: Vec<Value> = settings.apps.iter().map(|app| Value::Object(app_table(app))).collect();
-    let pages: Vec<Value> = settings.pages.iter().map(|page| Value::Object(page_table(page))).collect();
-    json!({"apps": apps, "pages": pages})
+    json!(shown(settings))
+}
+
+/// The same, typed.
+pub(crate) fn shown(settings: &Settings) -> RoutingShown {
+    let apps = settings.apps.iter().map(|app| AppShown::from(&**app));
+    let pages = settings.pages.iter().map(|page| PageShown::from(&**page));
+    RoutingShown { apps: apps.collect(), pages: pages.collect() }
 }
 
 /// How the file names an app.
@@ -24,89 +155,115 @@ pub(super) const fn surface_name(on: KeptSurface) -> &'static str {
     }
 }
 
-fn table<const N: usize>(entries: [(&str, Option<Value>); N]) -> Map<String, Value> {
-    let given = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    given.collect()
+fn table(shown: &impl Serialize) -> Map<String, Value> {
+    match json!(shown) {
+        Value::Object(table) => table,
+        _ => Map::new(),
+    }
 }
 
 pub(super) fn app_table(app: &App) -> Map<String, Value> {
-    table([
-        ("id", Some(json!(app.id.to_string()))),
-        ("name", Some(json!(app.name))),
-        ("webhook_url", app.webhook_url.as_ref().map(|url| json!(url))),
-        ("human_agent", Some(json!(app.human_agent))),
-        ("live", Some(json!(app.live))),
-        ("testers", Some(json!(app.testers))),
-        ("max_batch", Some(json!(app.max_batch))),
-        ("compat", Some(json!(app.compat))),
-    ])
+    table(&AppShown::from(app))
 }
 
 pub(super) fn page_table(page: &Page) -> Map<String, Value> {
-    let connections: Vec<Map<String, Value>> = page.connections.iter().map(connection_table).collect();
-    let links: Vec<Map<String, Value>> = page.links.iter().map(link_table).collect();
-    let ads: Vec<Map<String, Value>> = page.ads.iter().map(ad_table).collect();
-    let move_to_main = match page.inbox_move_to_main {
-        KeptMoveToMain::Take => "take",
-        KeptMoveToMain::Request => "request",
-    };
-    table([
-        ("id", Some(json!(page.id.to_string()))),
-        ("name", Some(json!(page.name))),
-        ("messaging_enabled", Some(json!(page.messaging_enabled))),
-        ("inbox_move_to_main", Some(json!(move_to_main))),
-        ("messenger", Some(Value::Object(side_table(&page.messenger)))),
-        ("connections", Some(json!(connections))),
-        ("links", Some(json!(links))),
-        ("ads", Some(json!(ads))),
-    ])
-}
-
-fn side_table(side: &Side) -> Map<String, Value> {
-    let app = |app: Option<AppId>| app.map(|app| json!(app_name(app)));
-    table([
-        ("default_app", app(side.default_app)),
-        ("primary_receiver", app(side.primary_receiver)),
-        ("organic_app", app(side.organic_app)),
-        ("ad_max_days", Some(json!(side.ad_max_days))),
-        ("ad_window_days", Some(json!(side.ad_window_days))),
-        ("profile", side.profile.as_ref().map(|profile| json!(profile))),
-    ])
+    table(&PageShown::from(page))
 }
 
 pub(super) fn connection_table(connection: &Connection) -> Map<String, Value> {
-    let (messenger, instagram) = (connection.standby_messenger, connection.standby_instagram);
-    let standby = if messenger == instagram {
-        json!(messenger)
-    } else {
-        json!({"messenger": messenger, "instagram": instagram})
-    };
-    let token = connection.tokens.first();
-    table([
-        ("app", Some(json!(app_name(connection.app)))),
-        ("fields", Some(json!(connection.fields))),
-        ("standby", Some(standby)),
-        ("take_control", Some(json!(connection.take_control))),
-        ("tasks", token.map(|token| json!(token.tasks))),
-        ("permissions", token.map(|token| json!(token.permissions))),
-    ])
+    table(&ConnectionShown::from(connection))
 }
 
 pub(super) fn link_table(link: &Link) -> Map<String, Value> {
-    table([
-        ("on", Some(json!(surface_name(link.on)))),
-        ("ref", Some(json!(link.reference))),
-        ("app", Some(json!(app_name(link.app)))),
-    ])
+    table(&LinkShown::from(link))
 }
 
 pub(super) fn ad_table(ad: &Ad) -> Map<String, Value> {
-    table([
-        ("on", Some(json!(surface_name(ad.on)))),
-        ("id", Some(json!(ad.id))),
-        ("name", Some(json!(ad.name))),
-        ("status", Some(json!(ad.status))),
-        ("audience", Some(json!(ad.audience))),
-        ("template", (!ad.template.is_empty()).then(|| json!(ad.template))),
-    ])
+    table(&AdShown::from(ad))
+}
+
+impl From<&App> for AppShown {
+    fn from(app: &App) -> Self {
+        Self {
+            id: app.id.to_string(),
+            name: app.name.clone(),
+            webhook_url: app.webhook_url.clone(),
+            human_agent: app.human_agent,
+            live: app.live,
+            testers: app.testers.clone(),
+            max_batch: app.max_batch,
+            compat: app.compat.clone(),
+            secret: None,
+        }
+    }
+}
+
+impl From<&Page> for PageShown {
+    fn from(page: &Page) -> Self {
+        Self {
+            id: page.id.to_string(),
+            name: page.name.clone(),
+            messaging_enabled: page.messaging_enabled,
+            inbox_move_to_main: match page.inbox_move_to_main {
+                KeptMoveToMain::Take => "take",
+                KeptMoveToMain::Request => "request",
+            },
+            messenger: (&page.messenger).into(),
+            connections: page.connections.iter().map(Into::into).collect(),
+            links: page.links.iter().map(Into::into).collect(),
+            ads: page.ads.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Side> for SideShown {
+    fn from(side: &Side) -> Self {
+        Self {
+            default_app: side.default_app.map(app_name),
+            primary_receiver: side.primary_receiver.map(app_name),
+            organic_app: side.organic_app.map(app_name),
+            ad_max_days: side.ad_max_days,
+            ad_window_days: side.ad_window_days,
+            profile: side.profile.clone(),
+        }
+    }
+}
+
+impl From<&Connection> for ConnectionShown {
+    fn from(connection: &Connection) -> Self {
+        let (messenger, instagram) = (connection.standby_messenger, connection.standby_instagram);
+        let token = connection.tokens.first();
+        Self {
+            app: app_name(connection.app),
+            fields: connection.fields.clone(),
+            standby: if messenger == instagram {
+                StandbyShown::Both(messenger)
+            } else {
+                StandbyShown::Each { messenger, instagram }
+            },
+            take_control: connection.take_control,
+            tasks: token.map(|token| token.tasks.clone()),
+            permissions: token.map(|token| token.permissions.clone()),
+            token: None,
+        }
+    }
+}
+
+impl From<&Link> for LinkShown {
+    fn from(link: &Link) -> Self {
+        Self { on: surface_name(link.on), r#ref: link.reference.clone(), app: app_name(link.app) }
+    }
+}
+
+impl From<&Ad> for AdShown {
+    fn from(ad: &Ad) -> Self {
+        Self {
+            on: surface_name(ad.on),
+            id: ad.id.clone(),
+            name: ad.name.clone(),
+            status: ad.status.clone(),
+            audience: ad.audience.clone(),
+            template: Some(ad.template.clone()).filter(|template| !template.is_empty()),
+        }
+    }
 }

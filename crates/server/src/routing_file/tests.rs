@@ -4,7 +4,7 @@ use baton_rules::{AppId, Mode, PageId, Surface};
 use baton_store::Settings;
 use serde_json::{Value, json};
 
-use super::{Mint, Plan, RoutingInput, apply, render, token_hash};
+use super::{Generated, Mint, Plan, RoutingInput, apply, render, token_hash};
 
 /// A page with two apps, a link and an ad.
 const SHOP: &str = r#"
@@ -118,7 +118,7 @@ fn the_same_file_again_changes_nothing() {
     let again = tried(&shop(), &settings, true).unwrap();
     assert_eq!(again.changes, []);
     assert_eq!(again.settings.version, settings.version);
-    assert_eq!(again.generated, json!({"apps": [], "pages": []}));
+    assert_eq!(again.generated, Generated::default());
     assert_eq!((&again.settings.apps, &again.settings.pages), (&settings.apps, &settings.pages));
 }
 
@@ -141,7 +141,7 @@ fn what_is_not_said_is_generated_told_once_and_kept() {
     let plan = tried(&shop(), &Settings::default(), false).unwrap();
     let desk = plan.settings.apps.iter().find(|app| app.name == "Help desk").unwrap();
     assert_eq!(desk.id.to_string().len(), 15);
-    let token = plan.generated["pages"][0]["connections"][0]["token"].as_str().unwrap();
+    let token = plan.generated.pages[0].connections[0].token.as_str();
     assert!(token.starts_with("EAA"));
     let expected = json!({
         "apps": [{"id": desk.id.to_string(), "name": "Help desk", "secret": desk.secret.reveal()}],
@@ -150,7 +150,7 @@ fn what_is_not_said_is_generated_told_once_and_kept() {
             "connections": [{"app": desk.id.to_string(), "name": "Help desk", "token": token}],
         }],
     });
-    assert_eq!(plan.generated, expected);
+    assert_eq!(json!(plan.generated), expected);
 
     let changed =
         shop().replace("name = \"Sales bot\"\nsecret = \"the sales secret\"", "name = \"Sales bot\"");
@@ -526,7 +526,7 @@ fn every_problem_is_reported_at_once() {
 fn warned(text: &str) -> Vec<(&'static str, String)> {
     let plan = tried(text, &Settings::default(), false).unwrap();
     assert!(plan.warnings.iter().all(|warning| !warning.detail.is_empty()));
-    plan.warnings.into_iter().map(|warning| (warning.rule, warning.pointer)).collect()
+    plan.warnings.into_iter().map(|warning| (warning.rule.unwrap(), warning.pointer)).collect()
 }
 
 const SALES: &str = "/pages/2001/connections/127841634393113";

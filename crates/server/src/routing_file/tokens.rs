@@ -4,12 +4,25 @@ use std::sync::Arc;
 
 use baton_rules::{AppId, PageId};
 use baton_store::{Page, Settings, SettingsRefused, Token};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::input::{TokenTable, read_table, refused};
 use super::pages::{PERMISSIONS, TASKS};
 use super::plan::one_of;
 use super::{Mint, token_hash};
+
+/// A token that was made: told once.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
+pub(crate) struct TokenMade {
+    token: String,
+    app_id: String,
+    page_id: String,
+    tasks: Vec<String>,
+    permissions: Vec<String>,
+}
 
 /// The settings with one token more, and what its owner is told; `None`: there is no such connection.
 pub(crate) fn add_token(
@@ -17,7 +30,7 @@ pub(crate) fn add_token(
     given: &Value,
     settings: &Settings,
     mint: &mut Mint,
-) -> Option<Result<(Settings, Value), Vec<SettingsRefused>>> {
+) -> Option<Result<(Settings, TokenMade), Vec<SettingsRefused>>> {
     let held = settings.page(page)?;
     let connection = held.connections.iter().position(|one| one.app == app)?;
     Some(made(held, connection, given, settings, mint))
@@ -29,7 +42,7 @@ fn made(
     given: &Value,
     settings: &Settings,
     mint: &mut Mint,
-) -> Result<(Settings, Value), Vec<SettingsRefused>> {
+) -> Result<(Settings, TokenMade), Vec<SettingsRefused>> {
     let table: TokenTable = read_table(given)?;
     let mut problems = Vec::new();
     let mut words = |given: Option<Vec<String>>, known: &[&str], key: &str| {
@@ -47,13 +60,13 @@ fn made(
     let token = mint.token();
     let mut page = held.clone();
     let app = page.connections[connection].app;
-    let answer = json!({
-        "token": token,
-        "app_id": app.to_string(),
-        "page_id": page.id.to_string(),
-        "tasks": tasks,
-        "permissions": permissions,
-    });
+    let answer = TokenMade {
+        token: token.clone(),
+        app_id: app.to_string(),
+        page_id: page.id.to_string(),
+        tasks: tasks.clone(),
+        permissions: permissions.clone(),
+    };
     page.connections[connection].tokens.push(Token { hash: token_hash(&token), tasks, permissions });
     let page = Arc::new(page);
     let pages =

@@ -40,18 +40,18 @@ fn connections(page: &Page, routing: &Routing, settings: &Settings, found: &mut 
         let missing: Vec<&str> = missing.flat_map(Fields::names).collect();
         if !missing.is_empty() {
             let detail = format!("{} is not subscribed to {}", name(app), missing.join(", "));
-            found.push(Warning { rule: "CHK-1", pointer: format!("{pointer}/fields"), detail });
+            found.push(Warning { rule: Some("CHK-1"), pointer: format!("{pointer}/fields"), detail });
         }
         if connected.take_control && !connected.human_agent {
             let detail = format!("{} may take control and has no Human Agent feature", name(app));
-            found.push(Warning { rule: "CHK-2", pointer: format!("{pointer}/take_control"), detail });
+            found.push(Warning { rule: Some("CHK-2"), pointer: format!("{pointer}/take_control"), detail });
         }
         if connected.human_agent && !connected.standby {
             let detail = format!(
                 "people answer by {}, and it does not see what others say: standby is off",
                 name(app)
             );
-            found.push(Warning { rule: "CHK-4", pointer: format!("{pointer}/standby"), detail });
+            found.push(Warning { rule: Some("CHK-4"), pointer: format!("{pointer}/standby"), detail });
         }
     }
 }
@@ -63,12 +63,12 @@ fn surface(page: &Page, routing: &Routing, settings: &Settings, found: &mut Vec<
         let app = settings.app(primary.id).map(|app| &**app);
         let detail =
             format!("the primary receiver should be a bot, and {} has the Human Agent feature", name(app));
-        found.push(Warning { rule: "CHK-4", pointer: format!("{pointer}/primary_receiver"), detail });
+        found.push(Warning { rule: Some("CHK-4"), pointer: format!("{pointer}/primary_receiver"), detail });
     }
     if routing.apps.len() > 1 && routing.default.is_none() && routing.primary.is_none() {
         let detail = "several apps are connected, with neither default app nor primary receiver: all of them \
                       hear everything and may answer";
-        found.push(Warning { rule: "CHK-5", pointer, detail: detail.to_owned() });
+        found.push(Warning { rule: Some("CHK-5"), pointer, detail: detail.to_owned() });
     }
 }
 
@@ -79,7 +79,7 @@ fn shared_addresses(settings: &Settings) -> Vec<Warning> {
         let Some(url) = app.webhook_url.as_deref() else { continue };
         match first.get(url) {
             Some(other) => found.push(Warning {
-                rule: "CHK-3",
+                rule: Some("CHK-3"),
                 pointer: format!("/apps/{}/webhook_url", app.id),
                 detail: format!("{} and {} share a webhook address", other.name, app.name),
             }),

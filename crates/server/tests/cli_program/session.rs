@@ -125,8 +125,8 @@ fn a_receiver_that_does_not_verify_is_reported_and_stops_nothing() {
     let file = world.write("routing.toml", &text);
     let mut dev = world.dev(&["--ephemeral", "-f", &file]);
     assert_eq!(world.run(&["send", "2001", "bob", "hi"]).code, 0);
-    let failed = dev.until(|line| line["event"] == "verification");
-    assert!(failed["error"].is_string(), "{failed}");
+    let failed = dev.until(|line| line["verification"]["verified"] == false);
+    assert!(failed["event"] == "settings" && failed["verification"]["error"].is_string(), "{failed}");
     dev.stop();
 }
 

@@ -151,7 +151,6 @@ async fn what_is_around() {
         ("/favicon.ico", 404, "not-found"),
         ("/console/", 501, "not-built"),
         ("/metrics", 501, "not-built"),
-        ("/openapi.json", 501, "not-built"),
         ("/healthz/more", 404, "not-found"),
     ] {
         let reply = w.get(path).await;

@@ -11,6 +11,7 @@ mod dry_run;
 mod graph;
 mod hop_context;
 mod once;
+mod openapi;
 mod receiver;
 mod routing;
 mod settings;
