@@ -39,11 +39,11 @@ run: release ## build, and start `baton dev` with the demo
 	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
-test: lint unit rows sim e2e power-loss ## all tests that fit a quarter of an hour on two cores
+test: lint unit rows sim e2e openapi power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
-	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000
+	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 OPENAPI='--long --examples 300'
 
 .PHONY: lint
 lint: rust ## formatting, clippy, and cargo-deny if it is there
@@ -72,6 +72,19 @@ e2e/clients/%/node_modules/.package-lock.json: e2e/clients/%/package-lock.json
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
 	cd $(dir $<) && npm ci
+
+.PHONY: openapi
+openapi: $(PROFILE) e2e/openapi/.venv/made ## hold the program against its own description, OPENAPI='--long --examples 300' for longer
+	e2e/openapi/.venv/bin/python e2e/openapi/run.py $(OPENAPI)
+
+# An environment of its own; `ensurepip` is what Debian packs apart.
+e2e/openapi/.venv/made: e2e/openapi/requirements.txt | python
+	@python3 -c 'import ensurepip' 2>/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y python3-venv; } \
+	|| { echo "Python's venv is missing: install it (on Debian: apt-get install python3-venv), or run this as root" >&2; exit 1; }
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .PHONY: power-loss
 power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not synced; then prove that this can fail
