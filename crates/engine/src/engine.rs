@@ -22,7 +22,7 @@ use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
-use crate::history::{self, HistoryEntry};
+use crate::history::{self, HistoryEntry, HistoryPlace};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
 use crate::transport::Transport;
@@ -475,15 +475,15 @@ impl Engine {
             .map(|(remembered, routing)| thread_owner(routing, &remembered.thread, caller, self.now())))
     }
 
-    /// A thread's history, newest first: not after `until`, from the entry number `skip` on.
+    /// A part of a thread's history, newest first: not after `until`, and after where the part before it ended.
     pub async fn history(
         &self,
         key: &ThreadKey,
         until: Option<Timestamp>,
-        skip: usize,
+        after: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
-        history::read(&self.shared, key, until, skip, limit).await
+        history::read(&self.shared, key, until, after, limit).await
     }
 
     /// A conversation's rows, newest first, before a position.

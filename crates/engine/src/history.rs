@@ -33,10 +33,39 @@ pub struct HistoryEntry {
     pub refused: Option<Box<str>>,
     /// How many like it were folded into one (refusals of the same minute).
     pub times: u32,
+    /// Where it stands in its stream; none for a refusal, and for a lapse that no row tells of yet.
+    pub position: Option<Position>,
 }
 
-/// The most entries that are looked through for one answer.
-const MOST: usize = 10_000;
+/// The most entries of one moment that a part may have to pass over.
+const MOST_TOLD: usize = 10_000;
+
+/// Where a part of a history ended: the next one goes on after it, whatever has come since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPlace {
+    /// The moment of the last entry.
+    pub at: Timestamp,
+    /// Its position; zero where it has none, for those that have one stand before those of the same moment that
+    /// have none.
+    pub position: Position,
+    /// How many of that moment without a position have been told.
+    pub told: usize,
+}
+
+impl HistoryPlace {
+    /// Where a part ends that began after `before`.
+    pub fn after(entries: &[HistoryEntry], before: Option<Self>) -> Option<Self> {
+        let last = entries.last()?;
+        let at = last.at;
+        if let Some(position) = last.position {
+            return Some(Self { at, position, told: 0 });
+        }
+        let here = entries.iter().filter(|entry| entry.at == at && entry.position.is_none()).count();
+        let earlier = before.filter(|before| before.at == at).map_or(0, |before| before.told);
+        Some(Self { at, position: Position(0), told: here + earlier })
+    }
+}
+
 /// Rows of a conversation that are read at once when looking for the one of a moment.
 const PIECE: usize = 200;
 
@@ -54,6 +83,7 @@ impl From<ControlRow> for HistoryEntry {
             metadata: row.metadata,
             refused: None,
             times: 1,
+            position: Some(row.position),
         }
     }
 }
@@ -72,6 +102,7 @@ impl From<RefusalRow> for HistoryEntry {
             metadata: row.metadata,
             refused: Some(row.why),
             times: row.times,
+            position: None,
         }
     }
 }
@@ -90,31 +121,45 @@ impl From<Lapse> for HistoryEntry {
             metadata: None,
             refused: None,
             times: 1,
+            position: None,
         }
     }
 }
 
-/// Reads a history, newest first: not after `until`, from the entry number `skip` on.
+/// Reads a part of a history, newest first: not after `until`, and after where the part before it ended.
 pub(crate) async fn read(
     shared: &Shared,
     key: &ThreadKey,
     until: Option<Timestamp>,
-    skip: usize,
+    after: Option<HistoryPlace>,
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, StoreError> {
-    let wanted = skip.saturating_add(limit).min(MOST);
     let now = shared.clock.now();
     let until = until.map_or(now, |until| until.min(now));
     // Before the moment after: entries of `until` itself are in.
-    let before = Timestamp(until.0.saturating_add(1));
-    let control = shared.store.control(key, Some((before, Position(0))), wanted).await?;
-    let refusals = shared.store.refusals(key, Some(before), wanted).await?;
+    let next = |at: Timestamp| Timestamp(at.0.saturating_add(1));
+    let (at, before, mut told) = match after {
+        Some(place) => {
+            let at = place.at.min(now);
+            (at, (at, place.position), place.told.min(MOST_TOLD))
+        }
+        None => (until, (next(until), Position(0)), 0),
+    };
+    let control = shared.store.control(key, Some(before), limit).await?;
+    let refusals = shared.store.refusals(key, Some(next(at)), limit.saturating_add(told)).await?;
+    let mut others: Vec<HistoryEntry> = refusals.into_iter().map(HistoryEntry::from).collect();
+    others.extend(open_lapse(shared, key, at).await?.map(HistoryEntry::from));
+    others.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     let mut entries: Vec<HistoryEntry> = control.into_iter().map(Into::into).collect();
-    entries.extend(refusals.into_iter().map(HistoryEntry::from));
-    entries.extend(open_lapse(shared, key, until).await?.map(HistoryEntry::from));
+    entries.extend(others.into_iter().filter(|other| {
+        let is_told = other.at == at && told > 0;
+        told -= usize::from(is_told);
+        !is_told
+    }));
     // Stable: of one moment, changes of control stand before refusals, each in the order of their commit.
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    Ok(entries.into_iter().skip(skip).take(limit).collect())
+    entries.truncate(limit);
+    Ok(entries)
 }
 
 /// A lapse up to a moment that no row tells of yet.

@@ -19,7 +19,7 @@ mod transport;
 pub use activity::{Activity, ActivityKind};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
 pub use engine::{ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
-pub use history::HistoryEntry;
+pub use history::{HistoryEntry, HistoryPlace};
 pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 pub use retry::Profile;
 pub use transport::{Answer, HttpTransport, SendError, Transport, Vetting};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use baton_engine::HistoryEntry;
+use baton_engine::{HistoryEntry, HistoryPlace};
 use baton_rules::{Refusal, Surface, Timestamp};
+use baton_store::Position;
 use baton_wire::GraphError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,21 +70,28 @@ async fn list(
     let mut query = Query::of(&uri, &["at", "limit", "after"]);
     let at = query.moment("at");
     let limit = query.limit();
-    let after = query.after("history", |parts| match parts {
-        [_, until, skip] => Some((Timestamp(until.parse().ok()?), skip.parse::<usize>().ok()?)),
-        _ => None,
-    });
+    let after = query.after("history", place);
     query.done()?;
     threads::existing(&shared, &key).await?;
-    // The whole list is as of its first part, so that what happens meanwhile shifts nothing.
-    let (until, skip) = after.unwrap_or_else(|| (at.unwrap_or_else(|| shared.engine.now()), 0));
-    let mut found = shared.engine.history(&key, Some(until), skip, limit + 1).await?;
+    let mut found = shared.engine.history(&key, at, after, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let skipped = (skip + limit).to_string();
-    let next = more.then(|| cursor::written(&["history", &until.0.to_string(), &skipped]));
+    let next = HistoryPlace::after(&found, after).filter(|_| more).map(|place| {
+        let HistoryPlace { at, position, told } = place;
+        cursor::written(&["history", &at.0.to_string(), &position.0.to_string(), &told.to_string()])
+    });
     let data = found.iter().map(|one| Entry::of(one, key.surface)).collect();
     Ok(axum::Json(List::new(data, next)))
+}
+
+/// Where the part before ended.
+fn place(parts: &[String]) -> Option<HistoryPlace> {
+    let [_, at, position, told] = parts else { return None };
+    Some(HistoryPlace {
+        at: Timestamp(at.parse().ok()?),
+        position: Position(position.parse().ok()?),
+        told: told.parse().ok()?,
+    })
 }
 
 impl Entry {

@@ -41,7 +41,7 @@ async fn surface_of(
         if !waits && !routes {
             continue;
         }
-        let history = engine.history(&state.key, None, 0, ENTRIES).await?;
+        let history = engine.history(&state.key, None, None, ENTRIES).await?;
         if waits && !moved(engine, &history) {
             let detail = "another app has waited for this conversation for a day, and its owner neither passed \
                           nor released it";

@@ -363,3 +363,35 @@ async fn the_systems_clock_is_not_moved() {
         assert_eq!((reply.status, reply.slug().as_str()), (409, "clock-not-virtual"));
     }
 }
+
+#[tokio::test]
+async fn what_happens_between_two_parts_of_a_history_repeats_nothing_and_hides_nothing() {
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    // The clock stands still, so all of it is of one moment.
+    let pass = async |from: &str, to: &str| {
+        let body = json!({"recipient": {"id": "ann"}, "target_app_id": to});
+        expect!(w.call(from, "/me/pass_thread_control", body).await, 200, "true");
+    };
+    // Two refusals: it may neither send nor take.
+    let body = json!({"recipient": {"id": "ann"}, "message": {"text": "hi"}});
+    assert_ne!(w.call("garage-desk", "/me/messages", body).await.status, 200);
+    let body = json!({"recipient": {"id": "ann"}});
+    assert_ne!(w.call("garage-desk", "/me/take_thread_control", body).await.status, 200);
+    pass("garage-bot", DESK).await;
+    pass("garage-desk", BOT).await;
+    let history = "/baton/v1/pages/2002/threads/ann/history";
+    let whole = w.get(history).await.json()["data"].clone();
+    assert!(whole.as_array().unwrap().len() >= 5, "{whole}");
+
+    let (mut walked, mut next) = (Vec::new(), Some(String::new()));
+    while let Some(after) = next.take() {
+        let part = w.get(&format!("{history}?limit=1{after}")).await.json();
+        walked.extend(part["data"].as_array().unwrap().clone());
+        next = part["next"].as_str().map(|next| format!("&after={next}"));
+        pass("garage-bot", DESK).await;
+        pass("garage-desk", BOT).await;
+        assert!(walked.len() < 50, "it never ends: {walked:?}");
+    }
+    assert_eq!(json!(walked), whole);
+}
