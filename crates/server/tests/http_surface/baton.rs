@@ -373,16 +373,17 @@ async fn what_happens_between_two_parts_of_a_history_repeats_nothing_and_hides_n
         let body = json!({"recipient": {"id": "ann"}, "target_app_id": to});
         expect!(w.call(from, "/me/pass_thread_control", body).await, 200, "true");
     };
-    // Two refusals: it may neither send nor take.
+    // Three refusals: it may neither send nor take nor release.
     let body = json!({"recipient": {"id": "ann"}, "message": {"text": "hi"}});
     assert_ne!(w.call("garage-desk", "/me/messages", body).await.status, 200);
     let body = json!({"recipient": {"id": "ann"}});
-    assert_ne!(w.call("garage-desk", "/me/take_thread_control", body).await.status, 200);
+    assert_ne!(w.call("garage-desk", "/me/take_thread_control", body.clone()).await.status, 200);
+    assert_ne!(w.call("garage-desk", "/me/release_thread_control", body).await.status, 200);
     pass("garage-bot", DESK).await;
     pass("garage-desk", BOT).await;
     let history = "/baton/v1/pages/2002/threads/ann/history";
     let whole = w.get(history).await.json()["data"].clone();
-    assert!(whole.as_array().unwrap().len() >= 5, "{whole}");
+    assert!(whole.as_array().unwrap().len() >= 6, "{whole}");
 
     let (mut walked, mut next) = (Vec::new(), Some(String::new()));
     while let Some(after) = next.take() {
