@@ -28,17 +28,14 @@ fn event_of(schemas: &mut Schemas) -> Value {
 /// An event that says whose it is, or an array of them.
 pub(super) fn one_or_many(schemas: &mut Schemas) -> Value {
     let one = event_of(schemas);
-    // An item that is wrong is answered with a problem of its own, and the others are taken: so what an item must be
-    // is not said of the array.
     json!({
         "anyOf": [
             one,
             {
                 "type": "array",
                 "maxItems": 1000,
-                "description": "Each an `EventOfPerson`. One that is not is answered with a problem document.",
-                "items": {},
-                "x-items": one,
+                "description": "One that is not as it must be is answered with a problem document; the others are taken.",
+                "items": one,
             },
         ],
     })
@@ -166,7 +163,8 @@ fn said(most: usize) -> Value {
 }
 
 fn whole() -> Value {
-    json!({"type": ["integer", "null"], "minimum": 0, "maximum": u64::MAX})
+    let about = "Written as a whole number: 7, and not 7.0.";
+    json!({"type": ["integer", "null"], "minimum": 0, "maximum": u64::MAX, "description": about})
 }
 
 fn object(properties: Value, required: &[&str]) -> Value {
