@@ -64,9 +64,12 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
+            // Before delivery hears of it: listeners are told the cause before its effect.
+            for outcome in &outcomes {
+                tell(shared, &batch.rows, outcome);
+            }
             shared.committed(stream, &batch.rows);
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
-                tell(shared, &batch.rows, &outcome);
                 // Whoever asked may be gone; what was decided stands.
                 let _ = reply.send(outcome.answer);
             }
