@@ -16,6 +16,7 @@ pub(crate) mod names;
 mod send;
 mod serve;
 pub(crate) mod server_file;
+mod test;
 mod thread;
 
 pub(crate) use failure::Failure;
@@ -65,6 +66,8 @@ enum Command {
     Clock(clock::Arguments),
     /// Make the server's apps and pages be what a file says
     Apply(apply::Arguments),
+    /// Play scenario files: stories, and what must come of them
+    Test(test::Arguments),
 }
 
 /// Runs the program with the process's arguments.
@@ -81,7 +84,9 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            look::error(&failure);
+            if !failure.told {
+                look::error(&failure);
+            }
             ExitCode::from(failure.exit_code())
         }
     }
@@ -89,7 +94,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, command } = cli;
-    let serves = matches!(command, Command::Dev(_) | Command::Serve(_));
+    let serves = matches!(command, Command::Dev(_) | Command::Serve(_) | Command::Test(_));
     let mut builder = if serves {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -105,6 +110,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Thread(command) => thread::run(&common, &command).await,
             Command::Clock(arguments) => clock::run(&common, &arguments).await,
             Command::Apply(arguments) => apply::run(&common, &arguments).await,
+            Command::Test(arguments) => test::run(&common, &arguments).await,
         }
     })
 }

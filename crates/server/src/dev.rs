@@ -17,7 +17,7 @@ use crate::cli::server_file::ServerFile;
 use crate::cli::{Common, Failure, apply, look};
 use crate::config::{ClockKind, Config, Database};
 use crate::demo::{self, Demo, story};
-use crate::start::{Place, Server, Signals, read_config, start_log};
+use crate::start::{Place, Server, Signals, Wishes, read_config, start_log};
 
 mod events;
 mod lines;
@@ -59,7 +59,8 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     let mut signals = Signals::listen()?;
     let with_demo = given.is_none() && !arguments.no_demo;
     let place = place(common, arguments, &config, with_demo)?;
-    let mut server = Server::start(&config, place, common.token.as_deref(), true).await?;
+    let wishes = Wishes { token: common.token.as_deref(), verify_again: true, ..Wishes::default() };
+    let mut server = Server::start(&config, place, wishes).await?;
     let ready = match prepare(&mut server, given, arguments.file.as_deref(), with_demo).await {
         Ok(applied) => server.announce().map(|()| applied),
         Err(failure) => Err(failure),

@@ -10,5 +10,6 @@ mod dev;
 mod graph;
 mod problem;
 pub mod routing_file;
+mod scenario;
 pub mod serve;
 mod start;

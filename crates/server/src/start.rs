@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use baton_engine::{Clock, Engine, HttpTransport, Parts, Policy, SystemClock, Vetting, VirtualClock};
+use baton_rules::Timestamp;
 use baton_store::sqlite::{Options, SqliteStore};
-use baton_store::{Secret, Store};
+use baton_store::{KeptClock, Secret, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,17 @@ impl Place {
     }
 }
 
+/// What is special about a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes<'a> {
+    /// Its operator token; none: the one that is kept, or a new one.
+    pub(crate) token: Option<&'a str>,
+    /// An app that is not verified is asked again when something is to be delivered.
+    pub(crate) verify_again: bool,
+    /// Where a virtual clock that is new stands still; none: it shows the system's time.
+    pub(crate) frozen_at: Option<Timestamp>,
+}
+
 /// A server that runs.
 pub(crate) struct Server {
     /// What decides.
@@ -173,19 +185,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to serve. `verify_again`: an app that is not verified is asked again when
-    /// something is to be delivered.
-    pub(crate) async fn start(
-        config: &Config,
-        place: Place,
-        token: Option<&str>,
-        verify_again: bool,
-    ) -> Result<Self, Failure> {
+    /// Opens everything and begins to serve.
+    pub(crate) async fn start(config: &Config, place: Place, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let mut mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
         let (listener, address) = listen(config.listen).await?;
-        let operator_token = operator_token(token, &place, &mut mint)?;
+        let operator_token = operator_token(wishes.token, &place, &mut mint)?;
         let store = open(&place.database, config.streams).await?;
-        let engine = engine(config, store, mint.seed(), verify_again).await?;
+        let engine = engine(config, store, mint.seed(), &wishes).await?;
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
@@ -207,9 +213,14 @@ impl Server {
         Ok(Self { engine, url, public_url, operator_token, mint, place, serving, started, stopping })
     }
 
+    /// It is ready: `/readyz` says so.
+    pub(crate) fn ready(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
     /// It is ready: says so, and where it is, in `server.json`.
     pub(crate) fn announce(&self) -> Result<(), Failure> {
-        self.started.store(true, Ordering::Release);
+        self.ready();
         self.place.announce(&self.file())
     }
 
@@ -303,14 +314,15 @@ async fn engine(
     config: &Config,
     store: SqliteStore,
     seed: u64,
-    verify_again: bool,
+    wishes: &Wishes<'_>,
 ) -> Result<Engine, Failure> {
     let cannot = |why: String| Failure::new("cannot start").why(why);
     let clock: Arc<dyn Clock> = match config.clock {
         ClockKind::System => Arc::new(SystemClock),
         ClockKind::Virtual => {
             let kept = store.kept_clock().await.map_err(|error| cannot(error.to_string()))?;
-            Arc::new(VirtualClock::new(kept.unwrap_or_default()))
+            let first = KeptClock { offset: 0, frozen: wishes.frozen_at };
+            Arc::new(VirtualClock::new(kept.unwrap_or(first)))
         }
     };
     let delivery = &config.delivery;
@@ -322,7 +334,7 @@ async fn engine(
         in_flight: delivery.in_flight,
         read_ahead: delivery.read_ahead,
         waiting: config.limits.waiting,
-        verify_again,
+        verify_again: wishes.verify_again,
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

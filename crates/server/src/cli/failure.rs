@@ -9,17 +9,24 @@ pub(crate) struct Failure {
     pub(crate) why: Vec<String>,
     pub(crate) advice: Option<String>,
     pub(crate) usage: bool,
+    /// Whether it has been told already: there is nothing to print.
+    pub(crate) told: bool,
 }
 
 impl Failure {
     /// A failure, by what happened.
     pub(crate) fn new(what: impl Display) -> Self {
-        Self { what: what.to_string(), why: Vec::new(), advice: None, usage: false }
+        Self { what: what.to_string(), why: Vec::new(), advice: None, usage: false, told: false }
     }
 
     /// The command was used wrongly.
     pub(crate) fn usage(what: impl Display) -> Self {
         Self { usage: true, ..Self::new(what) }
+    }
+
+    /// What failed has been told where it belongs; only the exit code is left to say so.
+    pub(crate) fn told() -> Self {
+        Self { told: true, ..Self::new("") }
     }
 
     /// Adds a reason.

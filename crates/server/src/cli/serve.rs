@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Common, Failure, look};
 use crate::config::Config;
-use crate::start::{Place, Server, Signals, read_config, start_log};
+use crate::start::{Place, Server, Signals, Wishes, read_config, start_log};
 
 /// The server, with the defaults of production
 #[derive(Debug, Args)]
@@ -26,7 +26,8 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     start_log(&config);
     let mut signals = Signals::listen()?;
     let place = Place::kept(common, &config.database, "baton.db")?;
-    let mut server = Server::start(&config, place, common.token.as_deref(), false).await?;
+    let wishes = Wishes { token: common.token.as_deref(), ..Wishes::default() };
+    let mut server = Server::start(&config, place, wishes).await?;
     if let Err(failure) = server.announce() {
         server.stop().await;
         return Err(failure);
