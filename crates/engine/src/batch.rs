@@ -185,7 +185,7 @@ impl Work<'_> {
             let (whole, reduced) = item.map(|item| (item.whole, item.reduced)).unwrap_or_default();
             self.push(JournalRow {
                 position,
-                thread: Some(request.thread.clone()),
+                chain: Some(request.thread.clone().into()),
                 previous,
                 at: now,
                 rule: decision.rule.0.into(),
@@ -251,7 +251,7 @@ impl Work<'_> {
         let position = self.head.next();
         self.push(JournalRow {
             position,
-            thread: Some(thread.clone()),
+            chain: Some(thread.clone().into()),
             previous: *previous,
             at: lapse.at,
             rule: lapse.rule.0.into(),

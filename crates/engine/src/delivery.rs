@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_rules::{AppId, Channel, PageId, Surface, Timestamp};
-use baton_store::{App, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream};
+use baton_store::{
+    App, Chain, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream,
+};
 use baton_wire::envelope::{Entry, envelope};
 use baton_wire::signature::sign;
 use bytes::Bytes;
@@ -130,12 +132,12 @@ fn joined(mut older: Round, newer: Round) -> Round {
             None => older.cursors.push(cursor),
         }
     }
-    for (app, stream, thread) in newer.unpark {
-        older.park.retain(|parked| parked.thread != thread);
-        older.unpark.push((app, stream, thread));
+    for (app, stream, chain) in newer.unpark {
+        older.park.retain(|parked| parked.chain != chain);
+        older.unpark.push((app, stream, chain));
     }
     for parked in newer.park {
-        older.park.retain(|before| before.thread != parked.thread);
+        older.park.retain(|before| before.chain != parked.chain);
         older.park.push(parked);
     }
     older.dead.extend(newer.dead);
@@ -229,11 +231,11 @@ impl Worker {
                     self.pause(lanes, self.later(), false).await;
                 }
             },
-            Step::Walk { thread, after, until } => match self.walk(&thread, after, until).await {
-                Ok(rows) => lanes.walked(&thread, until, rows),
+            Step::Walk { chain, after, until } => match self.walk(&chain, after, until).await {
+                Ok(rows) => lanes.walked(&chain, until, rows),
                 Err(error) => {
                     tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
-                    lanes.not_walked(&thread, self.later());
+                    lanes.not_walked(&chain, self.later());
                 }
             },
             Step::Wait(due) => {
@@ -308,7 +310,7 @@ impl Worker {
         let (now, jitter) = (self.shared.clock.now(), self.random.random());
         let again_at = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
         let events = (reported.items.iter())
-            .map(|item| (item.thread.clone(), item.row.event.clone().unwrap_or_default()))
+            .map(|item| (item.chain.clone(), item.row.event.clone().unwrap_or_default()))
             .collect();
         self.shared.tell(ActivityKind::Delivery {
             app: self.app,
@@ -365,24 +367,24 @@ impl Worker {
         }
     }
 
-    /// A conversation's rows for this app in (after, until], the oldest first, some of them.
+    /// A chain's rows for this app in (after, until], the oldest first, some of them.
     async fn walk(
         &self,
-        thread: &baton_rules::ThreadKey,
+        chain: &Chain,
         after: Position,
         until: Position,
     ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
         let mut oldest: Vec<Arc<JournalRow>> = Vec::new();
-        let mut before = Some(until.next());
+        let (mut newest, mut more) = (None, true);
         // The chain leads backwards: the last piece that still has rows after `after` is the first to send.
-        while let Some(position) = before {
-            let rows = self.shared.store.conversation(thread, Some(position), WALK).await?;
-            before = rows
-                .last()
-                .filter(|row| row.previous.is_some_and(|previous| previous > after))
-                .map(|row| row.position);
+        while more {
+            let rows = self.shared.store.chain(chain, newest, WALK).await?;
+            newest = rows.last().and_then(|row| row.previous).filter(|previous| *previous > after);
+            more = newest.is_some();
             let mine = |row: &&Arc<JournalRow>| {
-                row.position > after && row.notices.iter().any(|notice| notice.app == self.app)
+                row.position > after
+                    && row.position <= until
+                    && row.notices.iter().any(|notice| notice.app == self.app)
             };
             let piece: Vec<_> = rows.iter().filter(mine).cloned().collect();
             if !piece.is_empty() {
@@ -454,7 +456,7 @@ fn body(settings: &Settings, app: &App, items: &[Item]) -> Bytes {
     let entries: Vec<Entry<'_>> = items
         .iter()
         .map(|item| Entry {
-            id: account(settings, item.thread.page, item.thread.surface),
+            id: account(settings, item.chain.page(), item.chain.surface()),
             time: item.row.at.0,
             channel: item.notice.channel,
             item: match (item.notice.form, &item.row.reduced) {
@@ -464,12 +466,12 @@ fn body(settings: &Settings, app: &App, items: &[Item]) -> Bytes {
             context: item.row.context.as_deref().filter(|_| item.notice.context && !quiet),
         })
         .collect();
-    let surface = items.first().map_or(Surface::Messenger, |item| item.thread.surface);
+    let surface = items.first().map_or(Surface::Messenger, |item| item.chain.surface());
     envelope(surface, &entries)
 }
 
 /// The id that an entry carries: the page's, or its Instagram account's.
-fn account(settings: &Settings, page: PageId, surface: Surface) -> PageId {
+pub(crate) fn account(settings: &Settings, page: PageId, surface: Surface) -> PageId {
     let instagram = settings.page(page).and_then(|page| page.instagram.as_ref()).map(|side| side.id);
     match surface {
         Surface::Messenger => page,
@@ -498,8 +500,8 @@ pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Optio
             }
             Ok(Settings::new(settings.version, apps, settings.pages.clone()))
         });
-        match shared.store.configure(shared.clock.now(), change).await {
-            Ok(configured) => shared.configured(&configured),
+        match shared.configure(change).await {
+            Ok(_) => {}
             Err(failed) => {
                 tracing::warn!(%app, error = %failed, "the verified address was not recorded");
                 error = Some(format!("it verified, but that was not recorded: {failed}"));

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    Change, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Settings, Slice, Store,
-    StoreError, Stream, Wanted, stream_of,
+    Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Settings,
+    Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::{Activities, Activity, ActivityKind};
+use crate::announce;
 use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
@@ -161,11 +162,19 @@ impl Shared {
         }
     }
 
-    /// The settings changed: the row of the change stands in every stream, and is nobody's to hear.
-    pub(crate) fn configured(&self, configured: &Configured) {
-        for (head, position) in self.heads.iter().zip(&configured.positions) {
-            head.fetch_max(position.0, Ordering::AcqRel);
+    /// Changes the settings. The row of the change stands in every stream and is nobody's to hear; what it
+    /// tells apps stands right after it.
+    pub(crate) async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
+        let announce = Box::new(|change: &Changing<'_>| announce::roles(change));
+        let configured = self.store.configure(self.clock.now(), change, announce).await?;
+        let told = configured.told.iter().map(|(stream, row)| (*stream, row.position));
+        let own = (0..).map(Stream).zip(configured.positions.iter().copied());
+        for (stream, position) in own.chain(told) {
+            if let Some(head) = self.heads.get(usize::from(stream.0)) {
+                head.fetch_max(position.0, Ordering::AcqRel);
+            }
         }
+        Ok(configured)
     }
 
     /// Learns of rows that were written although the store said that they were not: the answer to a commit
@@ -295,7 +304,7 @@ impl Engine {
         if let Some(mid) = button.mid {
             let Some((stream, position)) = MessageId::place(&self.shared.key, mid) else { return Ok(None) };
             let row = store.row(Stream(stream), Position(position)).await?;
-            let own = row.filter(|row| row.thread.as_ref() == Some(&request.thread));
+            let own = row.filter(|row| row.thread() == Some(&request.thread));
             return Ok(own.and_then(|row| row.by));
         }
         let mut before = None;
@@ -322,7 +331,7 @@ impl Engine {
     /// Changes the settings, and delivers by the new ones. Addresses that are not verified are asked again, also
     /// when nothing changed: whoever says the same again wants to know whether it works now.
     pub async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
-        let configured = match self.shared.store.configure(self.shared.clock.now(), change).await {
+        let configured = match self.shared.configure(change).await {
             Ok(configured) => configured,
             Err(error) => {
                 // It may have been written all the same; if that cannot be seen now, the next commit shows it.
@@ -331,11 +340,11 @@ impl Engine {
             }
         };
         if !configured.positions.is_empty() {
-            self.shared.configured(&configured);
             for app in configured.before.apps.iter().chain(&configured.after.apps) {
                 delivery::wake(&self.shared, app.id);
             }
-            self.shared.tell(ActivityKind::Settings { version: configured.after.version });
+            let told = configured.told.iter().map(|(_, row)| Arc::clone(row)).collect();
+            self.shared.tell(ActivityKind::Settings { version: configured.after.version, told });
         }
         self.verify_addresses().await;
         Ok(configured)

@@ -13,7 +13,9 @@ use baton_engine::{
 use baton_rules::build::{app, person};
 use baton_rules::{Fields, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
-use baton_store::{App, Connection, KeptClock, KeptMoveToMain, Page, Secret, Settings, Side, Store, Token};
+use baton_store::{
+    App, Changing, Connection, KeptClock, KeptMoveToMain, Page, Secret, Settings, Side, Store, Token,
+};
 use baton_wire::inbound::PersonEvent;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -136,7 +138,8 @@ async fn node(store: &MemoryStore, at: Timestamp) -> Node {
 
 async fn disk() -> MemoryStore {
     let store = MemoryStore::new(2, [1; 32]);
-    store.configure(NOW, Box::new(|_: &Settings| Ok(settings()))).await.unwrap();
+    let silent = Box::new(|_: &Changing<'_>| Vec::new());
+    store.configure(NOW, Box::new(|_: &Settings| Ok(settings())), silent).await.unwrap();
     store
 }
 

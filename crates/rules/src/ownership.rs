@@ -100,6 +100,16 @@ pub enum Role {
     Secondary,
 }
 
+impl Role {
+    /// The platform's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Primary => "primary_receiver",
+            Role::Secondary => "secondary_receiver",
+        }
+    }
+}
+
 /// HOP-ROLE-1, WH-ROLE-1, WH-ROLE-2: which connected and subscribed apps' roles a change of settings changed,
 /// with the roles they have now. No role: the roles ended with the removal of the primary receiver.
 pub fn roles_changed(before: &Routing, after: &Routing) -> Vec<(AppId, Option<Role>)> {

@@ -3,7 +3,7 @@
 //! both must show.
 //!
 //! A store keeps, for each *stream* (the unit of order), a *journal*: one row for each webhook event, with
-//! the thread's state after it and the position of the same thread's previous row. There is one way to
+//! the thread's state after it and the position of the previous row of the same [`Chain`]. There is one way to
 //! write a decision, [`Store::commit`]: the store reads what a batch needs, runs the pure decision, writes
 //! what it says and makes it durable, all or nothing.
 
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+mod chain;
 mod check;
 pub mod memory;
 mod rows;
@@ -22,6 +23,7 @@ mod settings;
 pub mod sqlite;
 mod text_id;
 
+pub use chain::Chain;
 pub use settings::{
     Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
     Settings, SettingsRefused, Side, Token,
@@ -43,31 +45,19 @@ impl Position {
     }
 }
 
-/// The stream of a thread: FNV-1a (64 bits) of `page/surface/person`, modulo the number of streams. The
-/// same in every store, and never changed, for it says where existing threads are.
+/// The stream of a thread: [`Chain::stream`].
 pub fn stream_of(key: &ThreadKey, streams: u16) -> Stream {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut eat = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    eat(key.page.to_string().as_bytes());
-    eat(b"/");
-    eat(key.surface.name().as_bytes());
-    eat(b"/");
-    eat(key.person.as_str().as_bytes());
-    Stream(u16::try_from(hash % u64::from(streams.max(1))).unwrap_or_default())
+    Chain::Thread(key.clone()).stream(streams)
 }
 
-/// One webhook event of one thread, with everything that is remembered about it.
+/// One webhook event, with everything that is remembered about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JournalRow {
     /// Where it stands.
     pub position: Position,
-    /// Whose it is; none for a change of settings.
-    pub thread: Option<ThreadKey>,
-    /// The same thread's previous row; a conversation is a chain of these.
+    /// What it is a part of; none for a change of settings, which nobody hears.
+    pub chain: Option<Chain>,
+    /// The same chain's previous row.
     pub previous: Option<Position>,
     /// When it was committed; a lapse: when control ended.
     pub at: Timestamp,
@@ -90,8 +80,15 @@ pub struct JournalRow {
     pub reduced: Option<Bytes>,
     /// `hop_context`, rendered, for the notices that have it beside the event.
     pub context: Option<Bytes>,
-    /// The thread after it.
+    /// The thread after it; of a row without a thread, a new one.
     pub after: Thread,
+}
+
+impl JournalRow {
+    /// Whose conversation it is a part of.
+    pub fn thread(&self) -> Option<&ThreadKey> {
+        self.chain.as_ref().and_then(Chain::thread)
+    }
 }
 
 /// A change of control, kept for longer than the journal.
@@ -245,6 +242,40 @@ pub type Decide = Box<dyn Fn(&Found) -> Batch + Send + Sync>;
 /// A change of settings: from the present ones to others, or a refusal that changes nothing.
 pub type Change = Box<dyn Fn(&Settings) -> Result<Settings, Vec<SettingsRefused>> + Send + Sync>;
 
+/// What a change of settings tells apps, one stream after another: decided by the caller, like a batch, and
+/// written with the change or not at all.
+pub type Announce = Box<dyn Fn(&Changing<'_>) -> Vec<Announcement> + Send + Sync>;
+
+/// A change of settings in one stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Changing<'a> {
+    /// The settings before.
+    pub before: &'a Settings,
+    /// The settings from now on.
+    pub after: &'a Settings,
+    /// The stream: only chains of it can be told of anything.
+    pub stream: Stream,
+    /// How many streams there are.
+    pub streams: u16,
+    /// When, in this stream.
+    pub at: Timestamp,
+}
+
+/// Something that a page's apps are told because the settings changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Announcement {
+    /// The page's chain.
+    pub chain: Chain,
+    /// The rule.
+    pub rule: Box<str>,
+    /// The platform's name of the event.
+    pub event: Box<str>,
+    /// Who hears it.
+    pub notices: Vec<Notice>,
+    /// The item, rendered.
+    pub whole: Bytes,
+}
+
 /// Up to where an app has been served in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -263,8 +294,8 @@ pub struct Parked {
     pub app: AppId,
     /// The stream.
     pub stream: Stream,
-    /// The conversation.
-    pub thread: ThreadKey,
+    /// The conversation, or what else it is.
+    pub chain: Chain,
     /// Its first row that is not served.
     pub next: Position,
     /// Tries so far at that row.
@@ -284,8 +315,8 @@ pub struct DeadLetter {
     pub stream: Stream,
     /// The row.
     pub position: Position,
-    /// Whose.
-    pub thread: ThreadKey,
+    /// What it is a part of.
+    pub chain: Chain,
     /// When it was given up.
     pub at: Timestamp,
     /// How many tries it got.
@@ -302,7 +333,7 @@ pub struct Round {
     /// Conversations that are parked now, or parked anew.
     pub park: Vec<Parked>,
     /// Conversations that are no longer parked.
-    pub unpark: Vec<(AppId, Stream, ThreadKey)>,
+    pub unpark: Vec<(AppId, Stream, Chain)>,
     /// Events that were given up.
     pub dead: Vec<DeadLetter>,
 }
@@ -384,8 +415,14 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Batch, StoreError>>;
 
     /// Changes the settings, with a row in every stream, so that no decision crosses the change. The cursor
-    /// of an app that is new, or has its first address, starts at that row.
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
+    /// of an app that is new, or has its first address, starts at that row. What the change tells apps stands
+    /// right after it.
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
 
     /// The last position of each stream, by number.
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>>;
@@ -436,6 +473,14 @@ pub trait Store: Send + Sync + 'static {
         &self,
         key: &ThreadKey,
         before: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
+
+    /// A chain's rows, newest first: from one of them on, that one included, or from its newest.
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
 

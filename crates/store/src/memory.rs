@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
 
-use crate::rows::thread_text;
+use crate::rows::{chain_text, thread_text};
 use crate::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
-    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey,
-    Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
+    Announce, Batch, Chain, Change, Changing, ConfigureError, Configured, ControlRow, Cursor, DeadLetter,
+    Decide, Due, Found, JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered,
+    Round, Seen, SeenKey, Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
 };
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
@@ -42,6 +42,8 @@ struct Image {
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
     people: HashMap<ThreadKey, Person>,
+    /// Where the chains of pages end.
+    ends: HashMap<Chain, Position>,
     clock: Option<KeptClock>,
 }
 
@@ -200,18 +202,35 @@ impl Image {
         }
     }
 
-    fn configure(&mut self, now: Timestamp, change: &Change) -> Result<Configured, ConfigureError> {
+    fn configure(
+        &mut self,
+        now: Timestamp,
+        change: &Change,
+        announce: &Announce,
+    ) -> Result<Configured, ConfigureError> {
         let before = Arc::clone(&self.settings);
         let wanted = change(&before).map_err(ConfigureError::Refused)?;
         let Some(after) = check::changed(&before, wanted)? else {
-            return Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() });
+            let after = Arc::clone(&before);
+            return Ok(Configured { before, after, positions: Vec::new(), told: Vec::new() });
         };
         let after = Arc::new(after);
-        let mut positions = Vec::with_capacity(self.logs.len());
-        for (stream, log) in (0..).map(Stream).zip(&mut self.logs) {
+        // All that can go wrong goes wrong before anything is changed.
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        let mut written = Vec::with_capacity(self.logs.len());
+        for (stream, log) in (0..).map(Stream).zip(&self.logs) {
+            let at = log.last_at.max(now);
+            let change = Changing { before: &before, after: &after, stream, streams, at };
+            let last = |chain: &Chain| Ok::<_, StoreError>(self.ends.get(chain).copied());
+            written.push(check::settings_rows(&change, log.head(), announce, last)?);
+        }
+        let (mut positions, mut told) = (Vec::with_capacity(written.len()), Vec::new());
+        for ((stream, log), rows) in (0..).map(Stream).zip(&mut self.logs).zip(written) {
             let position = log.head().next();
             log.last_at = log.last_at.max(now);
-            log.rows.push(Arc::new(check::settings_row(position, log.last_at)));
+            log.rows.extend(rows.iter().cloned());
+            let said = rows.into_iter().filter(|row| row.chain.is_some());
+            told.extend(said.map(|row| (stream, row)));
             for app in &after.apps {
                 let cursor = self.cursors.entry((app.id, stream)).or_insert(position);
                 if check::has_first_address(&before, app) {
@@ -224,8 +243,11 @@ impl Image {
         self.parked.retain(|(app, _, _), _| {
             after.app(*app).is_some_and(|app| !check::has_first_address(&before, app))
         });
+        for (_, row) in &told {
+            self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
+        }
         self.settings = Arc::clone(&after);
-        Ok(Configured { before, after, positions })
+        Ok(Configured { before, after, positions, told })
     }
 
     fn settle(&mut self, round: Round) {
@@ -234,15 +256,32 @@ impl Image {
         for cursor in round.cursors.into_iter().filter(|cursor| known(cursor.app)) {
             self.cursors.insert((cursor.app, cursor.stream), cursor.served);
         }
-        for (app, stream, thread) in round.unpark {
-            self.parked.remove(&(app, stream, thread_text(&thread)));
+        for (app, stream, chain) in round.unpark {
+            self.parked.remove(&(app, stream, chain_text(&chain)));
         }
         for parked in round.park.into_iter().filter(|parked| known(parked.app)) {
-            self.parked.insert((parked.app, parked.stream, thread_text(&parked.thread)), parked);
+            self.parked.insert((parked.app, parked.stream, chain_text(&parked.chain)), parked);
         }
         for dead in round.dead {
             self.dead.insert((dead.app, dead.stream, dead.position), dead);
         }
+    }
+
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        let log = self.log(chain.stream(streams))?;
+        let end = match chain {
+            Chain::Thread(key) => self.threads.get(key).map(|remembered| remembered.last),
+            Chain::Page(..) => self.ends.get(chain).copied(),
+        };
+        let own = |position: Position| log.row(position).filter(|row| row.chain.as_ref() == Some(chain));
+        let rows = std::iter::successors(newest.or(end).and_then(own), |row| row.previous.and_then(own));
+        Ok(rows.take(limit).cloned().collect())
     }
 
     fn conversation(
@@ -294,8 +333,13 @@ impl Store for MemoryStore {
         self.at_once(move |image| image.commit(stream, &wanted, &decide))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
-        Box::pin(async move { self.open()?.configure(now, &change) })
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+        Box::pin(async move { self.open()?.configure(now, &change, &announce) })
     }
 
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>> {
@@ -331,7 +375,7 @@ impl Store for MemoryStore {
         self.at_once(move |image| {
             let own = image.parked.values().filter(|parked| parked.app == app);
             let mut own: Vec<Parked> = own.cloned().collect();
-            own.sort_by_cached_key(|parked| (parked.due, parked.stream, thread_text(&parked.thread)));
+            own.sort_by_cached_key(|parked| (parked.due, parked.stream, chain_text(&parked.chain)));
             Ok(own)
         })
     }
@@ -395,6 +439,16 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
         let key = key.clone();
         self.at_once(move |image| image.conversation(&key, before, limit))
+    }
+
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let chain = chain.clone();
+        self.at_once(move |image| image.chain(&chain, newest, limit))
     }
 
     fn control(

@@ -11,7 +11,7 @@ use baton_rules::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{JournalRow, StoreError};
+use crate::{Chain, JournalRow, StoreError};
 
 /// The version that is written.
 const VERSION: u8 = 1;
@@ -31,6 +31,26 @@ pub(crate) fn thread_text(key: &ThreadKey) -> String {
         Surface::Instagram => 'i',
     };
     format!("{}/{letter}/{}", key.page, key.person)
+}
+
+/// A chain as a text: a thread's key, or `<page>/m` or `<page>/i`, the page's own.
+pub(crate) fn chain_text(chain: &Chain) -> String {
+    match chain {
+        Chain::Thread(key) => thread_text(key),
+        Chain::Page(page, Surface::Messenger) => format!("{page}/m"),
+        Chain::Page(page, Surface::Instagram) => format!("{page}/i"),
+    }
+}
+
+/// The chain that a text spells.
+pub(crate) fn chain(text: &str) -> Result<Chain, Wrong> {
+    const WRONG: Wrong = "is not <page>/<m or i> with or without /<person>";
+    match text.split_once('/') {
+        Some((page, "m")) => Ok(Chain::Page(page.parse().map_err(|_| WRONG)?, Surface::Messenger)),
+        Some((page, "i")) => Ok(Chain::Page(page.parse().map_err(|_| WRONG)?, Surface::Instagram)),
+        Some(_) => thread_key(text).map(Chain::Thread).map_err(|_| WRONG),
+        None => Err(WRONG),
+    }
 }
 
 /// The key that a text spells.
@@ -339,7 +359,7 @@ mod tests {
         (vec(notice, 0..5), words, proptest::sample::select(causes), option::of(app_id()), a_thread())
             .prop_map(|(notices, (rule, via, event), cause, by, after)| JournalRow {
                 position: Position(1),
-                thread: None,
+                chain: None,
                 previous: None,
                 at: Timestamp(0),
                 rule,
@@ -397,7 +417,10 @@ mod tests {
         ) {
             let surface = if instagram { Surface::Instagram } else { Surface::Messenger };
             let key = ThreadKey { page: PageId::new(page).unwrap(), surface, person: person.parse().unwrap() };
-            prop_assert_eq!(thread_key(&thread_text(&key)), Ok(key));
+            prop_assert_eq!(thread_key(&thread_text(&key)), Ok(key.clone()));
+            for own in [Chain::Page(key.page, surface), Chain::Thread(key)] {
+                prop_assert_eq!(chain(&chain_text(&own)), Ok(own));
+            }
         }
     }
 
@@ -449,6 +472,9 @@ mod tests {
         assert_eq!(error.to_string(), "the database is damaged: threads.state of row 104/m/P1: is empty");
         for text in ["", "104", "104/m", "104/x/P", "0/m/P", "104/m/", "104/m/a/b", "x/m/P"] {
             assert!(thread_key(text).is_err(), "{text}");
+        }
+        for text in ["", "104", "104/", "104/x", "0/m", "104/m/", "104/m/a/b", "x/m", "104/m/m/"] {
+            assert!(chain(text).is_err(), "{text}");
         }
         assert!("P1".parse::<PersonId>().is_ok());
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Routing, Surface};
 use serde::{Deserialize, Serialize};
 
-use crate::Position;
 use crate::text_id;
+use crate::{JournalRow, Position, Stream};
 
 /// A text that is never shown: `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,4 +330,6 @@ pub struct Configured {
     pub after: Arc<Settings>,
     /// Where in each stream the change stands: no decision crosses it. Empty when nothing changed.
     pub positions: Vec<Position>,
+    /// What it tells apps: rows right after it, with their streams.
+    pub told: Vec<(Stream, Arc<JournalRow>)>,
 }

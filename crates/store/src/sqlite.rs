@@ -22,9 +22,9 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
-    StoreError, Stream, Wanted,
+    Announce, Batch, Chain, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due,
+    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice,
+    Store, StoreError, Stream, Wanted,
 };
 use readers::Readers;
 use trouble::Trouble;
@@ -208,9 +208,14 @@ impl Store for SqliteStore {
         Box::pin(self.write(weight, true, move |tx| tx.commit(stream, &wanted, &decide)))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
-            let configured = self.write(1, true, move |tx| tx.configure(now, &change)).await?;
+            let configured = self.write(1, true, move |tx| tx.configure(now, &change, &announce)).await?;
             configured.map_err(ConfigureError::Refused)
         })
     }
@@ -279,6 +284,16 @@ impl Store for SqliteStore {
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
         let (key, streams) = (key.clone(), self.streams);
         self.look(move |db| read::conversation(db, crate::stream_of(&key, streams), &key, before, limit))
+    }
+
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let (chain, streams) = (chain.clone(), self.streams);
+        self.look(move |db| read::chain(db, chain.stream(streams), &chain, newest, limit))
     }
 
     fn control(

@@ -12,10 +12,10 @@ use baton_rules::{
 use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    App, Batch, Change, ConfigureError, Configured, Connection, ControlRow, Cursor, DeadLetter, Decide, Due,
-    Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered,
-    Round, Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted,
-    stream_of,
+    Announce, Announcement, App, Batch, Chain, Change, ConfigureError, Configured, Connection, ControlRow,
+    Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Secret, Seen, Settings, SettingsRefused, Side, Store,
+    StoreError, Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -71,6 +71,9 @@ every_store! {
     answers_to_keys_are_kept_for_three_days
     settings_stand_in_every_stream
     settings_that_do_not_change_leave_no_row
+    what_a_change_tells_apps_stands_right_after_it
+    what_cannot_be_told_is_a_change_that_is_not_made
+    a_conversation_is_walked_from_any_of_its_rows
     a_refused_change_changes_nothing
     settings_reach_the_next_decision
     a_deleted_app_loses_its_cursors
@@ -116,7 +119,7 @@ fn persons_of(stream: Stream) -> impl Iterator<Item = ThreadKey> {
 fn row(key: &ThreadKey, position: Position, previous: Option<Position>, now: Timestamp) -> JournalRow {
     JournalRow {
         position,
-        thread: Some(key.clone()),
+        chain: Some(key.clone().into()),
         previous,
         at: now,
         rule: "HOP-MSG-1".into(),
@@ -232,7 +235,28 @@ fn change_to(apps: &[u64], pages: &[u64]) -> Change {
 }
 
 async fn configure(store: &dyn Store, now: Timestamp, apps: &[u64], pages: &[u64]) -> Configured {
-    store.configure(now, change_to(apps, pages)).await.unwrap()
+    store.configure(now, change_to(apps, pages), silent()).await.unwrap()
+}
+
+/// Tells nobody anything.
+fn silent() -> Announce {
+    Box::new(|_| Vec::new())
+}
+
+/// Tells each of these apps of its role, on these chains.
+fn telling(chains: &[Chain], apps: &[u64]) -> Announce {
+    let (chains, apps) = (chains.to_vec(), apps.to_vec());
+    Box::new(move |change| {
+        let own = chains.iter().filter(|chain| chain.stream(change.streams) == change.stream);
+        let told = |chain: &Chain, to: u64| Announcement {
+            chain: chain.clone(),
+            rule: "HOP-ROLE-1".into(),
+            event: "app_roles".into(),
+            notices: vec![hears(to)],
+            whole: Bytes::from(format!("{{\"to\":{to},\"at\":{}}}", change.at.0)),
+        };
+        own.flat_map(|chain| apps.iter().map(move |to| told(chain, *to))).collect()
+    })
 }
 
 fn streams() -> impl Iterator<Item = Stream> {
@@ -468,7 +492,7 @@ async fn settings_stand_in_every_stream(disk: Disk) {
         let position = done.positions[usize::from(other.0)];
         assert_eq!(position, Position(if other == stream { 2 } else { 1 }));
         let row = store.row(other, position).await.unwrap().unwrap();
-        assert_eq!((row.cause, row.thread.clone(), row.notices.len()), (Cause::Settings, None, 0));
+        assert_eq!((row.cause, row.chain.clone(), row.notices.len()), (Cause::Settings, None, 0));
         assert_eq!(row.at, if other == stream { at(100) } else { at(50) }, "time does not step back");
     }
     let starts = |of: u64, positions: Vec<Position>| -> Vec<Cursor> {
@@ -492,15 +516,102 @@ async fn settings_that_do_not_change_leave_no_row(disk: Disk) {
     assert_eq!(store.heads().await.unwrap(), heads);
 }
 
+async fn what_a_change_tells_apps_stands_right_after_it(disk: Disk) {
+    let store = disk.open();
+    let own = Chain::Page(page(104), Surface::Messenger);
+    let stream = own.stream(STREAMS);
+    let other = Chain::Page(page(104), Surface::Instagram);
+    let change = change_to(&[11, 12], &[104]);
+    let done =
+        store.configure(at(1), change, telling(&[own.clone(), other.clone()], &[11, 12])).await.unwrap();
+    assert_eq!(done.told.len(), 4);
+    let position = done.positions[usize::from(stream.0)];
+    let told = store.chain(&own, None, 10).await.unwrap();
+    let places: Vec<_> = told.iter().map(|row| (row.position.0 - position.0, row.previous)).collect();
+    assert_eq!(places, [(2, Some(position.next())), (1, None)], "newest first, after the change itself");
+    let first = told.last().unwrap();
+    assert_eq!((first.thread(), first.chain.as_ref(), first.at), (None, Some(&own), at(1)));
+    assert_eq!((&*first.rule, first.event.as_deref()), ("HOP-ROLE-1", Some("app_roles")));
+    assert_eq!(
+        (first.cause, &first.notices, &first.after),
+        (Cause::Settings, &vec![hears(11)], &Thread::default())
+    );
+    assert!(done.told.contains(&(stream, Arc::clone(first))));
+    // An app that the change made hears it: its cursor stands before it.
+    let cursors = store.cursors(app(12)).await.unwrap();
+    let cursor = cursors.iter().find(|cursor| cursor.stream == stream).unwrap();
+    let heard = store.read(app(12), stream, cursor.served, 10).await.unwrap();
+    assert_eq!(heard.rows.iter().map(|row| row.whole.clone()).collect::<Vec<_>>(), [told[0].whole.clone()]);
+    // What is parked, given up and told later is of the same chain, also for the next process.
+    let waits =
+        Parked { chain: own.clone(), stream, next: told[0].position, ..parked(12, &person(1), at(9)) };
+    let lost = DeadLetter { chain: own.clone(), stream, ..dead(11, &person(1), first.position.0, at(3)) };
+    let round = Round { park: vec![waits.clone()], dead: vec![lost.clone()], ..Round::default() };
+    store.settle(round).await.unwrap();
+    drop(store);
+    let store = disk.open();
+    assert_eq!(store.parked(app(12)).await.unwrap(), [waits]);
+    assert_eq!(store.dead_letters(app(11), 10).await.unwrap(), [lost]);
+    let change = change_to(&[11], &[104]);
+    let later = store.configure(at(2), change, telling(std::slice::from_ref(&own), &[11])).await.unwrap();
+    let rows = store.chain(&own, None, 10).await.unwrap();
+    let places: Vec<_> = rows.iter().map(|row| row.position).collect();
+    assert_eq!(places, [later.told[0].1.position, told[0].position, told[1].position]);
+    assert_eq!(store.chain(&own, Some(told[0].position), 1).await.unwrap(), told[..1]);
+    assert_eq!(store.chain(&other, None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.chain(&Chain::Page(page(105), Surface::Messenger), None, 10).await.unwrap(), []);
+    // Decisions go on right behind it.
+    for key in persons_of(stream).take(1) {
+        assert_eq!(say(&*store, at(3), &[key]).await.rows[0].position, places[0].next());
+    }
+}
+
+async fn what_cannot_be_told_is_a_change_that_is_not_made(disk: Disk) {
+    let store = disk.open();
+    for chain in [Chain::Thread(person(1)), Chain::Page(page(104), Surface::Messenger)] {
+        let wrong: Announce = Box::new(move |change| {
+            // To the stream after its own.
+            let of = chain.stream(change.streams).0 + u16::from(chain.thread().is_none());
+            let told = Announcement {
+                chain: chain.clone(),
+                rule: "HOP-ROLE-1".into(),
+                event: "app_roles".into(),
+                notices: vec![hears(11)],
+                whole: Bytes::new(),
+            };
+            (of % change.streams == change.stream.0).then_some(told).into_iter().collect()
+        });
+        let refused = store.configure(at(0), change_to(&[11], &[104]), wrong).await;
+        assert!(matches!(refused, Err(ConfigureError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    }
+    assert_eq!(store.settings().version, 0);
+    assert_eq!(store.heads().await.unwrap(), vec![Position(0); 4]);
+    assert_eq!(store.cursors(app(11)).await.unwrap(), []);
+}
+
+async fn a_conversation_is_walked_from_any_of_its_rows(disk: Disk) {
+    let store = disk.open();
+    let keys: Vec<_> = persons_of(Stream(0)).take(2).collect();
+    for second in 0..4 {
+        say(&*store, at(second), &keys).await;
+    }
+    let all = store.conversation(&keys[0], None, 100).await.unwrap();
+    assert_eq!(all.len(), 4);
+    let chain = Chain::Thread(keys[0].clone());
+    assert_eq!(store.chain(&chain, None, 100).await.unwrap(), all);
+    assert_eq!(store.chain(&chain, Some(all[1].position), 2).await.unwrap(), all[1..3]);
+    assert_eq!(store.chain(&Chain::Thread(person(1_000)), None, 100).await.unwrap(), []);
+}
+
 async fn a_refused_change_changes_nothing(disk: Disk) {
     let store = disk.open();
     configure(&*store, at(0), &[11], &[104]).await;
     let no =
         SettingsRefused { rule: Some("SET-2".to_owned()), pointer: "/x".to_owned(), detail: "no".to_owned() };
     let refusal = no.clone();
-    let refused = store.configure(at(1), Box::new(move |_| Err(vec![refusal.clone()]))).await;
+    let refused = store.configure(at(1), Box::new(move |_| Err(vec![refusal.clone()])), silent()).await;
     assert_eq!(refused.unwrap_err(), ConfigureError::Refused(vec![no]));
-    let twice = store.configure(at(1), change_to(&[11, 11], &[104])).await;
+    let twice = store.configure(at(1), change_to(&[11, 11], &[104]), silent()).await;
     assert!(matches!(twice, Err(ConfigureError::Store(StoreError::Unavailable(_)))));
     assert_eq!(store.settings().version, 1);
     assert_eq!(store.heads().await.unwrap(), vec![Position(1); 4]);
@@ -584,7 +695,8 @@ async fn reading_looks_at_so_many_rows(disk: Disk) {
 
 fn parked(of: u64, key: &ThreadKey, due: Timestamp) -> Parked {
     let stream = stream_of(key, STREAMS);
-    Parked { app: app(of), stream, thread: key.clone(), next: Position(3), attempts: 2, since: at(1), due }
+    let chain = key.clone().into();
+    Parked { app: app(of), stream, chain, next: Position(3), attempts: 2, since: at(1), due }
 }
 
 fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
@@ -592,7 +704,7 @@ fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
         app: app(of),
         stream: stream_of(key, STREAMS),
         position: Position(position),
-        thread: key.clone(),
+        chain: key.clone().into(),
         at: now,
         attempts: 6,
         reason: "500".into(),
@@ -622,7 +734,7 @@ async fn rounds_are_kept(disk: Disk) {
     let anew = Parked { attempts: 3, due: at(40), ..soon };
     let round = Round {
         park: vec![anew.clone()],
-        unpark: vec![(app(11), middle.stream, middle.thread)],
+        unpark: vec![(app(11), middle.stream, middle.chain)],
         ..Round::default()
     };
     store.settle(round).await.unwrap();
@@ -959,6 +1071,7 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.thread(&key).await);
     is_closed(store.threads(page(104), Surface::Messenger, None, 1).await);
     is_closed(store.conversation(&key, None, 1).await);
+    is_closed(store.chain(&key.clone().into(), None, 1).await);
     is_closed(store.control(&key, None, 1).await);
     is_closed(store.refusals(&key, None, 1).await);
     is_closed(store.due(at(0), 1).await);
@@ -967,7 +1080,7 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.kept_clock().await);
     is_closed(store.keep_clock(KeptClock::default()).await);
     is_closed(store.close().await);
-    let refused = store.configure(at(0), change_to(&[], &[])).await;
+    let refused = store.configure(at(0), change_to(&[], &[]), silent()).await;
     assert_eq!(refused.unwrap_err(), ConfigureError::Store(StoreError::Closed));
     // Another process opens it at once.
     assert_eq!(disk.open().conversation(&key, None, 10).await.unwrap().len(), 1);

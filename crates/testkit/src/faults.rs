@@ -9,9 +9,9 @@ use baton_engine::Clock;
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
-    StoreError, Stream, Wanted,
+    Announce, Batch, Chain, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due,
+    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice,
+    Store, StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -221,10 +221,15 @@ impl Store for FaultyStore {
         Box::pin(self.run_or("commit", true, commit, nothing))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
             let call = async {
-                match self.disk.configure(now, change).await {
+                match self.disk.configure(now, change, announce).await {
                     Ok(configured) => {
                         self.record.configured(&configured);
                         Ok(Ok(configured))
@@ -296,6 +301,15 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
         Box::pin(self.run("conversation", false, self.disk.conversation(key, before, limit)))
+    }
+
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        Box::pin(self.run("chain", false, self.disk.chain(chain, newest, limit)))
     }
 
     fn control(

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use baton_engine::Receipt;
-use baton_rules::{AppId, Cause, Thread, ThreadKey, build, standing};
+use baton_rules::{AppId, Cause, Surface, Thread, ThreadKey, build, standing};
 use baton_store::memory::MemoryStore;
-use baton_store::{ControlRow, JournalRow, Position, Settings, Store, Stream, stream_of};
+use baton_store::{Chain, ControlRow, JournalRow, Page, Position, Settings, Store, Stream, stream_of};
 use baton_wire::MessageId;
 use futures_util::FutureExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::people::tokens;
 use crate::record::{Asked, Op, Outcome, Place, Seen};
@@ -52,6 +52,7 @@ impl Model<'_> {
         self.deliveries(&mut wrong);
         self.questions(&mut wrong);
         self.control(&mut wrong);
+        self.roles(&mut wrong);
         wrong.truncate(20);
         wrong
     }
@@ -62,8 +63,8 @@ impl Model<'_> {
         let mut pending = Vec::new();
         for (app, talks) in self.decided() {
             let dead = self.dead(app);
-            for (thread, rows) in talks {
-                if self.poison.contains(&(app, thread)) {
+            for (chain, rows) in talks {
+                if self.is_poisoned(app, &chain) {
                     continue;
                 }
                 let places = rows.iter().map(|(stream, row)| (*stream, row.position));
@@ -77,9 +78,13 @@ impl Model<'_> {
         pending
     }
 
+    fn is_poisoned(&self, app: AppId, chain: &Chain) -> bool {
+        chain.thread().is_some_and(|thread| self.poison.contains(&(app, thread.clone())))
+    }
+
     /// The disk holds what it took, without gaps, and each conversation is a chain.
     fn journal(&self, wrong: &mut Vec<String>) {
-        let mut last: BTreeMap<&ThreadKey, Position> = BTreeMap::new();
+        let mut last: BTreeMap<&Chain, Position> = BTreeMap::new();
         let heads = self.disk.heads().now_or_never().and_then(Result::ok).unwrap_or_default();
         for (stream, rows) in &self.seen.rows {
             let changes =
@@ -93,8 +98,8 @@ impl Model<'_> {
                 if kept.as_ref() != Some(row) {
                     wrong.push(format!("{stream:?} {:?} is not what was written", row.position));
                 }
-                if let Some(thread) = &row.thread
-                    && last.insert(thread, row.position) != row.previous
+                if let Some(chain) = &row.chain
+                    && last.insert(chain, row.position) != row.previous
                 {
                     wrong.push(format!("{stream:?} {:?} does not follow {:?}", row.position, row.previous));
                 }
@@ -106,15 +111,15 @@ impl Model<'_> {
         }
     }
 
-    /// The rows that each app must hear, by conversation, in order.
-    fn decided(&self) -> BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> {
-        let mut decided: BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> = BTreeMap::new();
+    /// The rows that each app must hear, by conversation (or page), in order.
+    fn decided(&self) -> BTreeMap<AppId, BTreeMap<Chain, Rows<'_>>> {
+        let mut decided: BTreeMap<AppId, BTreeMap<Chain, Rows<'_>>> = BTreeMap::new();
         for (stream, rows) in &self.seen.rows {
             for row in rows {
-                for (notice, thread) in row.notices.iter().zip(std::iter::repeat(&row.thread)) {
-                    if let Some(thread) = thread {
+                for (notice, chain) in row.notices.iter().zip(std::iter::repeat(&row.chain)) {
+                    if let Some(chain) = chain {
                         let talks = decided.entry(notice.app).or_default();
-                        talks.entry(thread.clone()).or_default().push((*stream, row));
+                        talks.entry(chain.clone()).or_default().push((*stream, row));
                     }
                 }
             }
@@ -146,8 +151,8 @@ impl Model<'_> {
         for (app, talks) in self.decided() {
             let dead = self.dead(app);
             let role = build::name(app);
-            for (thread, rows) in talks {
-                let poisoned = self.poison.contains(&(app, thread.clone()));
+            for (chain, rows) in talks {
+                let poisoned = self.is_poisoned(app, &chain);
                 let mut before: Option<(Place, &Fate)> = None;
                 for (stream, row) in rows {
                     let place = (stream, row.position);
@@ -200,7 +205,7 @@ impl Model<'_> {
     }
 
     fn threads(&self) -> BTreeSet<&ThreadKey> {
-        self.seen.rows.values().flatten().filter_map(|row| row.thread.as_ref()).collect()
+        self.seen.rows.values().flatten().filter_map(|row| row.thread()).collect()
     }
 
     /// A thread's changes of control, oldest first.
@@ -315,7 +320,7 @@ impl Model<'_> {
             return;
         };
         let owner = self.owner(place, &row.after, row);
-        if row.thread.as_ref() != Some(&op.thread)
+        if row.thread() != Some(&op.thread)
             || *row.rule != *receipt.rule
             || row.at.0 != receipt.at
             || !tokens(&row.whole).any(|token| token == number)
@@ -325,7 +330,7 @@ impl Model<'_> {
         }
         let near = (place.1.0.saturating_sub(1)..=place.1.0 + 1)
             .filter_map(|position| self.row((place.0, Position(position))))
-            .filter(|near| near.thread == row.thread && near.at == row.at);
+            .filter(|near| near.chain == row.chain && near.at == row.at);
         let heard: Vec<_> =
             near.flat_map(|row| row.notices.iter().map(move |notice| (row, notice))).collect();
         for notice in &receipt.notices {
@@ -349,7 +354,7 @@ impl Model<'_> {
 
     /// Who owns a thread in this state, under the settings of that place, at a row's moment.
     fn owner(&self, place: Place, thread: &Thread, row: &JournalRow) -> Option<AppId> {
-        let key = row.thread.as_ref()?;
+        let key = row.thread()?;
         let routing = self.settings(place)?.routing(key.page, key.surface)?;
         standing(routing, thread, row.at).owner
     }
@@ -361,7 +366,7 @@ impl Model<'_> {
             let kept = self.kept(thread);
             let stream = stream_of(thread, self.disk.streams());
             let rows = self.seen.rows.get(&stream).into_iter().flatten();
-            let rows: Vec<_> = rows.filter(|row| row.thread.as_ref() == Some(thread)).collect();
+            let rows: Vec<_> = rows.filter(|row| row.thread() == Some(thread)).collect();
             let mut before = Thread::default();
             for decision in rows.chunk_by(|a, b| same_decision(a, b)) {
                 if let (Some(first), Some(last)) = (decision.first(), decision.last()) {
@@ -374,6 +379,41 @@ impl Model<'_> {
                 }
             }
         }
+    }
+
+    /// HOP-ROLE-1: each change of settings is followed by what it tells apps of their roles, and by no more.
+    fn roles(&self, wrong: &mut Vec<String>) {
+        let mut left: BTreeSet<Place> = BTreeSet::new();
+        for (stream, rows) in &self.seen.rows {
+            let own = rows.iter().filter(|row| row.chain.is_some() && row.thread().is_none());
+            left.extend(own.map(|row| (*stream, row.position)));
+        }
+        for changes in self.seen.settings.windows(2) {
+            let [(_, before), (positions, after)] = changes else { continue };
+            for page in &after.pages {
+                let chain = Chain::Page(page.id, Surface::Messenger);
+                let stream = chain.stream(self.disk.streams());
+                let Some(change) = positions.get(usize::from(stream.0)) else { continue };
+                let follows = (1..).map_while(|next| {
+                    let place = (stream, Position(change.0 + next));
+                    Some((place, self.row(place).filter(|row| left.contains(&place) && row.at.0 > 0)?))
+                });
+                let mut told = BTreeMap::new();
+                let follows: Vec<_> = follows.filter(|(_, row)| row.chain.as_ref() == Some(&chain)).collect();
+                for (place, row) in follows {
+                    left.remove(&place);
+                    let item: Value = serde_json::from_slice(&row.whole).unwrap_or_default();
+                    told.extend(row.notices.iter().map(|notice| (notice.app, (item.clone(), row.at.0))));
+                }
+                let at = told.values().next().map(|(_, at)| *at).unwrap_or_default();
+                let told: BTreeMap<_, _> = told.into_iter().map(|(app, (item, _))| (app, item)).collect();
+                let due = roles_told(before.page(page.id).map(|page| &**page), page, at);
+                if told != due {
+                    wrong.push(format!("{stream:?} {change:?} tells {told:?} and not {due:?}"));
+                }
+            }
+        }
+        wrong.extend(left.into_iter().map(|place| format!("{place:?} tells of a page, and nothing changed")));
     }
 
     fn lapse(&self, stream: Stream, before: &Thread, row: &JournalRow, wrong: &mut Vec<String>) {
@@ -422,6 +462,39 @@ impl Model<'_> {
             wrong.push(format!("{place:?} moves control from {from:?} to {to:?}, and it is kept otherwise"));
         }
     }
+}
+
+/// The role of each app that is connected to a page, where the page has roles.
+fn roles(page: &Page) -> BTreeMap<AppId, &'static str> {
+    let connected = page.connections.iter().filter(|connection| !connection.tokens.is_empty());
+    let connected: Vec<AppId> = connected.map(|connection| connection.app).collect();
+    let primary = page.messenger.primary_receiver.filter(|app| connected.contains(app));
+    match (page.messenger.default_app, primary) {
+        (None, Some(primary)) => {
+            let role = |app: AppId| if app == primary { "primary_receiver" } else { "secondary_receiver" };
+            connected.into_iter().map(|app| (app, role(app))).collect()
+        }
+        (_, _) => BTreeMap::new(),
+    }
+}
+
+/// What apps are told of their roles, because a page's settings changed.
+fn roles_told(before: Option<&Page>, after: &Page, at: i64) -> BTreeMap<AppId, Value> {
+    let was = before.map(roles).unwrap_or_default();
+    let is = roles(after);
+    if after.messenger.default_app.is_some() {
+        return BTreeMap::new();
+    }
+    let subscribed = after.connections.iter().filter(|connection| {
+        !connection.tokens.is_empty() && connection.fields.iter().any(|field| field == "messaging_handovers")
+    });
+    let changed = subscribed.map(|connection| connection.app).filter(|app| was.get(app) != is.get(app));
+    let told = changed.map(|app| {
+        let own = json!({app.to_string(): is.get(&app).into_iter().collect::<Vec<_>>()});
+        let recipient = json!({"id": after.id.to_string()});
+        (app, json!({"recipient": recipient, "timestamp": at, "app_roles": own}))
+    });
+    told.collect()
 }
 
 /// The answers by which a caller knows that it is done, and when they came.

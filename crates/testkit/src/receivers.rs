@@ -9,7 +9,7 @@ use baton_engine::{Answer, Clock, SendError, Transport};
 use baton_rules::{AppId, Timestamp, build};
 use baton_rules::{Channel, ThreadKey};
 use baton_store::memory::MemoryStore;
-use baton_store::{JournalRow, Store};
+use baton_store::{Chain, JournalRow, Store};
 use baton_wire::signature;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -104,7 +104,7 @@ struct Entry<'a> {
 struct Event {
     place: Place,
     row: Arc<JournalRow>,
-    thread: ThreadKey,
+    chain: Chain,
     number: usize,
 }
 
@@ -127,7 +127,7 @@ impl Receivers {
         let flaky = random.random_bool(manners.flaky);
         if let Some((thread, status, until)) = &manners.poison
             && now < *until
-            && events.iter().any(|event| event.thread == *thread)
+            && events.iter().any(|event| event.chain.thread() == Some(thread))
         {
             return status.map_or((Fate::Silent, TIMEOUT), |status| (Fate::Lies(status), takes));
         }
@@ -204,19 +204,19 @@ impl Receivers {
         row: Arc<JournalRow>,
         webhook: u64,
     ) -> Option<Event> {
-        let thread = row.thread.clone()?;
+        let chain = row.chain.clone()?;
         let notice = row.notices.iter().find(|notice| notice.app == app)?;
         let context = row.context.as_deref().filter(|_| notice.context);
         let given = entry.hop_context.map(|context| context.get().as_bytes());
         let standby = notice.channel == Channel::Standby;
         if entry.time != row.at.0
-            || entry.id != thread.page.to_string()
+            || entry.id != chain.page().to_string()
             || context != given
             || standby != entry.standby.is_some()
         {
             self.broken(format!("{} is sent {place:?} in a wrong frame", build::name(app)));
         }
-        Some(Event { place, row, thread, number: self.record.sent(app, place, webhook) })
+        Some(Event { place, row, chain, number: self.record.sent(app, place, webhook) })
     }
 
     /// One webhook for each conversation, and not too many for each app.
@@ -230,13 +230,13 @@ impl Receivers {
                 wrong = Some(format!("{} has {under_way} webhooks under way", build::name(app)));
             }
             let busy = seen.busy.entry(app).or_default();
-            let mut threads: Vec<_> = events.iter().map(|event| &event.thread).collect();
-            threads.dedup();
-            for thread in threads {
-                let count = busy.entry(thread.clone()).or_default();
+            let mut chains: Vec<_> = events.iter().map(|event| &event.chain).collect();
+            chains.dedup();
+            for chain in chains {
+                let count = busy.entry(chain.clone()).or_default();
                 *count += 1;
                 if *count > 1 {
-                    wrong = Some(format!("{thread:?} has two webhooks to {} under way", build::name(app)));
+                    wrong = Some(format!("{chain:?} has two webhooks to {} under way", build::name(app)));
                 }
             }
         }
@@ -251,7 +251,7 @@ impl Receivers {
         *under_way = under_way.saturating_sub(1);
         let busy = seen.busy.entry(app).or_default();
         for event in events {
-            busy.remove(&event.thread);
+            busy.remove(&event.chain);
         }
     }
 
@@ -272,7 +272,11 @@ impl Receivers {
                 .any(|notice| notice.app == app && notice.channel == Channel::Standby);
             let what = event.row.event.as_deref().unwrap_or_default();
             let sign = if standby { "standby " } else { "" };
-            format!("{}:{} {sign}{what} of {}", event.place.0.0, event.place.1.0, event.thread.person)
+            let whose = event
+                .chain
+                .thread()
+                .map_or_else(|| event.chain.page().to_string(), |own| own.person.to_string());
+            format!("{}:{} {sign}{what} of {whose}", event.place.0.0, event.place.1.0)
         };
         let list = events.iter().map(list).collect::<Vec<_>>().join(", ");
         self.record.note(self.clock.now(), format_args!("-> {}: {list}", build::name(app)));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_engine::Receipt;
 use baton_rules::{AppId, Channel, Form, ThreadKey, Timestamp};
-use baton_store::{Configured, JournalRow, Position, Settings, Stream};
+use baton_store::{Chain, Configured, JournalRow, Position, Settings, Stream};
 use bytes::Bytes;
 
 /// How many lines of the trace are kept unless all are.
@@ -41,7 +41,7 @@ pub struct Seen {
     /// Apps whose address answered the handshake in this life.
     pub shaken: BTreeSet<AppId>,
     /// Webhooks under way now, by app and conversation.
-    pub busy: BTreeMap<AppId, BTreeMap<ThreadKey, usize>>,
+    pub busy: BTreeMap<AppId, BTreeMap<Chain, usize>>,
     /// The same, counted.
     pub under_way: BTreeMap<AppId, usize>,
     told: HashMap<Told, Vec<Place>>,
@@ -190,6 +190,9 @@ impl Record {
     pub fn configured(&self, configured: &Configured) {
         if !configured.positions.is_empty() {
             self.seen().settings.push((configured.positions.clone(), Arc::clone(&configured.after)));
+            for (stream, row) in &configured.told {
+                self.wrote(*stream, std::slice::from_ref(row));
+            }
         }
     }
 

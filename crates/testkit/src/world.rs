@@ -103,7 +103,11 @@ impl World {
         let mut key = [0; 32];
         random.fill(&mut key);
         let disk = MemoryStore::new(random.random_range(1..5), key);
-        let begin = disk.configure(Timestamp(BEGINNING), Box::new(|_: &Settings| Ok(first())));
+        let begin = disk.configure(
+            Timestamp(BEGINNING),
+            Box::new(|_: &Settings| Ok(first())),
+            Box::new(|_| Vec::new()),
+        );
         if let Some(Ok(configured)) = begin.now_or_never() {
             record.configured(&configured);
         }

@@ -37,7 +37,8 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
     let runtime = clock.runtime().unwrap();
     runtime.block_on(async {
         let disk = MemoryStore::new(1, [1; 32]);
-        let configured = disk.configure(start, Box::new(|_| Ok(first()))).await.unwrap();
+        let configured =
+            disk.configure(start, Box::new(|_| Ok(first())), Box::new(|_| Vec::new())).await.unwrap();
         record.configured(&configured);
         // Everything is done, and nothing is said to be.
         let rates = Rates { lost: 1.0, ..Rates::default() };

@@ -1,6 +1,6 @@
 //! Rendering: a notice and its content become one item of `messaging` or `standby`.
 
-use baton_rules::{AppId, PageId, PersonId, Timestamp};
+use baton_rules::{AppId, PageId, PersonId, Role, Timestamp};
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -180,6 +180,15 @@ pub fn requested(between: Between<'_>, by: AppId, metadata: &str) -> Item {
 pub fn metadata(between: Between<'_>, by: AppId, metadata: &str) -> Item {
     let body = json!({"sender_app_id": by.to_string(), "metadata": metadata});
     between.control("pass_thread_metadata", &body)
+}
+
+/// `app_roles` (WH-ROLE-1): no sender, and an empty list where the roles ended.
+pub fn app_roles(page: PageId, app: AppId, role: Option<Role>, at: Timestamp) -> Item {
+    let mut roles = Map::new();
+    roles.insert(app.to_string(), role.map(Role::name).into_iter().collect());
+    let frame =
+        Frame { sender: None, recipient: &page.to_string(), timestamp: at.0, key: "app_roles", body: &roles };
+    Item { event: "app_roles", whole: escaped(&frame).into(), reduced: None }
 }
 
 /// The value of `hop_context` beside an event (WH-HOP-1): `[{"app_id":N,"metadata":"…"}]`.

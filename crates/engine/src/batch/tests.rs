@@ -178,11 +178,11 @@ fn rows_follow_the_head_without_gaps_and_chain_up_by_thread() {
     let (batch, _) = decide(&found, &[says(&ann, "1"), says(&bob, "2"), says(&ann, "3"), says(&bob, "4")]);
     let places: Vec<_> = batch.rows.iter().map(|row| (row.position.0, row.previous)).collect();
     assert_eq!(places[0], (11, Some(Position(4))), "a thread's first row here follows its last one");
-    let bobs: Vec<_> = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(&bob)).collect();
+    let bobs: Vec<_> = batch.rows.iter().filter(|row| row.thread() == Some(&bob)).collect();
     assert_eq!(bobs[0].previous, None);
     assert!(places.iter().zip(11..).all(|((position, _), wanted)| *position == wanted));
     for thread in [&ann, &bob] {
-        let rows: Vec<_> = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(thread)).collect();
+        let rows: Vec<_> = batch.rows.iter().filter(|row| row.thread() == Some(thread)).collect();
         assert!(rows.windows(2).all(|pair| pair[1].previous == Some(pair[0].position)));
         let kept = &batch.threads.iter().find(|(key, _)| key == thread).unwrap().1;
         assert_eq!(kept.last, rows.last().unwrap().position);
@@ -239,7 +239,7 @@ fn a_key_is_known_within_the_same_batch_and_only_within_its_thread() {
     assert_eq!(receipt(&outcomes[0]), receipt(&outcomes[1]));
     assert!(matches!(outcomes[2].answer, Err(Failure::KeyReused)));
     assert!(outcomes[3].answer.is_ok());
-    let of_ann = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(&ann));
+    let of_ann = batch.rows.iter().filter(|row| row.thread() == Some(&ann));
     assert_eq!(of_ann.filter(|row| row.event.as_deref() == Some("messages")).count(), 1);
 }
 

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Cause, Channel, Refused, Surface, ThreadKey, Timestamp};
-use baton_store::JournalRow;
+use baton_store::{Chain, JournalRow};
 use baton_wire::GraphError;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ fn shown(run: u64, line: &Activity) -> (&'static str, Value) {
         ActivityKind::Refusal { thread, refused, owner } => ("refusal", refusal(thread, refused, *owner)),
         ActivityKind::Delivery { app, events, standby, status, error, duration_ms, body: _, again_at } => {
             let events: Vec<Value> =
-                events.iter().map(|(thread, event)| of_thread(thread, json!({"event": event}))).collect();
+                events.iter().map(|(chain, event)| of_chain(chain, json!({"event": event}))).collect();
             let said = json!({
                 "app_id": app.to_string(),
                 "events": events,
@@ -179,9 +179,11 @@ fn shown(run: u64, line: &Activity) -> (&'static str, Value) {
         ActivityKind::Verification { app, error } => {
             let verification =
                 json!({"app_id": app.to_string(), "verified": error.is_none(), "error": error});
-            ("settings", json!({"version": null, "verification": verification}))
+            ("settings", json!({"version": null, "verification": verification, "events": []}))
         }
-        ActivityKind::Settings { version } => ("settings", json!({"version": version, "verification": null})),
+        ActivityKind::Settings { version, told } => {
+            ("settings", json!({"version": version, "verification": null, "events": announced(told)}))
+        }
         ActivityKind::Clock { was } => {
             ("clock", json!({"now": time::shown(line.at), "was": time::shown(*was)}))
         }
@@ -193,12 +195,36 @@ fn shown(run: u64, line: &Activity) -> (&'static str, Value) {
     (event, data)
 }
 
+/// What apps are told of a page itself, because its settings changed.
+pub(super) fn announced(told: &[Arc<JournalRow>]) -> Vec<Value> {
+    let of_row = |row: &Arc<JournalRow>| row.chain.clone().map(|chain| (chain, heard(row)));
+    let events = told.iter().filter_map(of_row);
+    events.flat_map(|(chain, heard)| heard.into_iter().map(move |event| of_chain(&chain, event))).collect()
+}
+
+/// Who hears a row, and how.
+fn heard(row: &JournalRow) -> Vec<Value> {
+    let notices = row.notices.iter().map(|notice| {
+        let channel = match notice.channel {
+            Channel::Messaging => "messaging",
+            Channel::Standby => "standby",
+        };
+        json!({"app_id": notice.app.to_string(), "channel": channel, "event": row.event})
+    });
+    notices.collect()
+}
+
 fn of_thread(thread: &ThreadKey, said: Value) -> Value {
-    let on = match thread.surface {
+    of_chain(&Chain::Thread(thread.clone()), said)
+}
+
+/// What is told of a page itself is about no person.
+fn of_chain(chain: &Chain, said: Value) -> Value {
+    let on = match chain.surface() {
         Surface::Messenger => "messenger",
         Surface::Instagram => "instagram",
     };
-    let (page, person) = (thread.page.to_string(), thread.person.as_str());
+    let (page, person) = (chain.page().to_string(), chain.thread().map(|thread| thread.person.as_str()));
     let mut all = json!({"page_id": page, "on": on, "person_id": person});
     if let (Value::Object(all), Value::Object(said)) = (&mut all, said) {
         all.extend(said);
@@ -218,16 +244,7 @@ fn decision(
     let last = rows.last();
     // A lapse that was found on the way stands before the decision itself.
     let lapse = rows.first().filter(|row| row.cause == Cause::Expiry);
-    let heard = rows.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice)));
-    let events: Vec<Value> = heard
-        .map(|(row, notice)| {
-            let channel = match notice.channel {
-                Channel::Messaging => "messaging",
-                Channel::Standby => "standby",
-            };
-            json!({"app_id": notice.app.to_string(), "channel": channel, "event": row.event})
-        })
-        .collect();
+    let events: Vec<Value> = rows.iter().flat_map(|row| heard(row)).collect();
     let said = json!({
         "rule": last.map(|row| &row.rule),
         "via": last.and_then(|row| row.via.as_ref()),

@@ -10,13 +10,23 @@ use baton_store::{ConfigureError, Settings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::activity;
 use crate::problem::{self, Problem};
 use crate::routing_file::{self, Edit, Item, Mint, Plan};
 use crate::serve::Shared;
 
-/// Makes a change: what came of it, and warnings of addresses that did not verify. Goes on when the client
-/// goes away, so that nothing is left half done.
-pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<(T, Vec<Value>), Problem>
+/// A change that was made.
+pub(super) struct Made<T> {
+    /// What came of it.
+    pub(super) what: T,
+    /// Warnings of addresses that did not verify.
+    pub(super) unverified: Vec<Value>,
+    /// What apps hear because of it (`app_roles`).
+    pub(super) notices: Vec<Value>,
+}
+
+/// Makes a change. Goes on when the client goes away, so that nothing is left half done.
+pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<Made<T>, Problem>
 where
     T: Send + 'static,
     F: Fn(&Settings, &mut Mint) -> Result<(Settings, T), Problem> + Send + Sync + 'static,
@@ -32,19 +42,20 @@ where
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         after
     };
-    let mut activity = shared.engine.activity();
+    let mut happens = shared.engine.activity();
     let engine = shared.engine.clone();
     let configured = tokio::spawn(async move { engine.configure(Box::new(change)).await }).await;
-    match configured {
-        Ok(Ok(_) | Err(ConfigureError::Refused(_))) => {}
+    let notices = match configured {
+        Ok(Ok(configured)) => configured.told.iter().map(|(_, row)| Arc::clone(row)).collect(),
+        Ok(Err(ConfigureError::Refused(_))) => Vec::new(),
         Ok(Err(ConfigureError::Store(error))) => return Err(error.into()),
         Err(stopped) => {
             tracing::error!(%stopped, "the change of settings did not end");
             return Err(Problem::new(&problem::UNAVAILABLE));
         }
-    }
+    };
     let mut unverified = Vec::new();
-    while let Ok(happened) = activity.try_recv() {
+    while let Ok(happened) = happens.try_recv() {
         if let ActivityKind::Verification { app, error: Some(error) } = &happened.kind {
             let detail =
                 format!("the address did not verify, so the app gets nothing until it does: {error}");
@@ -53,7 +64,8 @@ where
         }
     }
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok((made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??, unverified))
+    let what = made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??;
+    Ok(Made { what, unverified, notices: activity::announced(&notices) })
 }
 
 /// A new app or page (`kind`): answers 201 with all that was made up for it.
@@ -71,7 +83,7 @@ pub(super) async fn create(shared: &Shared, kind: &'static str, given: Value) ->
         let item = item.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))?;
         Ok((plan.settings.clone(), (plan, item)))
     };
-    let ((plan, item), _) = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, item), .. } = change(shared, shared.mint(), plan).await?;
     let path = match item {
         Item::App(id) => format!("{}/apps/{id}", super::ROOT),
         Item::Page(id) => format!("{}/pages/{id}", super::ROOT),
@@ -121,7 +133,7 @@ pub(super) async fn edit(
         let plan = routing_file::change(&item, &edit, settings, mint)?;
         Ok((plan.settings.clone(), (plan, before.is_none())))
     };
-    let ((plan, is_new), _) = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, is_new), .. } = change(shared, shared.mint(), plan).await?;
     if removes {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

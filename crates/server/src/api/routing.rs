@@ -61,14 +61,15 @@ pub(super) async fn put(
     condition.check(Some(&file(&settings)))?;
     let mut plan = apply(&given, &settings, prune, &mut mint.clone())?;
     let (moved, all) = moved(&shared.engine, &settings, &plan.settings).await?;
-    let mut unverified = Vec::new();
+    let (mut unverified, mut notices) = (Vec::new(), Vec::new());
     if !dry_run {
         let planned = move |settings: &Settings, mint: &mut Mint| {
             condition.check(Some(&file(settings)))?;
             let plan = apply(&given, settings, prune, mint)?;
             Ok((plan.settings.clone(), plan))
         };
-        (plan, unverified) = change::change(&shared, mint, planned).await?;
+        let made = change::change(&shared, mint, planned).await?;
+        (plan, unverified, notices) = (made.what, made.unverified, made.notices);
     }
     let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
     warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
@@ -82,6 +83,7 @@ pub(super) async fn put(
         "threads_moved": moved,
         "warnings": warnings,
         "generated": plan.generated,
+        "notices": notices,
     })))
 }
 

@@ -26,6 +26,6 @@ pub(super) async fn create(
         })?;
         Ok(made?)
     };
-    let (answer, _) = change::change(&shared, shared.mint(), plan).await?;
+    let answer = change::change(&shared, shared.mint(), plan).await?.what;
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }

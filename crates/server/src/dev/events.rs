@@ -2,7 +2,7 @@
 
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Channel, Refused, ThreadKey, Timestamp};
-use baton_store::JournalRow;
+use baton_store::{Chain, JournalRow};
 use serde_json::{Value, json};
 
 /// A happening.
@@ -28,15 +28,19 @@ pub(super) fn event(activity: &Activity) -> Value {
         ActivityKind::Verification { app, error } => {
             json!({"event": "verification", "app_id": app.to_string(), "error": error})
         }
-        ActivityKind::Settings { version } => json!({"event": "settings", "version": version}),
+        ActivityKind::Settings { version, told } => {
+            let told = told.iter().filter_map(|row| row.chain.as_ref().zip(Some(row)));
+            let told = told.flat_map(|(chain, row)| notices(row).into_iter().map(|notice| of(chain, notice)));
+            json!({"event": "settings", "version": version, "notices": told.collect::<Vec<_>>()})
+        }
         ActivityKind::Clock { was } => json!({"event": "clock", "was": time(*was)}),
     };
     event["at"] = json!(time(activity.at));
     event
 }
 
-fn heard(events: &[(ThreadKey, Box<str>)]) -> Vec<Value> {
-    events.iter().map(|(thread, event)| with(thread, json!({"event": event}))).collect()
+fn heard(events: &[(Chain, Box<str>)]) -> Vec<Value> {
+    events.iter().map(|(chain, event)| of(chain, json!({"event": event}))).collect()
 }
 
 fn time(at: Timestamp) -> String {
@@ -47,10 +51,27 @@ fn id(app: Option<AppId>) -> Option<String> {
     app.map(|app| app.to_string())
 }
 
-fn with(thread: &ThreadKey, mut value: Value) -> Value {
-    value["page_id"] = json!(thread.page.to_string());
-    value["person_id"] = json!(thread.person.as_str());
+fn with(thread: &ThreadKey, value: Value) -> Value {
+    of(&Chain::Thread(thread.clone()), value)
+}
+
+/// What is told of a page itself is about no person.
+fn of(chain: &Chain, mut value: Value) -> Value {
+    value["page_id"] = json!(chain.page().to_string());
+    value["person_id"] = json!(chain.thread().map(|thread| thread.person.as_str()));
     value
+}
+
+/// Who hears a row, and how.
+fn notices(row: &JournalRow) -> Vec<Value> {
+    let notices = row.notices.iter().map(|notice| {
+        let channel = match notice.channel {
+            Channel::Messaging => "messaging",
+            Channel::Standby => "standby",
+        };
+        json!({"app_id": notice.app.to_string(), "channel": channel, "event": row.event})
+    });
+    notices.collect()
 }
 
 fn decision(
@@ -59,16 +80,7 @@ fn decision(
     rows: &[&JournalRow],
 ) -> Value {
     let last = rows.last();
-    let heard = rows.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice)));
-    let notices: Vec<Value> = heard
-        .map(|(row, notice)| {
-            let channel = match notice.channel {
-                Channel::Messaging => "messaging",
-                Channel::Standby => "standby",
-            };
-            json!({"app_id": notice.app.to_string(), "channel": channel, "event": row.event})
-        })
-        .collect();
+    let notices: Vec<Value> = rows.iter().flat_map(|row| notices(row)).collect();
     let decision = json!({
         "event": "decision",
         "rule": last.map(|row| &row.rule),

@@ -112,7 +112,9 @@ async fn the_list_has_every_kind_newest_first() {
     assert!(lines[2]["rule"].as_str().unwrap().starts_with("HOP-SEND-"));
     assert_eq!(
         without_id(&lines[4]),
-        json!({"event": "settings", "at": early, "version": lines[4]["version"], "verification": null})
+        json!({
+            "event": "settings", "at": early, "version": lines[4]["version"], "verification": null, "events": [],
+        })
     );
     // In pages, to the end, once each.
     let (mut walked, mut next) = (Vec::new(), Some(String::new()));

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
 mod activity;
+mod app_roles;
 mod apps;
 mod baton;
 mod bounds;

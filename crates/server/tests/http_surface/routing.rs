@@ -17,7 +17,7 @@ async fn what_is_put_is_told_once_and_read_back_without_secrets() {
     assert_eq!(put.status, 200, "{}", put.text);
     let got = w.get(PATH).await;
     let keys = |body: &Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&put.json()), ["changes", "threads_moved", "warnings", "generated"]);
+    assert_eq!(keys(&put.json()), ["changes", "threads_moved", "warnings", "generated", "notices"]);
     assert_eq!(keys(&got.json()), ["apps", "pages", "warnings"]);
     assert_eq!(got.json()["apps"][0]["name"], "Bot");
     assert_eq!(keys(&put.json()["changes"][0]), ["pointer", "from", "to"]);

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::read;
 use super::trouble::Trouble;
-use crate::rows::{encode_meta, encode_thread, side, thread_text};
+use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
 use crate::{
-    Batch, Change, Configured, ControlRow, Decide, Due, Found, JournalRow, KeptClock, Person, Position,
-    RefusalRow, Remembered, Round, Seen, SeenKey, Settings, SettingsRefused, StoreError, Stream, Wanted,
-    check,
+    Announce, Batch, Chain, Change, Changing, Configured, ControlRow, Decide, Due, Found, JournalRow,
+    KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, SettingsRefused,
+    StoreError, Stream, Wanted, check,
 };
 
 /// What the writer knows without reading, inside of a transaction as after it.
@@ -136,13 +136,13 @@ impl Tx<'_> {
     }
 
     fn journal(&self, stream: Stream, row: &JournalRow) -> Result<(), Trouble> {
-        let sql = "INSERT INTO journal (id, thread, previous, at, meta, whole, reduced, context)
+        let sql = "INSERT INTO journal (id, chain, previous, at, meta, whole, reduced, context)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         self.run(
             sql,
             params![
                 read::journal_id(stream, row.position),
-                row.thread.as_ref().map(thread_text),
+                row.chain.as_ref().map(chain_text),
                 row.previous.map(|previous| previous.0),
                 row.at.0,
                 encode_meta(row)?,
@@ -258,11 +258,12 @@ impl Tx<'_> {
         self.run(sql, params![stream.0, thread_text(thread), number])
     }
 
-    /// Changes the settings, with a row in every stream.
+    /// Changes the settings, with a row in every stream and what it tells apps.
     pub(super) fn configure(
         &mut self,
         now: Timestamp,
         change: &Change,
+        announce: &Announce,
     ) -> Result<Result<Configured, Vec<SettingsRefused>>, Trouble> {
         let before = Arc::clone(&self.state.settings);
         let wanted = match change(&before) {
@@ -270,21 +271,36 @@ impl Tx<'_> {
             Err(refused) => return Ok(Err(refused)),
         };
         let Some(after) = check::changed(&before, wanted)? else {
-            return Ok(Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() }));
+            let after = Arc::clone(&before);
+            return Ok(Ok(Configured { before, after, positions: Vec::new(), told: Vec::new() }));
         };
         let after = Arc::new(after);
         self.documents(&before, &after)?;
         let mut heads = self.state.heads.clone();
+        let (mut positions, mut told) = (Vec::with_capacity(heads.len()), Vec::new());
         for (stream, head) in (0..).map(Stream).zip(&mut heads) {
-            head.position = head.position.next();
-            head.last_at = head.last_at.max(now);
-            self.journal(stream, &check::settings_row(head.position, head.last_at))?;
+            let at = head.last_at.max(now);
+            let streams = self.state.streams();
+            let change = Changing { before: &before, after: &after, stream, streams, at };
+            let last = |chain: &Chain| read::end(self.db, chain);
+            let rows = check::settings_rows(&change, head.position, announce, last)?;
+            let position = head.position.next();
+            for row in rows {
+                self.journal(stream, &row)?;
+                head.position = row.position;
+                if row.chain.is_some() {
+                    self.end_of_chain(&row)?;
+                    told.push((stream, row));
+                }
+            }
+            head.last_at = at;
+            positions.push(position);
             for app in &after.apps {
                 let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
                            ON CONFLICT (stream, app) DO NOTHING";
                 let anew = "INSERT OR REPLACE INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)";
                 let sql = if check::has_first_address(&before, app) { anew } else { sql };
-                self.run(sql, params![stream.0, app.id.number(), head.position.0])?;
+                self.run(sql, params![stream.0, app.id.number(), position.0])?;
             }
         }
         for app in after.apps.iter().filter(|app| check::has_first_address(&before, app)) {
@@ -292,8 +308,13 @@ impl Tx<'_> {
         }
         self.state.heads = heads;
         self.state.settings = Arc::clone(&after);
-        let positions = self.state.positions();
-        Ok(Ok(Configured { before, after, positions }))
+        Ok(Ok(Configured { before, after, positions, told }))
+    }
+
+    /// A page's chain ends with this row.
+    fn end_of_chain(&self, row: &JournalRow) -> Result<(), Trouble> {
+        let sql = "INSERT OR REPLACE INTO page_chains (chain, last) VALUES (?1, ?2)";
+        self.run(sql, params![row.chain.as_ref().map(chain_text), row.position.0])
     }
 
     /// Writes the documents that changed, and takes away what is gone.
@@ -349,19 +370,19 @@ impl Tx<'_> {
                        ON CONFLICT (stream, app) DO UPDATE SET served = excluded.served";
             self.run(sql, params![cursor.stream.0, cursor.app.number(), cursor.served.0])?;
         }
-        for (app, stream, thread) in &round.unpark {
-            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND thread = ?3";
-            self.run(sql, params![stream.0, app.number(), thread_text(thread)])?;
+        for (app, stream, chain) in &round.unpark {
+            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND chain = ?3";
+            self.run(sql, params![stream.0, app.number(), chain_text(chain)])?;
         }
         for parked in round.park.iter().filter(|parked| settings.app(parked.app).is_some()) {
-            let sql = "INSERT OR REPLACE INTO parked (stream, app, thread, next, attempts, since, due)
+            let sql = "INSERT OR REPLACE INTO parked (stream, app, chain, next, attempts, since, due)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             self.run(
                 sql,
                 params![
                     parked.stream.0,
                     parked.app.number(),
-                    thread_text(&parked.thread),
+                    chain_text(&parked.chain),
                     parked.next.0,
                     parked.attempts,
                     parked.since.0,
@@ -371,7 +392,7 @@ impl Tx<'_> {
         }
         for dead in &round.dead {
             let sql =
-                "INSERT OR REPLACE INTO dead_letters (stream, app, position, thread, at, attempts, reason)
+                "INSERT OR REPLACE INTO dead_letters (stream, app, position, chain, at, attempts, reason)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             self.run(
                 sql,
@@ -379,7 +400,7 @@ impl Tx<'_> {
                     dead.stream.0,
                     dead.app.number(),
                     dead.position.0,
-                    thread_text(&dead.thread),
+                    chain_text(&dead.chain),
                     dead.at.0,
                     dead.attempts,
                     dead.reason,
