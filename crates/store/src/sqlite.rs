@@ -26,6 +26,7 @@ use crate::{
     JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice,
     Store, StoreError, Stream, Wanted,
 };
+pub use open::Migration;
 use readers::Readers;
 use trouble::Trouble;
 use write::Tx;
@@ -75,7 +76,7 @@ impl SqliteStore {
     /// [`StoreError::CannotOpen`] when it is in use, foreign, newer or out of reach, and
     /// [`StoreError::Damaged`] when it is not whole; the file is left as it was.
     pub fn open(path: &Path, options: Options) -> Result<SqliteStore, StoreError> {
-        let opened = open::open(path, options)?;
+        let (opened, _) = open::open(path, options)?;
         let readers = Readers::open(path)?;
         let published = Arc::new(Published {
             settings: RwLock::new(Arc::clone(&opened.state.settings)),
@@ -99,6 +100,22 @@ impl SqliteStore {
             writer: Mutex::new(Some(thread)),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Brings a database to this version's schema, or makes it where there is none, and closes it again. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn migrate(path: &Path, options: Options) -> Result<Migration, StoreError> {
+        open::bring_up(path, options)
+    }
+
+    /// What [`SqliteStore::migrate`] would do; nothing is changed. A database that is in use is no error. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn pending(path: &Path) -> Result<Migration, StoreError> {
+        open::look(path)
     }
 
     /// How many transactions were made durable since opening; commits that came together share one.

@@ -110,6 +110,9 @@ fn is_refused(place: &Place, words: &str) -> StoreError {
     assert!(text.contains(words), "{text}");
     assert!(text.contains("baton.db"), "it says which file: {text}");
     assert!(place.files() == before, "nothing was changed");
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap_err(), error);
+    assert_eq!(SqliteStore::pending(&place.path()).unwrap_err(), error);
+    assert!(place.files() == before, "nothing was changed by asking");
     error
 }
 
@@ -212,6 +215,38 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert_eq!(store.person(&person(1)).await.unwrap(), ann);
     assert!(store.thread(&person(1)).await.unwrap().is_some());
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn migrating_says_what_it_does_and_looking_does_nothing() {
+    let place = filled().await;
+    let latest = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((latest.from, &latest.steps), (Some(latest.to), &Vec::new()));
+    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number > 1");
+
+    let before = place.files();
+    let pending = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((pending.from, pending.to, pending.steps.len()), (Some(1), latest.to, latest.to - 1));
+    assert_eq!(pending.steps[0], "0002_people");
+    assert!(place.files() == before, "nothing was changed");
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), pending);
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), latest);
+    assert!(place.open().thread(&person(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn migrating_makes_what_is_not_there_and_looking_does_not() {
+    let place = Place::new();
+    let pending = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((pending.from, pending.steps.len()), (None, pending.to));
+    assert_eq!(place.files(), []);
+    assert_eq!(SqliteStore::migrate(&place.path(), Options { streams: 3 }).unwrap(), pending);
+    let store = place.open();
+    assert_eq!(store.streams(), 3);
+    // A server that runs is in nobody's way who only looks.
+    assert_eq!(SqliteStore::pending(&place.path()).unwrap().from, Some(pending.to));
+    let second = SqliteStore::migrate(&place.path(), Options::default()).unwrap_err();
+    assert!(second.to_string().contains("another baton is using"), "{second}");
 }
 
 #[tokio::test]
