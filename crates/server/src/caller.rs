@@ -8,7 +8,7 @@ use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
 use baton_rules::{
     AppId, Ask, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, ThreadKey,
 };
-use baton_store::{App, Change, ConfigureError, Connection, Page, Settings, StoreError, Token};
+use baton_store::{App, Change, ConfigureError, Connection, Page, Secret, Settings, StoreError, Token};
 use baton_wire::params::Params;
 use baton_wire::requests::Call;
 use baton_wire::{GraphError, signature};
@@ -46,10 +46,19 @@ pub(crate) struct Known {
     token: Token,
 }
 
+impl Known {
+    /// The app that it belongs to.
+    pub(crate) fn app_id(&self) -> AppId {
+        self.app.id
+    }
+}
+
 /// An app that calls about a page that its token is for.
 pub(crate) struct Caller {
     shared: Arc<Shared>,
     known: Known,
+    /// The token itself, for addresses that clients follow as they are.
+    text: Secret,
     /// The id in the path: the page's, or its Instagram account's.
     node: PageId,
     /// The header `Idempotency-Key`, as it came.
@@ -105,27 +114,24 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// The caller, if the token is known and the node is the token's page or that page's account. Other
-    /// nodes are all alike, so that nobody learns what else there is.
+    /// Who calls about a node. An error is the same caller, about a node that is neither the token's page nor
+    /// that page's account.
     pub(crate) fn of(
         shared: &Arc<Shared>,
-        headers: &HeaderMap,
-        query: &str,
-        params: &Params,
-        method: &str,
+        known: Known,
+        token: String,
+        once: Option<Vec<u8>>,
         node: &str,
-    ) -> Result<Self, Wrong> {
-        let token = Self::token(headers, query, params).ok_or_else(GraphError::no_token)?;
-        let known = Self::known(shared, &token, params)?;
-        let node = match node {
+    ) -> Result<Self, Self> {
+        let own = match node {
             "me" => Some(known.page.id),
             id => id.parse().ok().filter(|id| {
                 *id == known.page.id || known.page.instagram.as_ref().is_some_and(|side| side.id == *id)
             }),
-        }
-        .ok_or_else(|| GraphError::unknown_node(method, node))?;
-        let once = headers.get("idempotency-key").map(|value| value.as_bytes().to_vec());
-        Ok(Self { shared: Arc::clone(shared), known, node, once })
+        };
+        let node = own.unwrap_or(known.page.id);
+        let caller = Self { shared: Arc::clone(shared), known, text: Secret::new(token), node, once };
+        if own.is_some() { Ok(caller) } else { Err(caller) }
     }
 
     /// The token: query string, body, header; the first that is found (wire.md 1.2).
@@ -154,6 +160,11 @@ impl Caller {
         let (page, app, held) = found.ok_or_else(GraphError::token)?;
         check_proof(shared, &app, token, params)?;
         Ok(Known { settings, page, app, token: held })
+    }
+
+    /// The token, as the client has it.
+    pub(crate) fn token_text(&self) -> &str {
+        self.text.reveal()
     }
 
     /// The id in the path.

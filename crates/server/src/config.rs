@@ -59,6 +59,8 @@ pub enum ClockKind {
 pub struct Limits {
     /// Bytes of a body.
     pub body: usize,
+    /// Bytes of a body that brings a file.
+    pub upload: usize,
     /// Nesting of JSON and of brackets.
     pub depth: usize,
     /// Fields of a form.
@@ -74,7 +76,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let (connections, waiting, listeners) = (4096, 4096, 64);
-        Self { body: 1024 * 1024, depth: 64, form_fields: 1000, connections, waiting, listeners }
+        // 25 MB of file, and what stands around it.
+        let upload = 26 * 1024 * 1024;
+        Self { body: 1024 * 1024, upload, depth: 64, form_fields: 1000, connections, waiting, listeners }
     }
 }
 
@@ -163,6 +167,7 @@ impl Config {
             clock: reader.value("clock", self.clock, |value| word(value, CLOCKS)),
             limits: Limits {
                 body: reader.value("limits.body", self.limits.body, limit),
+                upload: reader.value("limits.upload", self.limits.upload, limit),
                 depth: reader.value("limits.depth", self.limits.depth, limit),
                 form_fields: reader.value("limits.form_fields", self.limits.form_fields, limit),
                 connections: reader.value("limits.connections", self.limits.connections, limit),

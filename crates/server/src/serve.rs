@@ -195,7 +195,11 @@ async fn wrong_method(request: Request) -> Problem {
 
 type Part = axum::extract::State<Arc<Shared>>;
 
-async fn home(axum::extract::State(shared): Part) -> Response {
+/// What there is, unless the Graph API is asked for several nodes at once, which it is at the root too.
+async fn home(axum::extract::State(shared): Part, request: Request) -> Response {
+    if graph::is_at_root(request.uri().query().unwrap_or_default()) {
+        return graph::answer(axum::extract::State(shared), request).await;
+    }
     axum::Json(serde_json::json!({
         "name": "Baton",
         "version": shared.version,

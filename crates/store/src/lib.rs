@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+mod asset;
 mod chain;
 mod check;
 pub mod memory;
@@ -23,6 +24,7 @@ mod settings;
 pub mod sqlite;
 mod text_id;
 
+pub use asset::{Asset, AssetChange, AssetKey, AssetKind};
 pub use chain::Chain;
 pub use settings::{
     Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
@@ -506,6 +508,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps what is known of a person. Whether there is such a person is the caller's to know.
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// One of a page's assets, with its bytes.
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>>;
+
+    /// A page's assets of a kind, without bytes, in the order of their keys, after a key.
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>>;
+
+    /// Keeps and forgets assets.
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What is due up to a moment, in due order.
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;

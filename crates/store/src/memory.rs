@@ -2,6 +2,7 @@
 //! holds outlives the handle, as a disk outlives a process: [`MemoryStore::reopen`] is the restart.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,9 +11,10 @@ use futures_util::future::BoxFuture;
 
 use crate::rows::{chain_text, thread_text};
 use crate::{
-    Announce, Batch, Chain, Change, Changing, ConfigureError, Configured, ControlRow, Cursor, DeadLetter,
-    Decide, Due, Found, JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered,
-    Round, Seen, SeenKey, Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
+    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock, Listed, Parked,
+    Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, Slice, Store, StoreError,
+    Stream, Wanted, check, stream_of,
 };
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
@@ -44,6 +46,7 @@ struct Image {
     people: HashMap<ThreadKey, Person>,
     /// Where the chains of pages end.
     ends: HashMap<Chain, Position>,
+    assets: BTreeMap<AssetKey, Asset>,
     clock: Option<KeptClock>,
 }
 
@@ -505,6 +508,37 @@ impl Store for MemoryStore {
         let key = key.clone();
         self.at_once(move |image| {
             image.people.insert(key, person);
+            Ok(())
+        })
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| Ok(image.assets.get(&key).cloned()))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        let first = AssetKey { page, kind, key: after.into() };
+        self.at_once(move |image| {
+            let following = image.assets.range((Bound::Excluded(first), Bound::Unbounded));
+            let wanted = following.take_while(|(key, _)| key.page == page && key.kind == kind).take(limit);
+            Ok(wanted.map(|(_, asset)| Asset { content: None, ..asset.clone() }).collect())
+        })
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            change.forget.iter().for_each(|key| drop(image.assets.remove(key)));
+            if let Some((kind, until)) = change.expire {
+                image.assets.retain(|key, asset| key.kind != kind || asset.at > until);
+            }
+            image.assets.extend(change.keep.into_iter().map(|asset| (asset.key.clone(), asset)));
             Ok(())
         })
     }

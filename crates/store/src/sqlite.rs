@@ -1,6 +1,7 @@
 //! The store of one machine: an SQLite file. One thread writes for all streams and commits what came while
 //! the last commit was under way, together; a few read-only connections look, and never wait for it.
 
+mod assets;
 mod open;
 mod read;
 mod readers;
@@ -22,9 +23,9 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    Announce, Batch, Chain, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due,
-    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice,
-    Store, StoreError, Stream, Wanted,
+    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError, Configured,
+    ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
+    RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 pub use open::Migration;
 use readers::Readers;
@@ -345,6 +346,26 @@ impl Store for SqliteStore {
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, stream) = (key.clone(), crate::stream_of(key, self.streams));
         Box::pin(self.write(1, true, move |tx| tx.keep_person(stream, &key, &person)))
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        let key = key.clone();
+        self.look(move |db| assets::asset(db, &key))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        let after = after.to_owned();
+        self.look(move |db| assets::assets(db, page, kind, &after, limit))
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, true, move |tx| tx.change_assets(&change)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

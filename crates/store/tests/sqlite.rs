@@ -196,8 +196,8 @@ async fn the_last_stream_there_may_be_is_kept_apart() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let place = filled().await;
-    change(&place, "INSERT INTO migrations VALUES (4, '0004_later', x'00')");
-    let error = is_refused(&place, "was made by a newer baton (schema 4, and this one knows 3)");
+    change(&place, "INSERT INTO migrations SELECT max(number) + 1, 'later', x'00' FROM migrations");
+    let error = is_refused(&place, "was made by a newer baton (schema ");
     assert!(matches!(error, StoreError::CannotOpen(_)));
 }
 
@@ -206,7 +206,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
     change(&place, "DROP TABLE page_chains; ALTER TABLE journal RENAME COLUMN chain TO thread;
          ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
-         DROP TABLE people; DELETE FROM migrations WHERE number > 1",
+         DROP TABLE people; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
     );
     let store = place.open();
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };

@@ -9,9 +9,9 @@ use baton_engine::Clock;
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
-    Announce, Batch, Chain, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due,
-    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice,
-    Store, StoreError, Stream, Wanted,
+    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError, Configured,
+    ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
+    RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -340,6 +340,24 @@ impl Store for FaultyStore {
 
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.run("keep person", true, self.disk.keep_person(key, person)))
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        Box::pin(self.run("asset", false, self.disk.asset(key)))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        Box::pin(self.run("assets", false, self.disk.assets(page, kind, after, limit)))
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("change assets", true, self.disk.change_assets(change)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

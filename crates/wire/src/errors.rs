@@ -206,6 +206,26 @@ impl GraphError {
         Self::bare(400, 2500, format!("Unknown path components: {components}"))
     }
 
+    /// An `account_linking_token` that is none, or that is used up.
+    pub fn account_linking_token() -> Self {
+        Self::bare(400, 10303, "(#10303) Invalid account_linking_token".to_owned())
+    }
+
+    /// An edge or a field that a node of this kind does not have.
+    pub fn no_field(name: &str, node: &str) -> Self {
+        Self::parameter(format!("Tried accessing nonexisting field ({name}) on node type ({node})"))
+    }
+
+    /// An app's id with a secret that is not its own.
+    pub fn wrong_secret() -> Self {
+        Self::bare(400, 1, "Error validating client secret.".to_owned())
+    }
+
+    /// Something that is written in a language of the platform's own, and wrongly.
+    pub fn syntax(text: &str) -> Self {
+        Self::bare(400, 2500, text.to_owned())
+    }
+
     /// `me` with a token that is nobody's.
     pub fn no_current_user() -> Self {
         let text = "An active access token must be used to query information about the current user.";

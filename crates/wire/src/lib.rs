@@ -1,7 +1,9 @@
 //! The platform's JSON: shapes and bytes. No IO, no decisions, no clock.
 
+pub mod batch;
 pub mod envelope;
 pub mod errors;
+pub mod fields;
 pub mod inbound;
 mod lenient;
 pub mod message_id;

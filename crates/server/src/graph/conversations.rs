@@ -17,7 +17,7 @@ const MOST: usize = 100;
 pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
     caller.may(surface, Edge::Conversations)?;
-    let wanted = super::node::fields(&params.list("fields").unwrap_or_default().join(","));
+    let wanted = params.fields()?.into_iter().map(|field| field.name).collect::<Vec<_>>();
     let limit = match params.get("limit").map(|_| params.integer("limit")) {
         None => LIMIT,
         Some(Some(limit)) if limit > 0 => usize::try_from(limit).unwrap_or(MOST).min(MOST),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Channel, ThreadKey};
+use baton_store::Chain;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::timeout;
@@ -24,7 +25,7 @@ pub(super) struct Watch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Webhook {
     app: AppId,
-    thread: ThreadKey,
+    chain: Chain,
     event: Box<str>,
     standby: bool,
 }
@@ -130,7 +131,8 @@ impl Watch {
 
     /// What is still to be delivered to these apps, of one conversation.
     fn open<'a>(&'a self, thread: &'a ThreadKey, apps: &'a [AppId]) -> impl Iterator<Item = &'a Webhook> {
-        self.owed.iter().filter(move |owed| owed.thread == *thread && apps.contains(&owed.app))
+        let ours = Chain::from(thread.clone());
+        self.owed.iter().filter(move |owed| owed.chain == ours && apps.contains(&owed.app))
     }
 
     /// Waits for the next line, and takes it in.
@@ -152,7 +154,7 @@ impl Watch {
                     let event = row.event.as_deref().unwrap_or_default();
                     let owed = row.notices.iter().map(|notice| Webhook {
                         app: notice.app,
-                        thread: thread.clone(),
+                        chain: thread.clone().into(),
                         event: event.into(),
                         standby: notice.channel == Channel::Standby,
                     });
@@ -160,10 +162,10 @@ impl Watch {
                 }
             }
             ActivityKind::Delivery { app, events, standby, error, duration_ms, .. } => match error {
-                None => events.iter().for_each(|(thread, event)| {
+                None => events.iter().for_each(|(chain, event)| {
                     let is = |owed: &Webhook| {
                         owed.app == *app
-                            && owed.thread == *thread
+                            && owed.chain == *chain
                             && owed.event == *event
                             && owed.standby == *standby
                     };

@@ -8,6 +8,7 @@ mod app_roles;
 mod apps;
 mod baton;
 mod bounds;
+mod calls;
 mod dry_run;
 mod graph;
 mod hop_context;

@@ -7,13 +7,14 @@ use baton_rules::{AppId, ThreadKey, Timestamp};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::assets;
 use super::read;
 use super::trouble::Trouble;
 use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
 use crate::{
-    Announce, Batch, Chain, Change, Changing, Configured, ControlRow, Decide, Due, Found, JournalRow,
-    KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, SettingsRefused,
-    StoreError, Stream, Wanted, check,
+    Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Decide, Due, Found,
+    JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
+    SettingsRefused, StoreError, Stream, Wanted, check,
 };
 
 /// What the writer knows without reading, inside of a transaction as after it.
@@ -420,6 +421,10 @@ impl Tx<'_> {
         let document = serde_json::to_string(person).unwrap_or_default();
         let sql = "INSERT OR REPLACE INTO people (stream, thread, document) VALUES (?1, ?2, ?3)";
         self.run(sql, params![stream.0, thread_text(key), document])
+    }
+
+    pub(super) fn change_assets(&mut self, change: &AssetChange) -> Result<(), Trouble> {
+        assets::change(self.db, change)
     }
 
     pub(super) fn keep_clock(&mut self, clock: KeptClock) -> Result<(), Trouble> {
