@@ -181,7 +181,7 @@ impl Worker {
 
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
-        let Some(app) = self.deliverable() else { return Ok(()) };
+        let Some((app, begun)) = self.deliverable() else { return Ok(()) };
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
             read_ahead: self.shared.policy.read_ahead.max(1),
@@ -191,22 +191,22 @@ impl Worker {
         let cursors = self.shared.store.cursors(self.app).await?;
         let parked = self.shared.store.parked(self.app).await?;
         let mut lanes = Lanes::new(self.app, bounds, &cursors, parked);
-        while self.step(&mut lanes, &app).await {}
+        while self.step(&mut lanes, (&app, begun)).await {}
         self.flush(&mut lanes).await;
         Ok(())
     }
 
     /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
     /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
-    /// the new one.
-    async fn step(&mut self, lanes: &mut Lanes, began: &App) -> bool {
+    /// the new one, and an app that was deleted and made again has nothing of the old one's.
+    async fn step(&mut self, lanes: &mut Lanes, began: (&App, u64)) -> bool {
         while let Ok(report) = self.reported.try_recv() {
             self.take(lanes, report);
         }
         self.settle(lanes);
         let app = self.deliverable().filter(|_| !self.shared.stopping.is_cancelled());
-        let app = app.filter(|app| is_reached_alike(app, began));
-        let Some(app) = app else {
+        let app = app.filter(|(app, begun)| is_reached_alike(app, began.0) && *begun == began.1);
+        let Some((app, _)) = app else {
             if lanes.under_way() == 0 {
                 return false;
             }
@@ -250,12 +250,13 @@ impl Worker {
         Timestamp(self.shared.clock.now().0 + STORE_MS)
     }
 
-    /// The app, if there is anywhere to deliver to: an app without an address gets nothing.
-    fn deliverable(&self) -> Option<Arc<App>> {
+    /// The app and when delivery to it began, if there is anywhere to deliver to: an app without an address gets
+    /// nothing.
+    fn deliverable(&self) -> Option<(Arc<App>, u64)> {
         let settings = self.shared.store.settings();
         let app = settings.app(self.app)?;
         let waits = !app.verified && !self.shared.policy.verify_again;
-        (app.webhook_url.is_some() && !waits).then(|| Arc::clone(app))
+        (app.webhook_url.is_some() && !waits).then(|| (Arc::clone(app), settings.begun(self.app)))
     }
 
     /// Waits for news, an answer or a moment. False: nothing came of a long wait with nothing pending.

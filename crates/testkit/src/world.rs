@@ -17,7 +17,8 @@ use rand::{Rng, SeedableRng};
 use crate::clock::SimClock;
 use crate::faults::{Crash, FaultyStore, Rates};
 use crate::model::Model;
-use crate::people::{Crowd, Memory, operate, thread};
+use crate::operator::operate;
+use crate::people::{Crowd, Memory, thread};
 use crate::receivers::{Manners, Receivers};
 use crate::record::Record;
 use crate::settings::{HANDOVER, ROUTING, apps_of, first};
@@ -109,7 +110,7 @@ impl World {
             Box::new(|_| Vec::new()),
         );
         if let Some(Ok(configured)) = begin.now_or_never() {
-            record.configured(&configured);
+            record.configured(Timestamp(BEGINNING), &configured);
         }
         let profiles = [Profile::Patient, Profile::NeverDisable, Profile::Meta];
         let policy = Policy {
@@ -255,6 +256,7 @@ impl World {
 
     /// Waits until everything is delivered that can be.
     async fn finish(&self, node: &Node, engine: &Engine) {
+        crate::operator::everybody_back(engine).await;
         if let Some(wrong) = engine.verify(app("late")).await {
             self.record.broken(node.clock.now(), format_args!("late does not verify: {wrong}"));
         }
