@@ -120,7 +120,7 @@ fn changed(settings: &Settings, deed: Deed) -> Settings {
             on(&mut pages, page, |page| page.messenger.default_app = role.map(app));
         }
         Deed::Lead(page, role) => {
-            on(&mut pages, page, |page| page.messenger.primary_receiver = role.map(app))
+            on(&mut pages, page, |page| page.messenger.primary_receiver = role.map(app));
         }
         Deed::MaxBatch(size) => of(&mut apps, "bot", |known| known.max_batch = size),
         Deed::Handovers(role, page) => on(&mut pages, page, |page| {
