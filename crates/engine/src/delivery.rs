@@ -20,11 +20,10 @@ use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Step};
 use crate::transport::SendError;
+use crate::walk::{PIECE, Pieces};
 
 /// How long an app's task stays when nothing is pending, so that a trickle does not start it anew each time.
 const LINGER_MS: i64 = 2_000;
-/// A parked conversation is read in pieces of this many rows.
-const WALK: usize = 200;
 /// How long to wait when the store cannot do what is asked of it.
 const STORE_MS: i64 = 1_000;
 
@@ -231,13 +230,15 @@ impl Worker {
                     self.pause(lanes, self.later(), false).await;
                 }
             },
-            Step::Walk { chain, after, until } => match self.walk(&chain, after, until).await {
-                Ok(rows) => lanes.walked(&chain, until, rows),
-                Err(error) => {
-                    tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
-                    lanes.not_walked(&chain, self.later());
+            Step::Walk { chain, after, until, mut pieces } => {
+                match self.walk(&chain, (after, until), &mut pieces).await {
+                    Ok(rows) => lanes.walked(&chain, until, rows, pieces),
+                    Err(error) => {
+                        tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
+                        lanes.not_walked(&chain, self.later());
+                    }
                 }
-            },
+            }
             Step::Wait(due) => {
                 let idle = lanes.is_idle(|stream| shared.head(stream)) && self.unsettled.is_empty();
                 return self.pause(lanes, due, idle).await;
@@ -345,9 +346,9 @@ impl Worker {
         });
     }
 
-    /// Records what is left before the loop ends. The next one starts there; of a parked conversation it may
-    /// repeat the rows since its last record.
+    /// Records what is left before the loop ends. The next one starts there and repeats nothing.
     async fn flush(&mut self, lanes: &mut Lanes) {
+        lanes.stop(self.shared.clock.now());
         self.settle(lanes);
         while !self.unsettled.is_empty() {
             if self.unsettled.under_way {
@@ -368,32 +369,14 @@ impl Worker {
         }
     }
 
-    /// A chain's rows for this app in (after, until], the oldest first, some of them.
+    /// A parked conversation's next rows.
     async fn walk(
         &self,
         chain: &Chain,
-        after: Position,
-        until: Position,
+        range: (Position, Position),
+        pieces: &mut Pieces,
     ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
-        let mut oldest: Vec<Arc<JournalRow>> = Vec::new();
-        let (mut newest, mut more) = (None, true);
-        // The chain leads backwards: the last piece that still has rows after `after` is the first to send.
-        while more {
-            let rows = self.shared.store.chain(chain, newest, WALK).await?;
-            newest = rows.last().and_then(|row| row.previous).filter(|previous| *previous > after);
-            more = newest.is_some();
-            let mine = |row: &&Arc<JournalRow>| {
-                row.position > after
-                    && row.position <= until
-                    && row.notices.iter().any(|notice| notice.app == self.app)
-            };
-            let piece: Vec<_> = rows.iter().filter(mine).cloned().collect();
-            if !piece.is_empty() {
-                oldest = piece;
-            }
-        }
-        oldest.reverse();
-        Ok(oldest)
+        pieces.next(self.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
     }
 
     /// Whether the app's address is verified, asking it again where the policy says so.

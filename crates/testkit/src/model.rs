@@ -38,6 +38,8 @@ struct Fate {
     /// When each attempt was sent, and in which webhook.
     sent: Vec<(u64, u64)>,
     acked: Option<u64>,
+    /// Every time that it was accepted.
+    acks: Vec<u64>,
     /// Answers that more tries will not change.
     hopeless: usize,
 }
@@ -54,6 +56,7 @@ impl Model<'_> {
         self.control(&mut wrong);
         self.roles(&mut wrong);
         self.begins(&mut wrong);
+        self.stops(&mut wrong);
         wrong.truncate(20);
         wrong
     }
@@ -103,6 +106,19 @@ impl Model<'_> {
             if let Some(change) = late {
                 let (app, place) = (build::name(attempt.app), attempt.place);
                 wrong.push(format!("{app} is sent {place:?} after it began anew at {:?}", change.positions));
+            }
+        }
+    }
+
+    /// What was accepted in a life that ended with a stop is not sent again after it.
+    fn stops(&self, wrong: &mut Vec<String>) {
+        for ((app, place), fate) in self.fates() {
+            let again = self.seen.stopped.iter().any(|(born, stop)| {
+                let acked = fate.acks.iter().any(|acked| acked > born && acked < stop);
+                acked && fate.sent.iter().any(|(sent, _)| sent > stop)
+            });
+            if again {
+                wrong.push(format!("{} is sent {place:?} again after a stop", build::name(app)));
             }
         }
     }
@@ -162,6 +178,7 @@ impl Model<'_> {
             let fate = fates.entry((attempt.app, attempt.place)).or_default();
             fate.sent.push((attempt.sent, attempt.webhook));
             fate.acked = fate.acked.or(attempt.acked);
+            fate.acks.extend(attempt.acked);
             let hopeless = |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
             fate.hopeless += usize::from(attempt.status.is_some_and(hopeless));
         }

@@ -38,6 +38,10 @@ pub struct Seen {
     pub ops: Vec<Op>,
     /// How often the node crashed.
     pub crashes: u32,
+    /// Lives that ended with a stop and without trouble with the disk: from when to when.
+    pub stopped: Vec<(u64, u64)>,
+    /// When this life began.
+    pub born: u64,
     /// Addresses that answered the handshake in this life.
     pub shaken: BTreeSet<String>,
     /// Webhooks under way now, by app and conversation.
@@ -194,9 +198,17 @@ impl Record {
     pub fn born(&self) {
         let mut seen = self.seen();
         seen.life += 1;
+        seen.born = seen.next();
         seen.busy.clear();
         seen.under_way.clear();
         seen.shaken.clear();
+    }
+
+    /// The node was stopped, and its disk had no trouble.
+    pub fn stopped(&self) {
+        let mut seen = self.seen();
+        let life = (seen.born, seen.next());
+        seen.stopped.push(life);
     }
 
     /// The disk took rows.

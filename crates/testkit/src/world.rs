@@ -155,9 +155,11 @@ impl World {
         }
         let dies = self.random.random_range(0.0..self.dies);
         let dies = if end == End::Crash { dies } else { 0.0 };
+        // Half of those that are stopped have a disk that only is slow: nothing of them is sent twice.
+        let most = if end == End::Stop && self.random.random_bool(0.5) { 0.0 } else { 0.03 };
         Rates {
-            fails: self.random.random_range(0.0..0.03),
-            lost: self.random.random_range(0.0..0.03),
+            fails: self.random.random::<f64>() * most,
+            lost: self.random.random::<f64>() * most,
             dies_before: dies,
             dies_after: dies,
             slow: self.random.random_range(0..60),
@@ -200,6 +202,8 @@ impl World {
         self.now = clock.now();
         if !survived {
             self.record.seen().crashes += 1;
+        } else if rates.fails + rates.lost == 0.0 {
+            self.record.stopped();
         }
         self.record.note(self.now, if survived { "the node has stopped" } else { "the node is dead" });
         Ok(())
