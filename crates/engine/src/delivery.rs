@@ -20,11 +20,10 @@ use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Step};
 use crate::transport::SendError;
+use crate::walk::{PIECE, Pieces};
 
 /// How long an app's task stays when nothing is pending, so that a trickle does not start it anew each time.
 const LINGER_MS: i64 = 2_000;
-/// A parked conversation is read in pieces of this many rows.
-const WALK: usize = 200;
 /// How long to wait when the store cannot do what is asked of it.
 const STORE_MS: i64 = 1_000;
 
@@ -181,7 +180,7 @@ impl Worker {
 
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
-        let Some(app) = self.deliverable() else { return Ok(()) };
+        let Some((app, begun)) = self.deliverable() else { return Ok(()) };
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
             read_ahead: self.shared.policy.read_ahead.max(1),
@@ -191,22 +190,22 @@ impl Worker {
         let cursors = self.shared.store.cursors(self.app).await?;
         let parked = self.shared.store.parked(self.app).await?;
         let mut lanes = Lanes::new(self.app, bounds, &cursors, parked);
-        while self.step(&mut lanes, &app).await {}
+        while self.step(&mut lanes, (&app, begun)).await {}
         self.flush(&mut lanes).await;
         Ok(())
     }
 
     /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
     /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
-    /// the new one.
-    async fn step(&mut self, lanes: &mut Lanes, began: &App) -> bool {
+    /// the new one, and an app that was deleted and made again has nothing of the old one's.
+    async fn step(&mut self, lanes: &mut Lanes, began: (&App, u64)) -> bool {
         while let Ok(report) = self.reported.try_recv() {
             self.take(lanes, report);
         }
         self.settle(lanes);
         let app = self.deliverable().filter(|_| !self.shared.stopping.is_cancelled());
-        let app = app.filter(|app| is_reached_alike(app, began));
-        let Some(app) = app else {
+        let app = app.filter(|(app, begun)| is_reached_alike(app, began.0) && *begun == began.1);
+        let Some((app, _)) = app else {
             if lanes.under_way() == 0 {
                 return false;
             }
@@ -231,13 +230,15 @@ impl Worker {
                     self.pause(lanes, self.later(), false).await;
                 }
             },
-            Step::Walk { chain, after, until } => match self.walk(&chain, after, until).await {
-                Ok(rows) => lanes.walked(&chain, until, rows),
-                Err(error) => {
-                    tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
-                    lanes.not_walked(&chain, self.later());
+            Step::Walk { chain, after, until, mut pieces } => {
+                match self.walk(&chain, (after, until), &mut pieces).await {
+                    Ok(rows) => lanes.walked(&chain, until, rows, pieces),
+                    Err(error) => {
+                        tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
+                        lanes.not_walked(&chain, self.later());
+                    }
                 }
-            },
+            }
             Step::Wait(due) => {
                 let idle = lanes.is_idle(|stream| shared.head(stream)) && self.unsettled.is_empty();
                 return self.pause(lanes, due, idle).await;
@@ -250,12 +251,13 @@ impl Worker {
         Timestamp(self.shared.clock.now().0 + STORE_MS)
     }
 
-    /// The app, if there is anywhere to deliver to: an app without an address gets nothing.
-    fn deliverable(&self) -> Option<Arc<App>> {
+    /// The app and when delivery to it began, if there is anywhere to deliver to: an app without an address gets
+    /// nothing.
+    fn deliverable(&self) -> Option<(Arc<App>, u64)> {
         let settings = self.shared.store.settings();
         let app = settings.app(self.app)?;
         let waits = !app.verified && !self.shared.policy.verify_again;
-        (app.webhook_url.is_some() && !waits).then(|| Arc::clone(app))
+        (app.webhook_url.is_some() && !waits).then(|| (Arc::clone(app), settings.begun(self.app)))
     }
 
     /// Waits for news, an answer or a moment. False: nothing came of a long wait with nothing pending.
@@ -344,9 +346,9 @@ impl Worker {
         });
     }
 
-    /// Records what is left before the loop ends. The next one starts there; of a parked conversation it may
-    /// repeat the rows since its last record.
+    /// Records what is left before the loop ends. The next one starts there and repeats nothing.
     async fn flush(&mut self, lanes: &mut Lanes) {
+        lanes.stop(self.shared.clock.now());
         self.settle(lanes);
         while !self.unsettled.is_empty() {
             if self.unsettled.under_way {
@@ -367,32 +369,14 @@ impl Worker {
         }
     }
 
-    /// A chain's rows for this app in (after, until], the oldest first, some of them.
+    /// A parked conversation's next rows.
     async fn walk(
         &self,
         chain: &Chain,
-        after: Position,
-        until: Position,
+        range: (Position, Position),
+        pieces: &mut Pieces,
     ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
-        let mut oldest: Vec<Arc<JournalRow>> = Vec::new();
-        let (mut newest, mut more) = (None, true);
-        // The chain leads backwards: the last piece that still has rows after `after` is the first to send.
-        while more {
-            let rows = self.shared.store.chain(chain, newest, WALK).await?;
-            newest = rows.last().and_then(|row| row.previous).filter(|previous| *previous > after);
-            more = newest.is_some();
-            let mine = |row: &&Arc<JournalRow>| {
-                row.position > after
-                    && row.position <= until
-                    && row.notices.iter().any(|notice| notice.app == self.app)
-            };
-            let piece: Vec<_> = rows.iter().filter(mine).cloned().collect();
-            if !piece.is_empty() {
-                oldest = piece;
-            }
-        }
-        oldest.reverse();
-        Ok(oldest)
+        pieces.next(self.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
     }
 
     /// Whether the app's address is verified, asking it again where the policy says so.

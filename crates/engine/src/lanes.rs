@@ -14,6 +14,7 @@ use baton_rules::{AppId, Channel, Notice, Surface, Timestamp};
 use baton_store::{Chain, Cursor, DeadLetter, JournalRow, Parked, Position, Round, Slice, Stream};
 
 use crate::retry::{HOPELESS_TRIES, Profile, delay_ms, is_hopeless};
+use crate::walk::Pieces;
 
 /// Failures in a row after which an app is taken to fail altogether.
 const FAILING: u32 = 3;
@@ -42,8 +43,9 @@ pub(crate) enum Step {
     Post(Vec<Item>),
     /// Read a stream after a position, and report the rows.
     Read { stream: Stream, after: Position, limit: usize },
-    /// Read a parked conversation's own rows in (after, until], the oldest first, and report them.
-    Walk { chain: Chain, after: Position, until: Position },
+    /// Read a parked conversation's own rows in (after, until], the oldest first, and report them with what was
+    /// learnt of its pieces.
+    Walk { chain: Chain, after: Position, until: Position, pieces: Pieces },
     /// Nothing until that moment, an answer, or news.
     Wait(Option<Timestamp>),
 }
@@ -86,6 +88,8 @@ struct Lane {
     read_to: Position,
     /// Rows that were read and are neither served, parked nor given up.
     open: BTreeSet<Position>,
+    /// The last row that was served or given up, whatever is open before it.
+    ahead: Position,
 }
 
 #[derive(Default)]
@@ -105,12 +109,14 @@ struct Talk {
 }
 
 /// Where a parked talk stands.
-#[derive(Clone, Copy)]
 struct Walk {
     /// Everything of the conversation up to here is done.
     done: Position,
     /// The lane has passed rows of the conversation up to here.
     passed: Position,
+    /// What is recorded as its first row that is not served.
+    recorded: Position,
+    pieces: Pieces,
 }
 
 /// Whether the app as a whole answers.
@@ -145,6 +151,7 @@ impl Lanes {
                 served: cursor.served,
                 read_to: cursor.served,
                 open: BTreeSet::new(),
+                ahead: cursor.served,
             })
             .collect();
         lanes.sort_by_key(|lane| lane.stream);
@@ -162,11 +169,12 @@ impl Lanes {
         for parked in parked {
             let Some(stream) = this.lane(parked.stream) else { continue };
             let passed = this.lanes[stream].served;
-            let walk = Walk { done: Position(parked.next.0.saturating_sub(1)), passed };
+            let done = Position(parked.next.0.saturating_sub(1));
+            let walk = Walk { done, passed, recorded: parked.next, pieces: Pieces::default() };
             let talk = Talk {
                 stream,
                 failures: parked.attempts,
-                since: Some(parked.since),
+                since: (parked.attempts > 0).then_some(parked.since),
                 parked: Some(walk),
                 ..Talk::default()
             };
@@ -268,10 +276,11 @@ impl Lanes {
     fn start(&mut self) -> Option<Step> {
         let chain = self.ready.pop_front()?;
         let Some(talk) = self.talks.get_mut(&chain) else { return self.start() };
-        if let (true, Some(walk)) = (talk.queue.is_empty(), talk.parked) {
+        if let (true, Some(walk)) = (talk.queue.is_empty(), &mut talk.parked) {
             talk.busy = true;
             self.under_way += 1;
-            return Some(Step::Walk { chain, after: walk.done, until: walk.passed });
+            let pieces = std::mem::take(&mut walk.pieces);
+            return Some(Step::Walk { chain, after: walk.done, until: walk.passed, pieces });
         }
         let single = talk.failures > 0 || self.health.failures > 0;
         let mut items = Vec::new();
@@ -333,13 +342,20 @@ impl Lanes {
     }
 
     /// Rows of a parked conversation, as asked for by [`Step::Walk`]; `until` is the step's.
-    pub(crate) fn walked(&mut self, chain: &Chain, until: Position, rows: Vec<Arc<JournalRow>>) {
+    pub(crate) fn walked(
+        &mut self,
+        chain: &Chain,
+        until: Position,
+        rows: Vec<Arc<JournalRow>>,
+        pieces: Pieces,
+    ) {
         self.under_way = self.under_way.saturating_sub(1);
         let app = self.app;
         let Some(talk) = self.talks.get_mut(chain) else { return };
         talk.busy = false;
         let stream = self.lanes[talk.stream].stream;
         let Some(walk) = &mut talk.parked else { return };
+        walk.pieces = pieces;
         if let Some(first) = rows.first() {
             let parked = Parked {
                 app,
@@ -375,7 +391,50 @@ impl Lanes {
         self.waiting.insert((again, chain.clone()));
     }
 
+    /// Leaves everything recorded as it stands, so that whoever goes on repeats nothing. What was served behind a
+    /// row that is still open is behind the cursor only when that row's conversation is parked.
+    pub(crate) fn stop(&mut self, now: Timestamp) {
+        let waiting: HashMap<Chain, Timestamp> =
+            self.waiting.iter().map(|(due, chain)| (chain.clone(), *due)).collect();
+        let open = |talk: &Talk| talk.queue.front().filter(|_| talk.parked.is_none()).map(|row| row.position);
+        let behind =
+            self.talks.iter().filter_map(|(chain, talk)| Some((open(talk)?, talk.stream, chain.clone())));
+        let mut behind: Vec<_> = behind.filter(|(open, at, _)| *open < self.lanes[*at].ahead).collect();
+        behind.sort_unstable();
+        for (_, _, chain) in behind {
+            let due = waiting.get(&chain).copied().unwrap_or(now);
+            self.park(&chain, due);
+        }
+        self.record_progress(now);
+    }
+
+    /// Records how far parked conversations have come since they were last recorded. Not at each row: a stop
+    /// records it, and a crash may repeat what was served since.
+    fn record_progress(&mut self, now: Timestamp) {
+        let waiting: HashMap<&Chain, Timestamp> =
+            self.waiting.iter().map(|(due, chain)| (chain, *due)).collect();
+        let further = self.talks.iter().filter_map(|(chain, talk)| {
+            let walk = talk.parked.as_ref().filter(|walk| walk.done.next() > walk.recorded)?;
+            Some(Parked {
+                app: self.app,
+                stream: self.lanes[talk.stream].stream,
+                chain: chain.clone(),
+                next: walk.done.next(),
+                attempts: talk.failures,
+                since: talk.since.unwrap_or(now),
+                due: waiting.get(chain).copied().unwrap_or(now),
+            })
+        });
+        let mut further: Vec<Parked> = further.collect();
+        // In an order that does not depend on how a map is laid out.
+        further.sort_by(|a, b| a.chain.cmp(&b.chain));
+        further.into_iter().for_each(|parked| self.record_parked(parked));
+    }
+
     fn record_parked(&mut self, parked: Parked) {
+        if let Some(walk) = self.talks.get_mut(&parked.chain).and_then(|talk| talk.parked.as_mut()) {
+            walk.recorded = parked.next;
+        }
         self.round.park.retain(|before| before.chain != parked.chain);
         self.round.park.push(parked);
     }
@@ -457,7 +516,9 @@ impl Lanes {
         match &mut talk.parked {
             Some(walk) => walk.done = position,
             None => {
-                self.lanes[talk.stream].open.remove(&position);
+                let lane = &mut self.lanes[talk.stream];
+                lane.open.remove(&position);
+                lane.ahead = lane.ahead.max(position);
             }
         }
         // Of a webhook with several events of one talk, only the last one's leaves it ready.
@@ -507,6 +568,8 @@ impl Lanes {
                 reason: reason.into(),
             });
             self.done_with(chain, row.position);
+            // What was given up is not tried again after a restart.
+            self.record_progress(now);
             self.advance(at);
             return None;
         }
@@ -529,7 +592,8 @@ impl Lanes {
         let lane = &mut self.lanes[at];
         if talk.parked.is_none() {
             let last = talk.queue.back().map_or(next, |row| row.position);
-            talk.parked = Some(Walk { done: Position(next.0 - 1), passed: last });
+            let done = Position(next.0 - 1);
+            talk.parked = Some(Walk { done, passed: last, recorded: next, pieces: Pieces::default() });
             for row in &talk.queue {
                 lane.open.remove(&row.position);
             }

@@ -16,6 +16,7 @@ mod lanes;
 mod receipt;
 mod retry;
 mod transport;
+mod walk;
 
 pub use activity::{Activity, ActivityKind};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};

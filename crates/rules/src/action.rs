@@ -173,6 +173,8 @@ pub struct Send {
 pub enum Tag {
     /// `HUMAN_AGENT`.
     HumanAgent,
+    /// `CUSTOMER_FEEDBACK`: a survey may be sent for 7 days.
+    CustomerFeedback,
     /// One of the tags that ended on 2026-04-27 (WIN-5).
     Retired,
 }

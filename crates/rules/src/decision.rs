@@ -34,7 +34,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether this belongs in the history of control: the owner changed, or somebody acted on control.
+    /// Whether this belongs in the history of control: the owner changed, somebody acted on control, or a survey
+    /// that was held back for control's sake was given up (HOP-SURVEY-5).
     pub fn concerns_control(&self) -> bool {
         let acted = match self.cause {
             Cause::Pass
@@ -71,7 +72,7 @@ impl Decision {
             | EventKind::Requested { .. }
             | EventKind::Metadata { .. } => false,
         });
-        acted || moved || self.from != self.to
+        acted || moved || self.from != self.to || self.survey == Survey::Dropped
     }
 }
 

@@ -27,7 +27,7 @@ pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
 pub use row::Rule;
 pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
 
-use row::{Case, Row, no, settle};
+use row::{Case, Row, no, ok, settle};
 
 /// Decides what an action means.
 ///
@@ -50,7 +50,9 @@ pub fn decide(
     let stands = standing(routing, thread.unwrap_or(&new), now);
     let case = Case { routing, mode, person, stands, now, by };
 
+    let is_due = matches!(action, Action::Due { .. });
     if !routing.messaging_enabled
+        && !is_due
         && (caller.is_none() || matches!(action.cause(), Cause::Send | Cause::InboxReply))
     {
         return settle(&case, action, no("SET-1", Refusal::Permission));
@@ -97,9 +99,16 @@ pub fn decide(
                 Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
             }
         }
-        // A survey waits for idle, which only the Handover Protocol has; elsewhere it was never held.
-        Action::Due { .. } => modes::handover::survey(&case),
+        // Whoever is not connected any more cannot send.
+        Action::Due { .. } if case.caller().is_none() => ok("API-13").survey(Survey::Dropped),
+        Action::Due { .. } => match mode {
+            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::survey(&case),
+            Mode::MessengerRouting => modes::messenger_routing::survey(),
+        },
     };
+    // A survey that is only held on or given up is no send.
+    let barred = is_due && !routing.messaging_enabled && row.survey == Survey::None;
+    let row = if barred { no("SET-1", Refusal::Permission) } else { row };
     let row = if thread.is_none() { to_nobody(row, action) } else { row };
     settle(&case, action, row)
 }

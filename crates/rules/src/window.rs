@@ -90,8 +90,8 @@ pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
 /// Whether a message may be sent now, ownership apart (WIN-6).
 pub(crate) fn check(thread: &Thread, tag: Option<Tag>, now: Timestamp) -> Result<(), (Rule, Refusal)> {
     match tag {
-        Some(Tag::HumanAgent) if human_open(thread, now) => Ok(()),
-        Some(Tag::HumanAgent) => Err((Rule("WIN-3"), Refusal::WindowClosed)),
+        Some(Tag::HumanAgent | Tag::CustomerFeedback) if human_open(thread, now) => Ok(()),
+        Some(Tag::HumanAgent | Tag::CustomerFeedback) => Err((Rule("WIN-3"), Refusal::WindowClosed)),
         Some(Tag::Retired) | None if standard_open(thread, now) => Ok(()),
         Some(Tag::Retired) | None => Err((Rule("WIN-4"), Refusal::WindowClosed)),
     }

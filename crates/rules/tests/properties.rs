@@ -68,7 +68,8 @@ fn entries() -> impl Strategy<Value = Option<Entry<'static>>> {
 }
 
 fn sends() -> impl Strategy<Value = Send> {
-    let tag = prop_oneof![3 => Just(None), 2 => Just(Some(Tag::HumanAgent)), 1 => Just(Some(Tag::Retired))];
+    let tag = prop_oneof![3 => Just(None), 2 => Just(Some(Tag::HumanAgent)), 1 => Just(Some(Tag::CustomerFeedback)),
+        1 => Just(Some(Tag::Retired))];
     let control = prop_oneof![
         4 => Just(None),
         2 => proptest::option::of(anybody()).prop_map(|to| Some(ThreadControl::Pass { to })),

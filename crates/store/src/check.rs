@@ -8,8 +8,7 @@ use baton_rules::{Cause, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 
 use crate::{
-    Announce, App, Batch, Chain, Changing, JournalRow, Page, Position, Settings, StoreError, Stream,
-    stream_of,
+    Announce, Batch, Chain, Changing, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of,
 };
 
 /// How long the answer to a caller's key is kept, in seconds.
@@ -94,7 +93,7 @@ pub(crate) fn changed(before: &Settings, wanted: Settings) -> Result<Option<Sett
     {
         return Err(StoreError::Unavailable("a change of settings names an app or a page twice".to_owned()));
     }
-    Ok(Some(Settings::new(before.version + 1, wanted.apps, wanted.pages)))
+    Ok(Some(Settings::new(before.version + 1, wanted.apps, wanted.pages).following(before)))
 }
 
 /// The rows that a change of settings leaves in a stream: its own, and right after it what it tells apps, each
@@ -151,10 +150,4 @@ fn settings_row(position: Position, at: Timestamp) -> JournalRow {
         context: None,
         after: Thread::default(),
     }
-}
-
-/// Whether an app that was there without an address has one now: it got nothing until then, and is served
-/// from the change on.
-pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
-    app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
 }

@@ -448,7 +448,8 @@ pub trait Store: Send + Sync + 'static {
     fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
 
     /// Records the outcome of a delivery round. It may wait up to a tenth of a second for a commit to ride in.
-    /// Cursors and parked conversations of apps that the settings do not have (any more) are passed over.
+    /// A cursor never goes back. Cursors and parked conversations of apps that the settings do not have (any
+    /// more) are passed over, and so is what was parked before delivery to an app began anew.
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// One row.

@@ -10,6 +10,7 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
 
 use crate::rows::{chain_text, thread_text};
+use crate::settings::has_first_address;
 use crate::{
     Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing, ConfigureError,
     Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock, Listed, Parked,
@@ -40,7 +41,7 @@ struct Image {
     seen: HashMap<SeenKey, Seen>,
     seen_by_age: BTreeSet<(Timestamp, SeenKey)>,
     due: BTreeMap<(String, u32), Due>,
-    cursors: BTreeMap<(AppId, Stream), Position>,
+    cursors: BTreeMap<(AppId, Stream), Served>,
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
     people: HashMap<ThreadKey, Person>,
@@ -48,6 +49,14 @@ struct Image {
     ends: HashMap<Chain, Position>,
     assets: BTreeMap<AssetKey, Asset>,
     clock: Option<KeptClock>,
+}
+
+/// Where an app stands in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Served {
+    served: Position,
+    /// Where delivery to it began: nothing before it is the app's.
+    start: Position,
 }
 
 /// A stream's journal: the row at position `n` is at index `n - 1`.
@@ -235,17 +244,17 @@ impl Image {
             let said = rows.into_iter().filter(|row| row.chain.is_some());
             told.extend(said.map(|row| (stream, row)));
             for app in &after.apps {
-                let cursor = self.cursors.entry((app.id, stream)).or_insert(position);
-                if check::has_first_address(&before, app) {
-                    *cursor = position;
+                let begin = Served { served: position, start: position };
+                let cursor = self.cursors.entry((app.id, stream)).or_insert(begin);
+                if has_first_address(&before, app) {
+                    *cursor = begin;
                 }
             }
             positions.push(position);
         }
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
-        self.parked.retain(|(app, _, _), _| {
-            after.app(*app).is_some_and(|app| !check::has_first_address(&before, app))
-        });
+        self.parked
+            .retain(|(app, _, _), _| after.app(*app).is_some_and(|app| !has_first_address(&before, app)));
         for (_, row) in &told {
             self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
         }
@@ -257,12 +266,18 @@ impl Image {
         let settings = Arc::clone(&self.settings);
         let known = |app: AppId| settings.app(app).is_some();
         for cursor in round.cursors.into_iter().filter(|cursor| known(cursor.app)) {
-            self.cursors.insert((cursor.app, cursor.stream), cursor.served);
+            let begin = Served { served: cursor.served, start: Position(0) };
+            let kept = self.cursors.entry((cursor.app, cursor.stream)).or_insert(begin);
+            kept.served = kept.served.max(cursor.served);
         }
         for (app, stream, chain) in round.unpark {
             self.parked.remove(&(app, stream, chain_text(&chain)));
         }
         for parked in round.park.into_iter().filter(|parked| known(parked.app)) {
+            let begin = self.cursors.get(&(parked.app, parked.stream)).map(|kept| kept.start);
+            if begin.is_some_and(|begin| parked.next <= begin) {
+                continue;
+            }
             self.parked.insert((parked.app, parked.stream, chain_text(&parked.chain)), parked);
         }
         for dead in round.dead {
@@ -369,7 +384,7 @@ impl Store for MemoryStore {
         self.at_once(move |image| {
             let own = image.cursors.iter().filter(|((of, _), _)| *of == app);
             Ok(own
-                .map(|((app, stream), served)| Cursor { app: *app, stream: *stream, served: *served })
+                .map(|((app, stream), kept)| Cursor { app: *app, stream: *stream, served: kept.served })
                 .collect())
         })
     }

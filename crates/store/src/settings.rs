@@ -191,6 +191,7 @@ pub struct Settings {
     pub pages: Vec<Arc<Page>>,
     routings: HashMap<(PageId, Surface), Arc<Routing>>,
     tokens: HashMap<String, (PageId, AppId)>,
+    begun: HashMap<AppId, u64>,
 }
 
 impl Settings {
@@ -213,7 +214,23 @@ impl Settings {
                 }
             }
         }
-        Self { version, apps, pages, routings, tokens }
+        Self { version, apps, pages, routings, tokens, begun: HashMap::new() }
+    }
+
+    /// The same settings, which follow others.
+    pub(crate) fn following(mut self, before: &Settings) -> Self {
+        let begun = self.apps.iter().map(|app| {
+            let anew = before.app(app.id).is_none() || has_first_address(before, app);
+            (app.id, if anew { self.version } else { before.begun(app.id) })
+        });
+        self.begun = begun.collect();
+        self
+    }
+
+    /// Tells delivery to an app from what it was before the app was deleted and made again, or had an address:
+    /// the version with which it began, where this process saw that.
+    pub fn begun(&self, app: AppId) -> u64 {
+        self.begun.get(&app).copied().unwrap_or_default()
     }
 
     /// The app with this id.
@@ -252,6 +269,12 @@ impl Settings {
         let token = connection.tokens.iter().find(|token| token.hash == hash)?;
         Some((page, connection, token))
     }
+}
+
+/// Whether an app that was there without an address has one now: it got nothing until then, and is served
+/// from the change on.
+pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
+    app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
 }
 
 fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {

@@ -651,8 +651,10 @@ async fn a_deleted_app_loses_its_cursors(disk: Disk) {
     configure(&*store, at(0), &[11, 12], &[104, 105]).await;
     let key = person(1);
     let stream = stream_of(&key, STREAMS);
-    let parked = parked(12, &key, at(9));
-    store.settle(Round { park: vec![parked.clone()], ..Round::default() }).await.unwrap();
+    let begin = store.cursors(app(12)).await.unwrap()[0].served;
+    let waits = Parked { next: begin.next(), ..parked(12, &key, at(9)) };
+    store.settle(Round { park: vec![waits.clone()], ..Round::default() }).await.unwrap();
+    assert_eq!(store.parked(app(12)).await.unwrap(), std::slice::from_ref(&waits));
     let done = configure(&*store, at(1), &[11], &[105]).await;
     assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
     assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
@@ -660,13 +662,20 @@ async fn a_deleted_app_loses_its_cursors(disk: Disk) {
     assert!(done.after.page(page(104)).is_none());
     // A round that was under way does not bring it back.
     let late = Cursor { app: app(12), stream, served: Position(2) };
-    let round = Round { cursors: vec![late], park: vec![parked], ..Round::default() };
+    let round = Round { cursors: vec![late], park: vec![waits.clone()], ..Round::default() };
     store.settle(round).await.unwrap();
     assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
     assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
     // The same id again is a new app: it hears what comes after.
     let again = configure(&*store, at(2), &[11, 12], &[105]).await;
     assert_eq!(store.cursors(app(12)).await.unwrap()[0].served, again.positions[0]);
+    // What was under way to the old one is nothing to it, however late it comes.
+    store.settle(Round { cursors: vec![late], park: vec![waits], ..Round::default() }).await.unwrap();
+    let cursors = store.cursors(app(12)).await.unwrap();
+    assert_eq!(cursors.iter().map(|cursor| cursor.served).collect::<Vec<_>>(), again.positions);
+    assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
+    assert_ne!(again.after.begun(app(12)), done.before.begun(app(12)));
+    assert_eq!(again.after.begun(app(11)), done.before.begun(app(11)));
 }
 
 async fn reading_looks_at_so_many_rows(disk: Disk) {

@@ -204,7 +204,7 @@ async fn a_newer_schema_is_refused() {
 #[tokio::test]
 async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
-    change(&place, "DROP TABLE page_chains; ALTER TABLE journal RENAME COLUMN chain TO thread;
+    change(&place, "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
          ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
          DROP TABLE people; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
     );

@@ -231,7 +231,7 @@ impl Store for FaultyStore {
             let call = async {
                 match self.disk.configure(now, change, announce).await {
                     Ok(configured) => {
-                        self.record.configured(&configured);
+                        self.record.configured(self.clock.now(), &configured);
                         Ok(Ok(configured))
                     }
                     Err(ConfigureError::Store(error)) => Err(error),

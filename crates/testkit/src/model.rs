@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use crate::people::tokens;
-use crate::record::{Asked, Op, Outcome, Place, Seen};
+use crate::record::{Asked, Changed, Op, Outcome, Place, Seen};
 
 /// A repeat is known for 72 hours.
 const REMEMBERED: i64 = 72 * 3_600_000;
@@ -38,6 +38,8 @@ struct Fate {
     /// When each attempt was sent, and in which webhook.
     sent: Vec<(u64, u64)>,
     acked: Option<u64>,
+    /// Every time that it was accepted.
+    acks: Vec<u64>,
     /// Answers that more tries will not change.
     hopeless: usize,
 }
@@ -53,6 +55,8 @@ impl Model<'_> {
         self.questions(&mut wrong);
         self.control(&mut wrong);
         self.roles(&mut wrong);
+        self.begins(&mut wrong);
+        self.stops(&mut wrong);
         wrong.truncate(20);
         wrong
     }
@@ -68,7 +72,7 @@ impl Model<'_> {
                     continue;
                 }
                 let places = rows.iter().map(|(stream, row)| (*stream, row.position));
-                let open = places.filter(|place| {
+                let open = places.filter(|place| self.counts(app, *place)).filter(|place| {
                     let acked = fates.get(&(app, *place)).is_some_and(|fate| fate.acked.is_some());
                     !acked && !dead.contains(place)
                 });
@@ -76,6 +80,47 @@ impl Model<'_> {
             }
         }
         pending
+    }
+
+    /// The change with which delivery to an app began, as it is now.
+    fn begin(&self, app: AppId) -> Option<&Changed> {
+        self.seen.settings.iter().rev().find(|change| change.begins(app))
+    }
+
+    /// Whether a place is behind the change with which delivery to an app began: nothing before it is the app's.
+    fn counts(&self, app: AppId, place: Place) -> bool {
+        let begin = self.begin(app).and_then(|change| change.positions.get(usize::from(place.0.0)));
+        begin.is_some_and(|begin| place.1 > *begin)
+    }
+
+    /// What was before an app's delivery began anew is not sent any more.
+    fn begins(&self, wrong: &mut Vec<String>) {
+        for attempt in &self.seen.tries {
+            let late = self.seen.settings.iter().filter(|change| change.begins(attempt.app)).find(|change| {
+                let at = change.positions.get(usize::from(attempt.place.0.0));
+                // A webhook that was on its way just then may arrive.
+                at.is_some_and(|at| attempt.place.1 <= *at)
+                    && change.count < attempt.sent
+                    && change.at < attempt.at
+            });
+            if let Some(change) = late {
+                let (app, place) = (build::name(attempt.app), attempt.place);
+                wrong.push(format!("{app} is sent {place:?} after it began anew at {:?}", change.positions));
+            }
+        }
+    }
+
+    /// What was accepted in a life that ended with a stop is not sent again after it.
+    fn stops(&self, wrong: &mut Vec<String>) {
+        for ((app, place), fate) in self.fates() {
+            let again = self.seen.stopped.iter().any(|(born, stop)| {
+                let acked = fate.acks.iter().any(|acked| acked > born && acked < stop);
+                acked && fate.sent.iter().any(|(sent, _)| sent > stop)
+            });
+            if again {
+                wrong.push(format!("{} is sent {place:?} again after a stop", build::name(app)));
+            }
+        }
     }
 
     fn is_poisoned(&self, app: AppId, chain: &Chain) -> bool {
@@ -88,7 +133,7 @@ impl Model<'_> {
         let heads = self.disk.heads().now_or_never().and_then(Result::ok).unwrap_or_default();
         for (stream, rows) in &self.seen.rows {
             let changes =
-                self.seen.settings.iter().filter_map(|(places, _)| places.get(usize::from(stream.0)));
+                self.seen.settings.iter().filter_map(|change| change.positions.get(usize::from(stream.0)));
             let mut places: BTreeSet<Position> = changes.copied().collect();
             for row in rows {
                 if !places.insert(row.position) {
@@ -133,6 +178,7 @@ impl Model<'_> {
             let fate = fates.entry((attempt.app, attempt.place)).or_default();
             fate.sent.push((attempt.sent, attempt.webhook));
             fate.acked = fate.acked.or(attempt.acked);
+            fate.acks.extend(attempt.acked);
             let hopeless = |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
             fate.hopeless += usize::from(attempt.status.is_some_and(hopeless));
         }
@@ -156,6 +202,9 @@ impl Model<'_> {
                 let mut before: Option<(Place, &Fate)> = None;
                 for (stream, row) in rows {
                     let place = (stream, row.position);
+                    if !self.counts(app, place) {
+                        continue;
+                    }
                     let Some(fate) = fates.get(&(app, place)) else {
                         if !poisoned {
                             wrong.push(format!("{role} never heard of {place:?}"));
@@ -346,10 +395,10 @@ impl Model<'_> {
     }
 
     fn settings(&self, place: Place) -> Option<&Arc<Settings>> {
-        let before = |(places, _): &&(Vec<Position>, _)| {
-            places.get(usize::from(place.0.0)).is_some_and(|change| *change < place.1)
+        let before = |change: &&Changed| {
+            change.positions.get(usize::from(place.0.0)).is_some_and(|change| *change < place.1)
         };
-        self.seen.settings.iter().rev().find(before).map(|(_, settings)| settings)
+        self.seen.settings.iter().rev().find(before).map(|change| &change.after)
     }
 
     /// Who owns a thread in this state, under the settings of that place, at a row's moment.
@@ -388,8 +437,8 @@ impl Model<'_> {
             let own = rows.iter().filter(|row| row.chain.is_some() && row.thread().is_none());
             left.extend(own.map(|row| (*stream, row.position)));
         }
-        for changes in self.seen.settings.windows(2) {
-            let [(_, before), (positions, after)] = changes else { continue };
+        // The first settings are the world's, told to nobody.
+        for Changed { positions, before, after, .. } in self.seen.settings.iter().skip(1) {
             for page in &after.pages {
                 let chain = Chain::Page(page.id, Surface::Messenger);
                 let stream = chain.stream(self.disk.streams());
@@ -407,7 +456,7 @@ impl Model<'_> {
                 }
                 let at = told.values().next().map(|(_, at)| *at).unwrap_or_default();
                 let told: BTreeMap<_, _> = told.into_iter().map(|(app, (item, _))| (app, item)).collect();
-                let due = roles_told(before.page(page.id).map(|page| &**page), page, at);
+                let due = roles_told(before, after, page, at);
                 if told != due {
                     wrong.push(format!("{stream:?} {change:?} tells {told:?} and not {due:?}"));
                 }
@@ -464,12 +513,19 @@ impl Model<'_> {
     }
 }
 
+/// Whether an app is there, with a token of the page.
+fn is_connected(settings: &Settings, page: &Page, app: AppId) -> bool {
+    settings.app(app).is_some()
+        && page.connections.iter().any(|connection| connection.app == app && !connection.tokens.is_empty())
+}
+
 /// The role of each app that is connected to a page, where the page has roles.
-fn roles(page: &Page) -> BTreeMap<AppId, &'static str> {
-    let connected = page.connections.iter().filter(|connection| !connection.tokens.is_empty());
-    let connected: Vec<AppId> = connected.map(|connection| connection.app).collect();
+fn roles(settings: &Settings, page: &Page) -> BTreeMap<AppId, &'static str> {
+    let connected = page.connections.iter().map(|connection| connection.app);
+    let connected: Vec<AppId> = connected.filter(|app| is_connected(settings, page, *app)).collect();
+    let default = page.messenger.default_app.filter(|app| connected.contains(app));
     let primary = page.messenger.primary_receiver.filter(|app| connected.contains(app));
-    match (page.messenger.default_app, primary) {
+    match (default, primary) {
         (None, Some(primary)) => {
             let role = |app: AppId| if app == primary { "primary_receiver" } else { "secondary_receiver" };
             connected.into_iter().map(|app| (app, role(app))).collect()
@@ -479,19 +535,20 @@ fn roles(page: &Page) -> BTreeMap<AppId, &'static str> {
 }
 
 /// What apps are told of their roles, because a page's settings changed.
-fn roles_told(before: Option<&Page>, after: &Page, at: i64) -> BTreeMap<AppId, Value> {
-    let was = before.map(roles).unwrap_or_default();
-    let is = roles(after);
-    if after.messenger.default_app.is_some() {
+fn roles_told(before: &Settings, after: &Settings, page: &Page, at: i64) -> BTreeMap<AppId, Value> {
+    let was = before.page(page.id).map(|page| roles(before, page)).unwrap_or_default();
+    let is = roles(after, page);
+    if page.messenger.default_app.is_some_and(|app| is_connected(after, page, app)) {
         return BTreeMap::new();
     }
-    let subscribed = after.connections.iter().filter(|connection| {
-        !connection.tokens.is_empty() && connection.fields.iter().any(|field| field == "messaging_handovers")
+    let subscribed = page.connections.iter().filter(|connection| {
+        is_connected(after, page, connection.app)
+            && connection.fields.iter().any(|field| field == "messaging_handovers")
     });
     let changed = subscribed.map(|connection| connection.app).filter(|app| was.get(app) != is.get(app));
     let told = changed.map(|app| {
         let own = json!({app.to_string(): is.get(&app).into_iter().collect::<Vec<_>>()});
-        let recipient = json!({"id": after.id.to_string()});
+        let recipient = json!({"id": page.id.to_string()});
         (app, json!({"recipient": recipient, "timestamp": at, "app_roles": own}))
     });
     told.collect()

@@ -71,13 +71,13 @@ pub struct Receivers {
     pub random: Mutex<SmallRng>,
 }
 
-/// The address of an app.
-pub fn address(app: AppId) -> String {
-    format!("https://{}.test/hook", build::name(app))
+/// An address of an app: it has as many as it likes.
+pub fn address(app: AppId, number: u64) -> String {
+    format!("https://{}.test/hook/{number}", build::name(app))
 }
 
 fn whose(url: &str) -> Option<AppId> {
-    let name = url.strip_prefix("https://")?.split_once(".test/hook")?.0;
+    let name = url.strip_prefix("https://")?.split_once(".test/hook/")?.0;
     let plain = (1..=10).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase());
     plain.then(|| build::app(name))
 }
@@ -153,17 +153,22 @@ impl Receivers {
     }
 
     /// Looks at everything that an app is sent.
-    fn look(&self, app: AppId, headers: &[(&'static str, String)], body: &[u8]) -> Vec<Event> {
+    fn look(&self, app: AppId, url: &str, headers: &[(&'static str, String)], body: &[u8]) -> Vec<Event> {
         let settings = self.disk.settings();
         let name = build::name(app);
-        match settings.app(app) {
-            None => self.broken(format!("{name} is not known and is sent something")),
+        // What was on its way at the moment of a change is let through.
+        let changed = self.record.seen().settings.last().is_some_and(|change| change.at == self.clock.now());
+        match settings.app(app).filter(|known| known.webhook_url.as_deref() == Some(url)) {
+            None if changed => {}
+            None => self.broken(format!("{name} is sent something to {url}, which is not its address")),
             Some(known) => {
                 let signed = headers.iter().find(|(name, _)| *name == "x-hub-signature-256");
-                if !signed.is_some_and(|(_, text)| signature::verify(known.secret.reveal(), body, text)) {
+                if !changed
+                    && !signed.is_some_and(|(_, text)| signature::verify(known.secret.reveal(), body, text))
+                {
                     self.broken(format!("{name} is sent something that is not signed with its secret"));
                 }
-                if !known.verified && !self.record.seen().shaken.contains(&app) {
+                if !known.verified && !self.record.seen().shaken.contains(url) {
                     self.broken(format!("{name} is sent something before its address was verified"));
                 }
             }
@@ -216,7 +221,7 @@ impl Receivers {
         {
             self.broken(format!("{} is sent {place:?} in a wrong frame", build::name(app)));
         }
-        Some(Event { place, row, chain, number: self.record.sent(app, place, webhook) })
+        Some(Event { place, row, chain, number: self.record.sent(self.clock.now(), app, place, webhook) })
     }
 
     /// One webhook for each conversation, and not too many for each app.
@@ -258,10 +263,11 @@ impl Receivers {
     async fn receive(
         &self,
         app: AppId,
+        url: &str,
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> Result<Answer, SendError> {
-        let events = self.look(app, &headers, &body);
+        let events = self.look(app, url, &headers, &body);
         self.enter(app, &events);
         let (fate, takes) = self.draw(app, &events);
         let list = |event: &Event| {
@@ -309,7 +315,8 @@ impl Receivers {
                 _ => Ok(Answer { status: 200, body: Bytes::from_static(b"<html>hello</html>") }),
             };
         };
-        self.record.seen().shaken.insert(app);
+        let asked = url.split(['?', '&']).next().unwrap_or_default().to_owned();
+        self.record.seen().shaken.insert(asked);
         Ok(Answer { status: 200, body: Bytes::copy_from_slice(challenge.as_bytes()) })
     }
 }
@@ -325,10 +332,10 @@ impl Transport for Receivers {
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let app = whose(url);
+        let (app, url) = (whose(url), url.to_owned());
         Box::pin(async move {
             match app {
-                Some(app) => self.receive(app, headers, body).await,
+                Some(app) => self.receive(app, &url, headers, body).await,
                 None => {
                     self.broken("a webhook goes to an address that nobody has".to_owned());
                     Err(SendError::Failed("no such host".to_owned()))

@@ -169,9 +169,9 @@ impl Rig {
                     return Ok(items);
                 }
                 Step::Read { stream, after, limit } => self.read(stream, after, limit),
-                Step::Walk { chain, after, until } => {
+                Step::Walk { chain, after, until, pieces } => {
                     let rows = self.rows_of(&chain, after, until);
-                    self.lanes.walked(&chain, until, rows);
+                    self.lanes.walked(&chain, until, rows, pieces);
                 }
                 Step::Wait(until) => return Err(until),
             }
@@ -431,6 +431,62 @@ fn what_is_told_of_a_page_is_in_order_and_holds_up_no_conversation() {
 }
 
 #[test]
+fn a_stop_in_the_middle_of_a_parked_conversation_repeats_nothing() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann", "bad", "bad", "bad"]);
+    rig.run(2 * SECOND, except("bad", Answered::Status(503)));
+    rig.now = Timestamp(MINUTE);
+    for _ in 0..2 {
+        let items = rig.step().unwrap();
+        rig.answer(&items, &Answered::Served);
+    }
+    rig.lanes.stop(rig.now);
+    rig.record();
+    rig.restart();
+    rig.posted.clear();
+    rig.run(2 * MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.positions(), [4, 5], "1 and 3 were served before");
+    assert!(rig.kept.parked.is_empty() && rig.is_idle());
+}
+
+#[test]
+fn a_stop_behind_a_row_that_is_still_open_repeats_nothing() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann", "bob", "ann"]);
+    // Tried once, so not parked; the others were served behind it.
+    rig.run(0, except("bad", Answered::Status(503)));
+    assert_eq!((rig.cursor(), rig.served.len()), (0, 3));
+    rig.say(&["cyd"]);
+    rig.lanes.stop(rig.now);
+    rig.record();
+    rig.restart();
+    rig.posted.clear();
+    rig.run(MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.posted.iter().map(|(_, at)| at.0).collect::<BTreeSet<_>>(), BTreeSet::from([1, 5]));
+    // When nothing was served behind what is open, nothing is parked.
+    let mut down = Rig::of(bounds(), &["ann", "bob"]);
+    down.run(0, |_, _| Answered::Nothing);
+    down.lanes.stop(down.now);
+    down.record();
+    assert!(down.kept.parked.is_empty());
+}
+
+#[test]
+fn what_was_given_up_of_a_parked_conversation_is_not_tried_again_after_a_restart() {
+    let mut rig = Rig::of(bounds(), &["bad", "bad"]);
+    let mut crumbs = 0;
+    while rig.kept.dead.is_empty() {
+        // Others succeed all the while, so it is the conversation.
+        crumbs += 1;
+        rig.say(&["ann"]);
+        rig.run(crumbs * 10 * SECOND, except("bad", Answered::Status(410)));
+    }
+    rig.restart();
+    rig.posted.clear();
+    rig.run(rig.now.0 + MINUTE, |_, _| Answered::Served);
+    assert!(!rig.positions().contains(&1), "{:?}", rig.positions());
+    assert!(rig.positions().contains(&2), "{:?}", rig.positions());
+}
+
+#[test]
 fn what_more_tries_will_not_change_is_given_up_after_six_and_its_conversation_goes_on() {
     let mut rig = Rig::of(bounds(), &["bad", "ann", "bad"]);
     for minute in 1..=4 {
@@ -657,9 +713,9 @@ fn a_parked_conversation_that_cannot_be_read_is_read_later() {
                 rig.lanes.not_walked(&chain, Timestamp(rig.now.0 + SECOND));
                 assert_eq!(rig.lanes.under_way(), 0);
             }
-            Step::Walk { chain, after, until } => {
+            Step::Walk { chain, after, until, pieces } => {
                 let rows = rig.rows_of(&chain, after, until);
-                rig.lanes.walked(&chain, until, rows);
+                rig.lanes.walked(&chain, until, rows, pieces);
             }
             Step::Read { stream, after, limit } => rig.read(stream, after, limit),
             Step::Post(items) => {
@@ -686,7 +742,7 @@ fn what_the_lane_passes_during_a_walk_is_walked_too() {
     loop {
         let head = rig.head(Stream(0));
         match rig.lanes.next(rig.now, |_| head) {
-            Step::Walk { chain, after, until } => {
+            Step::Walk { chain, after, until, pieces } => {
                 let rows = rig.rows_of(&chain, after, until);
                 if rows.is_empty() && !late {
                     // The walk found nothing more, and meanwhile there is more.
@@ -694,7 +750,7 @@ fn what_the_lane_passes_during_a_walk_is_walked_too() {
                     rig.say(&["bad", "bad"]);
                     rig.read(Stream(0), last, 10);
                 }
-                rig.lanes.walked(&chain, until, rows);
+                rig.lanes.walked(&chain, until, rows, pieces);
             }
             Step::Read { stream, after, limit } => rig.read(stream, after, limit),
             Step::Post(items) => {

@@ -4,6 +4,7 @@
 //! Columns: event and state => rule, result; owner, expiry, hooks. The first row that fits decides.
 
 use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
+use crate::decision::Survey;
 use crate::ids::AppId;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
@@ -223,4 +224,9 @@ pub(crate) fn inbox(c: &Case<'_>, desk: Desk) -> Row {
         (Desk::Done,       C | D | O)               => ok("MCR-INBOX-4"),
         (Desk::Pass { to } | Desk::Grant { to }, _) => app(c, Ask::Pass { to: Some(to) }),
     }
+}
+
+/// A survey that was held back before the page had a default app: there is no idle in which to deliver it.
+pub(crate) fn survey() -> Row {
+    refer("MCR-SURVEY-1", ok("HOP-SURVEY-5").survey(Survey::Dropped))
 }

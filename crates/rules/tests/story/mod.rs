@@ -428,6 +428,7 @@ fn read_send(marks: &[&str]) -> Send {
         match mark.split_once('=') {
             None if *mark == "human_agent" => send.tag = Some(Tag::HumanAgent),
             None if *mark == "retired" => send.tag = Some(Tag::Retired),
+            None if *mark == "feedback" => send.tag = Some(Tag::CustomerFeedback),
             None if *mark == "survey" => send.survey = true,
             None if *mark == "+pass" => send.control = Some(ThreadControl::Pass { to: None }),
             None if *mark == "+release" => send.control = Some(ThreadControl::Release),

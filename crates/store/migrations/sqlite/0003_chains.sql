@@ -9,3 +9,6 @@ CREATE TABLE page_chains (
     chain TEXT    NOT NULL PRIMARY KEY,
     last  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Where delivery to an app began in a stream: what an app of the same id had before it is nobody's any more.
+ALTER TABLE cursors ADD COLUMN start INTEGER NOT NULL DEFAULT 0;

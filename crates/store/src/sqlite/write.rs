@@ -11,6 +11,7 @@ use super::assets;
 use super::read;
 use super::trouble::Trouble;
 use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
+use crate::settings::has_first_address;
 use crate::{
     Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Decide, Due, Found,
     JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
@@ -297,14 +298,15 @@ impl Tx<'_> {
             head.last_at = at;
             positions.push(position);
             for app in &after.apps {
-                let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
+                let sql = "INSERT INTO cursors (stream, app, served, start) VALUES (?1, ?2, ?3, ?3)
                            ON CONFLICT (stream, app) DO NOTHING";
-                let anew = "INSERT OR REPLACE INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)";
-                let sql = if check::has_first_address(&before, app) { anew } else { sql };
+                let anew =
+                    "INSERT OR REPLACE INTO cursors (stream, app, served, start) VALUES (?1, ?2, ?3, ?3)";
+                let sql = if has_first_address(&before, app) { anew } else { sql };
                 self.run(sql, params![stream.0, app.id.number(), position.0])?;
             }
         }
-        for app in after.apps.iter().filter(|app| check::has_first_address(&before, app)) {
+        for app in after.apps.iter().filter(|app| has_first_address(&before, app)) {
             self.run("DELETE FROM parked WHERE app = ?1", [app.id.number()])?;
         }
         self.state.heads = heads;
@@ -363,12 +365,13 @@ impl Tx<'_> {
         Ok(rest.into_keys().collect())
     }
 
-    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again.
+    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again; of one that was
+    /// made again, what was before is passed over.
     pub(super) fn settle(&mut self, round: &Round) -> Result<(), Trouble> {
         let settings = &self.state.settings;
         for cursor in round.cursors.iter().filter(|cursor| settings.app(cursor.app).is_some()) {
             let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (stream, app) DO UPDATE SET served = excluded.served";
+                       ON CONFLICT (stream, app) DO UPDATE SET served = max(served, excluded.served)";
             self.run(sql, params![cursor.stream.0, cursor.app.number(), cursor.served.0])?;
         }
         for (app, stream, chain) in &round.unpark {
@@ -377,7 +380,8 @@ impl Tx<'_> {
         }
         for parked in round.park.iter().filter(|parked| settings.app(parked.app).is_some()) {
             let sql = "INSERT OR REPLACE INTO parked (stream, app, chain, next, attempts, since, due)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?4 > coalesce(
+                           (SELECT start FROM cursors WHERE stream = ?1 AND app = ?2), 0)";
             self.run(
                 sql,
                 params![
