@@ -11,4 +11,5 @@ mod graph;
 mod problem;
 pub mod routing_file;
 pub mod serve;
+mod source;
 mod start;
