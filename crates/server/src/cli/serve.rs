@@ -45,12 +45,18 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
             server.place.directory.join("server.json").display()
         ));
     }
+    let (url, database) = (server.public_url.as_str(), server.place.database.display().to_string());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), url, database, "serving");
     let ended = tokio::select! {
         () = signals.next() => Ok(()),
         failure = server.ended() => Err(failure),
     };
+    tracing::info!("stopping: requests and webhooks that are under way may end");
     tokio::select! {
-        () = server.stop() => ended,
+        () = server.stop() => {
+            tracing::info!("stopped");
+            ended
+        }
         () = signals.again() => Err(Failure::new("stopped at once; what was accepted is in the database")),
     }
 }

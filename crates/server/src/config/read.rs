@@ -57,7 +57,7 @@ impl fmt::Display for Wrong {
 }
 
 /// Variables of the environment that start with `BATON_` and are no settings of a server.
-const OTHER_VARIABLES: [&str; 4] = ["BATON_SERVER", "BATON_TOKEN", "BATON_OPERATOR_TOKEN", "BATON_DATA"];
+const OTHER_VARIABLES: [&str; 3] = ["BATON_SERVER", "BATON_OPERATOR_TOKEN", "BATON_DATA"];
 
 /// A value, and where it was said.
 struct Said {

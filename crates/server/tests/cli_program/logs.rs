@@ -155,6 +155,7 @@ fn a_request_is_found_by_its_id_and_its_rule() {
         let by_ad =
             r#"{"type": "message", "message": {"text": "hi"}, "entry": {"type": "ad", "ad_id": "9"}}"#;
         assert_eq!(http("POST", &url, &headers("refused-2"), by_ad).status, 409);
+        let serve_url = serve.url.clone();
         let log = serve.stop();
         for (id, rule, status) in [("taken-1", "HOP-MSG-", 200), ("refused-2", "AD-4", 409)] {
             let line =
@@ -167,6 +168,9 @@ fn a_request_is_found_by_its_id_and_its_rule() {
                 assert!(line["fields"]["rule"].as_str().unwrap().starts_with(rule), "{line}");
             }
         }
+        let begins = log.lines().find(|line| line.contains("serving")).unwrap_or_default();
+        assert!(begins.contains(&serve_url), "it says where it serves: {log}");
+        assert!(log.lines().last().is_some_and(|line| line.contains("stopped")), "{log}");
         if format == "json" {
             assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
         }

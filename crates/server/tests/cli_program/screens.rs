@@ -2,6 +2,9 @@
 //! still, ids are chosen; what a change of these screens means for somebody who reads them, or for a script,
 //! is seen in the difference.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
 use super::support::{Server, World, bearer, http};
 use super::transcript::Transcript;
 
@@ -336,4 +339,54 @@ fn without_a_server_that_answers() {
     screen.run(&[]);
     screen.run(&["--help"]);
     insta::assert_snapshot!(screen.text());
+}
+
+/// What a server prints until a line with this in it, and then until it has ended.
+fn server_screen(world: &World, arguments: &[&str], last: &str) -> String {
+    let mut command = world.command(&[arguments, &["--listen", "127.0.0.1:0"]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut screen = String::new();
+    while !screen.lines().last().is_some_and(|line| line.contains(last)) {
+        assert_ne!(out.read_line(&mut screen).unwrap(), 0, "it ended before {last:?}: {screen}");
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    out.read_to_string(&mut screen).unwrap();
+    assert!(child.wait().unwrap().success(), "{screen}");
+    let url = screen.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let url = url.trim_end_matches("/v25.0");
+    let home = world.path("home");
+    let known = [
+        (url, "<url>"),
+        (&*format!("ephemeral-{id}"), "ephemeral-<pid>"),
+        (home.to_str().unwrap(), "~"),
+        (world.directory.path().to_str().unwrap(), "<dir>"),
+        (concat!("Baton ", env!("CARGO_PKG_VERSION")), "Baton <version>"),
+    ];
+    let screen = known.iter().fold(screen.clone(), |screen, (text, shown)| screen.replace(text, shown));
+    let lines = screen.lines().map(|line| {
+        let cut = ["ready in ", "virtual, "].into_iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
+        cut.map_or_else(|| line.to_owned(), |at| format!("{}…", &line[..at]))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn serve() {
+    let world = World::new();
+    insta::assert_snapshot!(server_screen(&world, &["serve"], "clients"));
+}
+
+#[test]
+fn dev_with_a_file() {
+    let world = World::new();
+    let file = world.write("home/routing.toml", SHOP);
+    insta::assert_snapshot!(server_screen(&world, &["dev", "--ephemeral", "-f", &file], "baton send"));
+}
+
+#[test]
+fn dev_with_nothing() {
+    let world = World::new();
+    insta::assert_snapshot!(server_screen(&world, &["dev", "--no-demo"], "baton apply"));
 }
