@@ -12,7 +12,7 @@ use crate::start::{Place, Server, Signals, start_log};
 /// The server, with the defaults of production
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The server's settings; docs/reference/settings.md describes them all
+    /// The server's settings; `baton check --defaults` prints them all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// Where to listen
