@@ -12,4 +12,5 @@ mod problem;
 pub mod routing_file;
 mod scenario;
 pub mod serve;
+mod source;
 mod start;

@@ -8,6 +8,7 @@
 mod checks;
 mod difference;
 mod edit;
+mod examine;
 mod input;
 mod mint;
 mod pages;
@@ -17,10 +18,11 @@ mod tokens;
 mod warnings;
 
 pub(crate) use edit::{Edit, Item, change, create, table_of, told};
+pub(crate) use examine::{Examined, examine};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
 pub use mint::Mint;
-pub(crate) use pages::USUAL_FIELDS;
+pub(crate) use pages::{PERMISSIONS, TASKS, USUAL_FIELDS};
 pub use plan::{Change, Plan, Warning, apply};
 pub use render::render;
 pub(crate) use tokens::add_token;

@@ -215,6 +215,9 @@ async fn alive() -> Response {
 }
 
 async fn ready(axum::extract::State(shared): Part) -> Result<Response, Problem> {
+    if shared.stopping.is_cancelled() {
+        return Err(Problem::new(&problem::STOPPING));
+    }
     if !shared.started.load(Ordering::Acquire) {
         return Err(Problem::new(&problem::STARTING));
     }

@@ -17,50 +17,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::server_file::{
-    ServerFile, data_directory, make_own, make_private, runtime_directory, write_private,
+    ServerFile, data_directory, make_own, make_private, operator_token_path, runtime_directory, write_private,
 };
-use crate::cli::{Common, Failure, look};
-use crate::config::{ClockKind, Config, Database, Sources};
+use crate::cli::{Common, Failure};
+use crate::config::{ClockKind, Config, Database};
 use crate::routing_file::Mint;
 use crate::serve;
 
 /// How long deliveries that are under way may take when the server stops. Requests before have 8 seconds.
 const LAST_DELIVERIES: Duration = Duration::from_millis(1_500);
-
-/// Reads the settings: flags over environment over file over `defaults`.
-pub(crate) fn read_config(
-    defaults: Config,
-    file: Option<&Path>,
-    flags: Vec<(&'static str, &'static str, String)>,
-) -> Result<Config, Failure> {
-    let file = match file {
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("cannot read {name}")).why(error))?;
-            Some((name, text))
-        }
-        None => {
-            if Path::new("baton.toml").exists() {
-                look::note("note: baton.toml in this directory is not read unless you say so: -c baton.toml");
-            }
-            None
-        }
-    };
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("BATON_"))
-        .collect();
-    let read = defaults.read(&Sources { file, environment, flags }).map_err(|problems| {
-        let what = match problems.len() {
-            1 => "a setting is wrong".to_owned(),
-            many => format!("{many} settings are wrong"),
-        };
-        problems.into_iter().fold(Failure::usage(what), Failure::why)
-    })?;
-    read.warnings.iter().for_each(look::warning);
-    Ok(read.config)
-}
 
 /// Starts the log, on standard error.
 pub(crate) fn start_log(config: &Config) {
@@ -91,18 +56,30 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The data directory; the database is in a file of this name, unless the settings name another.
-    pub(crate) fn kept(common: &Common, database: &Database, name: &str) -> Result<Self, Failure> {
-        let directory = common.data.clone().or_else(data_directory);
-        let directory = directory.ok_or_else(|| {
+    /// What the database of `baton serve` is called.
+    pub(crate) const SERVED: &str = "baton.db";
+
+    /// The data directory; it may not be there yet.
+    pub(crate) fn directory(common: &Common) -> Result<PathBuf, Failure> {
+        common.data.clone().or_else(data_directory).ok_or_else(|| {
             Failure::new("there is no data directory on this system")
                 .advice("name one with --data or BATON_DATA")
-        })?;
-        make_private(&directory)?;
-        let database = match database {
+        })
+    }
+
+    /// The database: a file of this name in the data directory, unless the settings name another.
+    pub(crate) fn database(directory: &Path, database: &Database, name: &str) -> PathBuf {
+        match database {
             Database::InDataDirectory => directory.join(name),
             Database::Sqlite(path) => path.clone(),
-        };
+        }
+    }
+
+    /// The data directory, made if need be.
+    pub(crate) fn kept(common: &Common, database: &Database, name: &str) -> Result<Self, Failure> {
+        let directory = Self::directory(common)?;
+        make_private(&directory)?;
+        let database = Self::database(&directory, database, name);
         Ok(Self { directory, also: None, database, scratch: None })
     }
 
@@ -285,7 +262,7 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
     if let Some(token) = given.filter(|token| !token.is_empty()) {
         return Ok(token.to_owned());
     }
-    let path = place.private_file("operator-token");
+    let path = operator_token_path(place.private_directory());
     match std::fs::read_to_string(&path) {
         Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned()),
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -302,12 +279,16 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
 async fn open(path: &Path, streams: u16) -> Result<SqliteStore, Failure> {
     let (file, options) = (path.to_owned(), Options { streams });
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
-    let cannot = |why: String| Failure::new(format!("cannot open the database {}", path.display())).why(why);
     match opened {
         Ok(Ok(store)) => Ok(store),
-        Ok(Err(error)) => Err(cannot(error.to_string())),
-        Err(error) => Err(cannot(error.to_string())),
+        Ok(Err(error)) => Err(cannot_open(path, error)),
+        Err(error) => Err(cannot_open(path, error)),
     }
+}
+
+/// Why a database cannot be used.
+pub(crate) fn cannot_open(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot open the database {}", path.display())).why(why)
 }
 
 async fn engine(

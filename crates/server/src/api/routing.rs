@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Engine, Filter};
-use baton_rules::{PageId, Routing, Surface, standing};
-use baton_store::Settings;
+use baton_rules::{AppId, Routing, Surface, standing};
+use baton_store::{Page, Settings};
 use serde_json::{Map, Value, json};
 
 use super::change::{self, Condition};
@@ -21,6 +21,8 @@ use crate::serve::Shared;
 /// Threads of one page's surface that are looked at to count those that move, in turns of this many.
 const THREADS: usize = 500;
 const TURNS: usize = 20;
+/// Threads that change owner and are named.
+const LISTED: usize = 100;
 /// How long a thread is live after its person wrote, though its owner has it without a grant (dormant, in
 /// the specification's words, from then on).
 const LIVE: i64 = 24 * 60 * 60;
@@ -60,7 +62,7 @@ pub(super) async fn put(
     let settings = shared.engine.settings();
     condition.check(Some(&file(&settings)))?;
     let mut plan = apply(&given, &settings, prune, &mut mint.clone())?;
-    let (moved, all) = moved(&shared.engine, &settings, &plan.settings).await?;
+    let moved = moved(&shared.engine, &settings, &plan.settings).await?;
     let (mut unverified, mut notices) = (Vec::new(), Vec::new());
     if !dry_run {
         let planned = move |settings: &Settings, mint: &mut Mint| {
@@ -74,13 +76,14 @@ pub(super) async fn put(
     let mut warnings: Vec<Value> = plan.warnings.iter().map(|warning| json!(warning)).collect();
     warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
     warnings.extend(unverified);
-    if !all {
+    if moved.more {
         let detail = format!("only the {} newest conversations of each page were counted", THREADS * TURNS);
         warnings.push(json!({"rule": null, "pointer": "", "detail": detail}));
     }
     Ok(axum::Json(json!({
         "changes": plan.changes,
-        "threads_moved": moved,
+        "threads_moved": moved.count,
+        "moved": moved.listed,
         "warnings": warnings,
         "generated": plan.generated,
         "notices": notices,
@@ -106,9 +109,19 @@ fn read(headers: &HeaderMap, body: &[u8], depth: usize) -> Result<RoutingInput, 
     }
 }
 
-/// How many live threads change owner, and whether all were counted.
-async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<(u64, bool), Problem> {
-    let (mut count, mut all) = (0, true);
+/// The live threads that change owner.
+#[derive(Default)]
+struct Moved {
+    count: u64,
+    /// The first of them.
+    listed: Vec<Value>,
+    /// Whether there are threads that were not looked at.
+    more: bool,
+}
+
+/// Which live threads change owner.
+async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<Moved, Problem> {
+    let mut moved = Moved::default();
     for page in &before.pages {
         for surface in [Surface::Messenger, Surface::Instagram] {
             let Some(was) = before.routing(page.id, surface) else { continue };
@@ -116,38 +129,49 @@ async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<(
             let none = Arc::new(Routing::new(surface));
             let is = after.routing(page.id, surface).unwrap_or(&none);
             if was != is {
-                let (part, whole) = moved_on(engine, page.id, surface, is).await?;
-                count += part;
-                all &= whole;
+                moved.on(engine, page, surface, is).await?;
             }
         }
     }
-    Ok((count, all))
+    Ok(moved)
 }
 
-async fn moved_on(
-    engine: &Engine,
-    page: PageId,
-    surface: Surface,
-    after: &Routing,
-) -> Result<(u64, bool), Problem> {
-    let now = engine.now();
-    let (mut count, mut last) = (0, None);
-    for _ in 0..TURNS {
-        let threads = engine.threads(page, surface, &Filter::default(), last, THREADS).await?;
-        for state in &threads {
-            let stands = standing(after, &state.thread, now);
-            let owner = stands.owner.map(baton_rules::AppId::number);
-            let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
-            let live = heard || state.seen.expires_at.is_some();
-            if live && owner != state.seen.owner {
-                count += 1;
+impl Moved {
+    async fn on(
+        &mut self,
+        engine: &Engine,
+        page: &Page,
+        surface: Surface,
+        after: &Routing,
+    ) -> Result<(), Problem> {
+        let now = engine.now();
+        let account = page.instagram.as_ref().filter(|_| surface == Surface::Instagram);
+        let node = account.map_or(page.id, |account| account.id);
+        let mut last = None;
+        for _ in 0..TURNS {
+            let threads = engine.threads(page.id, surface, &Filter::default(), last, THREADS).await?;
+            for state in &threads {
+                let owner = standing(after, &state.thread, now).owner.map(AppId::number);
+                let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
+                let live = heard || state.seen.expires_at.is_some();
+                if live && owner != state.seen.owner {
+                    self.count += 1;
+                    if self.listed.len() < LISTED {
+                        self.listed.push(json!({
+                            "page_id": node.to_string(),
+                            "person_id": state.key.person.to_string(),
+                            "from_app_id": state.seen.owner.map(|app| app.to_string()),
+                            "to_app_id": owner.map(|app| app.to_string()),
+                        }));
+                    }
+                }
             }
+            if threads.len() < THREADS {
+                return Ok(());
+            }
+            last = threads.last().map(|state| (state.last_message_at, state.key.clone()));
         }
-        if threads.len() < THREADS {
-            return Ok((count, true));
-        }
-        last = threads.last().map(|state| (state.last_message_at, state.key.clone()));
+        self.more = true;
+        Ok(())
     }
-    Ok((count, false))
 }

@@ -2,11 +2,15 @@
 
 use std::fmt::Display;
 
+use super::finding::Finding;
+
 /// A command that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) what: String,
     pub(crate) why: Vec<String>,
+    /// Where, when places can be named.
+    pub(crate) at: Vec<Finding>,
     pub(crate) advice: Option<String>,
     pub(crate) usage: bool,
     /// Whether it has been told already: there is nothing to print.
@@ -16,7 +20,14 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure, by what happened.
     pub(crate) fn new(what: impl Display) -> Self {
-        Self { what: what.to_string(), why: Vec::new(), advice: None, usage: false, told: false }
+        Self {
+            what: what.to_string(),
+            why: Vec::new(),
+            at: Vec::new(),
+            advice: None,
+            usage: false,
+            told: false,
+        }
     }
 
     /// The command was used wrongly.
@@ -33,6 +44,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn why(mut self, why: impl Display) -> Self {
         self.why.push(why.to_string());
+        self
+    }
+
+    /// Adds a place where something is wrong.
+    #[must_use]
+    pub(crate) fn at(mut self, finding: Finding) -> Self {
+        self.at.push(finding);
         self
     }
 

@@ -106,8 +106,10 @@ fn show_page(page: &Page, settings: &Settings) {
         entry(word, &connection.app.to_string(), &name(connection.app, settings), &remarks.join(", "));
     }
     for ad in &page.ads {
-        let to = ad.receiving_app.map(|app| format!("→ {}", name(app, settings))).unwrap_or_default();
-        entry("Ad", &ad.id, &ad.name, &to);
+        let to = ad.receiving_app.map(|app| format!("→ {}", name(app, settings)));
+        // By an ad that is not published nobody comes in.
+        let status = Some(ad.status.clone()).filter(|status| status != "published");
+        entry("Ad", &ad.id, &ad.name, &to.into_iter().chain(status).collect::<Vec<_>>().join(", "));
     }
     for link in &page.links {
         entry("Link", &link.reference, "", &format!("→ {}", name(link.app, settings)));

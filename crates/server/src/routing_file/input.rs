@@ -151,8 +151,9 @@ pub(super) struct TokenTable {
 
 /// Reads one table that stands alone.
 pub(super) fn read_table<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<SettingsRefused>> {
-    let mut reader = Reader { problems: Vec::new() };
-    reader.table(value, "").ok_or(reader.problems)
+    let mut reader = Reader::new();
+    let read = reader.table(value, "");
+    read.filter(|_| reader.problems.is_empty()).ok_or(reader.problems)
 }
 
 const fn yes() -> bool {
@@ -189,15 +190,25 @@ impl RoutingInput {
     }
 
     fn read(value: &Value, look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingsRefused>> {
-        let mut reader = Reader { problems: Vec::new() };
+        let (input, problems) = Self::read_on(value, look_up);
+        input.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// Reads as much as can be read: keys that nobody knows and secrets that are not found are told and left
+    /// out. Nothing is read when a value is not what it must be: what names it would seem to be wrong too.
+    pub(super) fn read_on(
+        value: &Value,
+        look_up: &dyn Fn(&str) -> Option<String>,
+    ) -> (Option<Self>, Vec<SettingsRefused>) {
+        let mut reader = Reader::new();
         let file: Option<FileTable> = reader.table(value, "");
-        let Some(file) = file else { return Err(reader.problems) };
+        let Some(file) = file else { return (None, reader.problems) };
         let apps = reader.tables(&file.apps, "/apps");
         let pages: Vec<At<PageTable>> = reader.tables(&file.pages, "/pages");
         let pages = pages.into_iter().map(|page| reader.page(page)).collect();
         let mut input = Self { apps, pages };
         input.look_up(look_up, &mut reader.problems);
-        if reader.problems.is_empty() { Ok(input) } else { Err(reader.problems) }
+        (reader.whole.then_some(input), reader.problems)
     }
 
     /// Replaces each `env:NAME` by what is found.
@@ -254,6 +265,14 @@ pub(super) fn escaped(key: &str) -> String {
 
 struct Reader {
     problems: Vec<SettingsRefused>,
+    /// Whether everything but keys that nobody knows was read.
+    whole: bool,
+}
+
+impl Reader {
+    const fn new() -> Self {
+        Self { problems: Vec::new(), whole: true }
+    }
 }
 
 impl Reader {
@@ -266,11 +285,12 @@ impl Reader {
     /// Reads one table: all its unknown keys are reported, and the first value that is not as it must be.
     fn table<T: DeserializeOwned>(&mut self, value: &Value, pointer: &str) -> Option<T> {
         let Value::Object(given) = value else {
+            self.whole = false;
             self.problems.push(refused(pointer, "a table (in JSON: an object) belongs here"));
             return None;
         };
         let known = keys_of::<T>();
-        let (mut table, before) = (Map::new(), self.problems.len());
+        let mut table = Map::new();
         for (key, value) in given {
             if known.contains(&key.as_str()) {
                 table.insert(key.clone(), value.clone());
@@ -279,9 +299,9 @@ impl Reader {
             }
         }
         match serde_path_to_error::deserialize(Value::Object(table)) {
-            Ok(read) if self.problems.len() == before => Some(read),
-            Ok(_) => None,
+            Ok(read) => Some(read),
             Err(error) => {
+                self.whole = false;
                 let inner = pointer_of(error.path());
                 self.problems.push(refused(format!("{pointer}{inner}"), plain(&error.inner().to_string())));
                 None
@@ -387,16 +407,20 @@ mod tests {
             "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\nmesaging_enabled = true\n\
              [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n[extra]\n",
         );
-        assert_eq!(found.len(), 1, "the outermost table first: {found:?}");
-        let found = problems(
-            "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\n\
-             [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n",
-        );
         let pointers: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        assert_eq!(pointers, ["/apps/0/webhook", "/pages/0/messenger/default", "/pages/0/connections/0/qqq"]);
-        assert!(found[0].1.contains("`webhook_url`"), "{found:?}");
-        assert!(found[1].1.contains("`default_app`"), "{found:?}");
-        assert!(found[2].1.contains("take_control"), "{found:?}");
+        assert_eq!(
+            pointers,
+            [
+                "/extra",
+                "/apps/0/webhook",
+                "/pages/0/mesaging_enabled",
+                "/pages/0/messenger/default",
+                "/pages/0/connections/0/qqq"
+            ]
+        );
+        assert!(found[1].1.contains("`webhook_url`"), "{found:?}");
+        assert!(found[3].1.contains("`default_app`"), "{found:?}");
+        assert!(found[4].1.contains("take_control"), "{found:?}");
     }
 
     #[test]

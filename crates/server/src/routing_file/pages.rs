@@ -20,8 +20,8 @@ pub(crate) const USUAL_FIELDS: [Fields; 6] = [
     Fields::STANDBY,
     Fields::MESSAGE_ECHOES,
 ];
-pub(super) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
-pub(super) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
+pub(crate) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
+pub(crate) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
 const STATUSES: &[&str] = &["published", "draft", "paused"];
 
 /// Reads a page against the apps as they become.

@@ -7,7 +7,8 @@ use serde_json::Value;
 use toml::Spanned;
 
 use super::step::{Step, Told};
-use crate::cli::{Failure, apply};
+use crate::cli::Failure;
+use crate::cli::document::Document;
 use crate::routing_file::look_up_in;
 
 /// When a scenario starts if it does not say so.
@@ -53,7 +54,9 @@ impl Settings {
     /// As the JSON of a routing file.
     pub(super) fn read(self, beside: &Path) -> Result<Value, Failure> {
         match self {
-            Self::InFile(name) => apply::read(&beside.join(name).to_string_lossy()),
+            Self::InFile(name) => {
+                Ok(Document::read(&beside.join(name).to_string_lossy())?.with_environment().value)
+            }
             Self::Here(table) => {
                 let mut value = serde_json::to_value(table)
                     .map_err(|error| Failure::new("the settings cannot be read").why(error))?;

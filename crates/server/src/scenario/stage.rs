@@ -11,6 +11,7 @@ use super::receiver::{Receiver, VERIFY_TOKEN};
 use super::step::INBOX;
 use super::watch::{Mark, Watch};
 use crate::cli::client::{Client, part};
+use crate::cli::document::Document;
 use crate::cli::names::Names;
 use crate::cli::{Common, Failure, apply};
 use crate::config::Config;
@@ -113,8 +114,8 @@ impl Stage {
     pub(super) async fn apply(&mut self, settings: &Value) -> Result<(), Failure> {
         let mut settings = settings.clone();
         self.cast(&mut settings)?;
-        let said = "what the scenario says in [settings]";
-        let answer = apply::put(&self.client, said, &settings, "").await?;
+        let said = Document::made("what the scenario says in [settings]", settings);
+        let answer = apply::put(&self.client, &said, "").await?;
         self.server.ready();
         self.names = Names::of(&self.client).await?;
         let routing = self.client.get("/routing").await?;

@@ -17,7 +17,8 @@ async fn what_is_put_is_told_once_and_read_back_without_secrets() {
     assert_eq!(put.status, 200, "{}", put.text);
     let got = w.get(PATH).await;
     let keys = |body: &Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&put.json()), ["changes", "threads_moved", "warnings", "generated", "notices"]);
+    let all = ["changes", "threads_moved", "moved", "warnings", "generated", "notices"];
+    assert_eq!(keys(&put.json()), all);
     assert_eq!(keys(&got.json()), ["apps", "pages", "warnings"]);
     assert_eq!(got.json()["apps"][0]["name"], "Bot");
     assert_eq!(keys(&put.json()["changes"][0]), ["pointer", "from", "to"]);
@@ -60,10 +61,15 @@ async fn a_dry_run_changes_nothing_and_counts_what_would_move() {
     let dry = w.put(&format!("{PATH}?dry_run=true"), TOML, &other).await.json();
     // Ann's and Cleo's threads are the default app's; Bob's is the desk's before and after.
     assert_eq!(dry["threads_moved"], 2, "{dry:#}");
+    let moves =
+        |person| json!({"page_id": "2001", "person_id": person, "from_app_id": "111", "to_app_id": DESK});
+    let mut moved = dry["moved"].as_array().unwrap().clone();
+    moved.sort_by_key(|thread| thread["person_id"].to_string());
+    assert_eq!(moved, [moves("ann"), moves("cleo")]);
     assert_eq!(dry["changes"][0]["pointer"], "/pages/2001/messenger/default_app");
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], "111");
     let put = w.put(PATH, TOML, &other).await.json();
-    assert_eq!(put["threads_moved"], 2, "{put:#}");
+    assert_eq!((&put["threads_moved"], &put["moved"]), (&json!(2), &dry["moved"]), "{put:#}");
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], DESK);
     // A day later nobody has a live thread: nothing moves.
     w.post("/baton/v1/clock", json!({"advance": "2d"})).await;
@@ -74,6 +80,8 @@ async fn a_dry_run_changes_nothing_and_counts_what_would_move() {
     let only = "[[pages]]\nid = \"2001\"\n";
     let pruned = w.put(&format!("{PATH}?dry_run=true&prune=true"), TOML, only).await.json();
     assert_eq!(pruned["threads_moved"], 1, "{pruned:#}");
+    let gone = json!({"page_id": "2002", "person_id": "ann", "from_app_id": "111", "to_app_id": null});
+    assert_eq!(pruned["moved"], json!([gone]));
 }
 
 #[tokio::test]
