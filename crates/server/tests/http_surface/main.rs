@@ -9,6 +9,7 @@ mod baton;
 mod bounds;
 mod dry_run;
 mod graph;
+mod handshake;
 mod hop_context;
 mod once;
 mod receiver;
