@@ -10,6 +10,7 @@
 mod apps;
 mod checker;
 mod client;
+mod crossed;
 mod deliveries;
 mod history;
 mod journal;

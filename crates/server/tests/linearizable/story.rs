@@ -29,8 +29,8 @@ const TURNS: usize = 2;
 const STEPS: [i64; 4] = [1_000, 20_000, 13 * 3_600_000, 25 * 3_600_000];
 /// How long a webhook that is under way may take to arrive before the clock goes on for those that wait.
 const UNDER_WAY: Duration = Duration::from_millis(100);
-/// How often the clock goes on until everything is delivered.
-const ROUNDS: usize = 300;
+/// How often the clock goes on while nothing comes of it, until the rest is taken to be lost.
+const ROUNDS: usize = 100;
 
 /// Everybody in it.
 struct Cast {
@@ -170,11 +170,14 @@ impl Cast {
 
     /// Waits until everything is delivered; what was refused is due when the clock has gone on.
     async fn deliver(&self, mailbox: &Mailbox, expected: usize) {
-        for _ in 0..ROUNDS {
+        let (mut accepted, mut rounds) = (0, 0);
+        while rounds < ROUNDS {
             while tokio::time::timeout(UNDER_WAY, mailbox.news.notified()).await.is_ok() {}
             if mailbox.accepted() >= expected {
                 return;
             }
+            rounds = if mailbox.accepted() > accepted { 0 } else { rounds + 1 };
+            accepted = mailbox.accepted();
             self.node.advance(20_000).await;
         }
     }

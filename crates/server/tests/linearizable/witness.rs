@@ -18,16 +18,29 @@ use rand::{Rng, SeedableRng};
 /// How often others may run before a call, at most.
 const MOST_TURNS: u64 = 24;
 
+/// Something that happens in the middle of a call.
+pub(crate) type Meanwhile = Mutex<Option<BoxFuture<'static, ()>>>;
+
 /// The store under it, and what it saw.
 pub(crate) struct Witness {
     store: SqliteStore,
+    /// Happens once, when the next thread is about to be read.
+    pub(crate) before_thread: Meanwhile,
+    /// The same for the next commit.
+    pub(crate) before_commit: Meanwhile,
     changes: Mutex<Vec<(Vec<Position>, Arc<Settings>)>>,
     random: AtomicU64,
 }
 
 impl Witness {
     pub(crate) fn new(store: SqliteStore, seed: u64) -> Self {
-        Self { store, changes: Mutex::default(), random: AtomicU64::new(seed) }
+        Self {
+            store,
+            before_thread: Mutex::default(),
+            before_commit: Mutex::default(),
+            changes: Mutex::default(),
+            random: AtomicU64::new(seed),
+        }
     }
 
     /// Every change, oldest first: its places by stream, and the settings from there on.
@@ -35,6 +48,13 @@ impl Witness {
         let mut changes = self.changes.lock().unwrap().clone();
         changes.sort_by(|(a, _), (b, _)| a.cmp(b));
         changes
+    }
+
+    async fn meanwhile(what: &Meanwhile) {
+        let what = what.lock().unwrap().take();
+        if let Some(what) = what {
+            what.await;
+        }
     }
 
     async fn jostle(&self) {
@@ -83,8 +103,29 @@ impl Store for Witness {
         })
     }
 
+    fn commit(
+        &self,
+        stream: Stream,
+        wanted: Wanted,
+        decide: Decide,
+    ) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        Box::pin(async move {
+            Self::meanwhile(&self.before_commit).await;
+            self.jostle().await;
+            self.store.commit(stream, wanted, decide).await
+        })
+    }
+
+    fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>> {
+        let call = self.store.thread(key);
+        Box::pin(async move {
+            Self::meanwhile(&self.before_thread).await;
+            self.jostle().await;
+            call.await
+        })
+    }
+
     handed_on! {
-        fn commit(stream: Stream, wanted: Wanted, decide: Decide) -> Batch;
         fn heads() -> Vec<Position>;
         fn read(app: AppId, stream: Stream, after: Position, limit: usize) -> Slice;
         fn cursors(app: AppId) -> Vec<Cursor>;
@@ -92,7 +133,6 @@ impl Store for Witness {
         fn dead_letters(app: AppId, limit: usize) -> Vec<DeadLetter>;
         fn settle(round: Round) -> ();
         fn row(stream: Stream, position: Position) -> Option<Arc<JournalRow>>;
-        fn thread(key: &ThreadKey) -> Option<Remembered>;
         fn threads(page: PageId, surface: Surface, after: Option<(Timestamp, ThreadKey)>, limit: usize) -> Vec<Listed>;
         fn conversation(key: &ThreadKey, before: Option<Position>, limit: usize) -> Vec<Arc<JournalRow>>;
         fn control(key: &ThreadKey, before: Option<(Timestamp, Position)>, limit: usize) -> Vec<ControlRow>;
