@@ -50,16 +50,15 @@ impl Tokens {
 
 /// An app asks for something.
 pub(crate) async fn turn(client: &Client, app: AppId, tokens: &Tokens, talk: Talk, random: &mut SmallRng) {
-    let (page, person) = talk;
-    let token = tokens.pick(page, app, random);
+    let token = tokens.pick(talk.0, app, random);
     if random.random_ratio(1, 8) {
-        client.ask(Asked::Owner { token, person }).await;
+        client.ask(Asked::Owner { token, talk }).await;
         return;
     }
     let ask = choose(random);
     let speaks = matches!(ask, Ask::Pass { .. } | Ask::Take | Ask::Request);
     let metadata = speaks.then(|| format!("{app}-{}", random.random_range(0..1_000_000)));
-    client.ask(Asked::Act { token, person, ask, metadata }).await;
+    client.ask(Asked::Act { token, talk, ask, metadata }).await;
 }
 
 fn choose(random: &mut SmallRng) -> Ask {

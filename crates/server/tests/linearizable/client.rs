@@ -43,7 +43,7 @@ impl Client {
         match asked {
             Asked::Begin(_) | Asked::End(_) => panic!("nobody asks for this"),
             Asked::Clock(by) => self.own(Method::POST, "/clock").json(&json!({"advance": format!("{by}ms")})),
-            Asked::Act { token, person, ask, metadata } => {
+            Asked::Act { token, talk: (_, person), ask, metadata } => {
                 let (edge, mut body) = call(*ask);
                 body["recipient"] = json!({"id": person.as_str()});
                 if let Some(metadata) = metadata {
@@ -51,7 +51,7 @@ impl Client {
                 }
                 self.graph(Method::POST, edge, token).json(&body)
             }
-            Asked::Owner { token, person } => {
+            Asked::Owner { token, talk: (_, person) } => {
                 self.graph(Method::GET, &format!("thread_owner?recipient={person}"), token)
             }
             Asked::Write { talk } => {

@@ -22,11 +22,11 @@ fn talk() -> Talk {
 }
 
 fn act(token: &str, ask: Ask) -> Asked {
-    Asked::Act { token: token.to_owned(), person: talk().1, ask, metadata: None }
+    Asked::Act { token: token.to_owned(), talk: talk(), ask, metadata: None }
 }
 
 fn owner(token: &str) -> Asked {
-    Asked::Owner { token: token.to_owned(), person: talk().1 }
+    Asked::Owner { token: token.to_owned(), talk: talk() }
 }
 
 /// The default app goes, and with it Conversation Routing.

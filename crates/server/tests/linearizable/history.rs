@@ -24,10 +24,10 @@ pub(crate) enum Asked {
     End(State),
     /// The clock goes on by this many milliseconds.
     Clock(i64),
-    /// An app acts on its page's thread with this person.
-    Act { token: String, person: PersonId, ask: Ask, metadata: Option<String> },
+    /// An app acts on a thread of the page that its token is for.
+    Act { token: String, talk: Talk, ask: Ask, metadata: Option<String> },
     /// An app asks who owns the thread.
-    Owner { token: String, person: PersonId },
+    Owner { token: String, talk: Talk },
     /// A person writes.
     Write { talk: Talk },
     /// Somebody uses the inbox.
@@ -38,6 +38,22 @@ pub(crate) enum Asked {
     Read { item: Item },
     /// The operator changes settings, where `if_match` says what must be there.
     Change { change: Change, if_match: Option<Document> },
+}
+
+impl Asked {
+    /// The thread that this is about; none for what is about settings or about everything.
+    pub(crate) const fn talk(&self) -> Option<&Talk> {
+        match self {
+            Asked::Act { talk, .. }
+            | Asked::Owner { talk, .. }
+            | Asked::Write { talk }
+            | Asked::Desk { talk, .. }
+            | Asked::Look { talk } => Some(talk),
+            Asked::Begin(_) | Asked::End(_) | Asked::Clock(_) | Asked::Read { .. } | Asked::Change { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// A document of the settings.

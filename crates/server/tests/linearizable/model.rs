@@ -83,10 +83,10 @@ pub(crate) fn answer(state: &State, asked: &Asked) -> Option<(State, Told)> {
             next.now = Timestamp(state.now.0 + by);
             (200, json!(time(next.now)))
         }
-        Asked::Act { token, person, ask, metadata } => {
-            act(&mut next, token, person, *ask, metadata.as_deref())
+        Asked::Act { token, talk, ask, metadata } => {
+            act(&mut next, token, &talk.1, *ask, metadata.as_deref())
         }
-        Asked::Owner { token, person } => owner(state, token, person),
+        Asked::Owner { token, talk } => owner(state, token, &talk.1),
         Asked::Write { talk } => {
             let what = Action::Person(Did { what: What::Message, entry: None });
             receipt(next.decided(talk, &what))

@@ -20,7 +20,7 @@ fn talk() -> Talk {
 }
 
 fn asks(number: u64, ask: Ask) -> Asked {
-    Asked::Act { token: format!("token-{number}"), person: talk().1, ask, metadata: None }
+    Asked::Act { token: format!("token-{number}"), talk: talk(), ask, metadata: None }
 }
 
 fn pass(from: u64, to: u64) -> Asked {
@@ -28,7 +28,7 @@ fn pass(from: u64, to: u64) -> Asked {
 }
 
 fn owner(number: u64) -> Asked {
-    Asked::Owner { token: format!("token-{number}"), person: talk().1 }
+    Asked::Owner { token: format!("token-{number}"), talk: talk() }
 }
 
 fn enable(enabled: bool, if_match: Option<Document>) -> Asked {
