@@ -27,7 +27,7 @@ endef
 
 .PHONY: help
 help: ## this menu
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: release ## build, and start `baton dev` with the demo
@@ -43,7 +43,7 @@ test: lint unit rows sim e2e power-loss ## all tests that fit a quarter of an ho
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
-	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000
+	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000
 
 .PHONY: lint
 lint: rust ## formatting, clippy, and cargo-deny if it is there
@@ -63,6 +63,11 @@ rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a tes
 .PHONY: sim
 sim: $(PROFILE) ## simulated nodes with faults: SEEDS=1000 of them, or SEED=42 once more
 	$(PROGRAMS)/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+.PHONY: linearizable
+linearizable: rust ## apps, people and operators at once: SEEDS=100 stories, or SEED=42 once more
+	LINEARIZABLE_SEEDS=$(SEEDS) $(if $(SEED),LINEARIZABLE_SEED=$(SEED)) \
+	cargo test --locked -p baton-server --test linearizable -- --nocapture
 
 .PHONY: e2e
 e2e: $(PROFILE) $(CLIENTS:package-lock.json=node_modules/.package-lock.json) ## real clients against the real program

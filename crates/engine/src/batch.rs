@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) request: Request,
     /// The app that made the tapped button.
     pub(crate) creator: Option<AppId>,
+    /// The version of the settings by which the caller was let in: it is decided by these or not at all.
+    pub(crate) under: Option<u64>,
 }
 
 /// What became of one request.
@@ -88,6 +90,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn take(&mut self, prepared: &Prepared) -> Outcome {
         let request = &prepared.request;
+        if prepared.under.is_some_and(|version| version != self.found.settings.version) {
+            return Failure::SettingsChanged.into();
+        }
         if let Some(key) = &request.key
             && let Some(outcome) = self.repeated(&request.thread, key)
         {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Settings,
+    Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Remembered, Settings,
     Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
@@ -34,6 +34,9 @@ const RUN: u64 = 0x6261_746f_6e5f_7275;
 const RECENT: usize = 4_096;
 /// And no more than this many bytes of them.
 const RECENT_BYTES: usize = 4 * 1024 * 1024;
+/// How often a thread and the settings are read again until both are of one moment. A change of settings takes a
+/// commit, and a row is said to be there right after its own.
+const LOOKS: usize = 10_000;
 /// How far back a button is looked for: rows of the conversation.
 const BUTTONS: usize = 1_000;
 
@@ -253,6 +256,16 @@ impl Engine {
 
     /// Decides, and answers when the decision is durable.
     pub async fn submit(&self, request: Request) -> Result<Receipt, Failure> {
+        self.decided(request, None).await
+    }
+
+    /// The same, if the settings still have this version when it is decided, else
+    /// [`Failure::SettingsChanged`]: who was let in by some settings is not heard under others.
+    pub async fn submit_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
+        self.decided(request, Some(version)).await
+    }
+
+    async fn decided(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
         let creator = self.creator(&request).await?;
         let stream = stream_of(&request.thread, self.shared.store.streams());
         let jobs = {
@@ -262,12 +275,12 @@ impl Engine {
         let Some(jobs) = jobs else { return Err(Failure::Stopping) };
         let (reply, answer) = oneshot::channel();
         let key = request.thread.clone();
-        jobs.try_send(Job { prepared: Prepared { request, creator }, reply }).map_err(
-            |error| match error {
+        jobs.try_send(Job { prepared: Prepared { request, creator, under }, reply }).map_err(|error| {
+            match error {
                 mpsc::error::TrySendError::Full(_) => Failure::Busy,
                 mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
-            },
-        )?;
+            }
+        })?;
         drop(jobs);
         let answer = answer.await.unwrap_or(Err(Failure::Stopping));
         if let Err(Failure::Refused { refused, thread, .. }) = &answer {
@@ -280,18 +293,28 @@ impl Engine {
     /// Decides without doing it: what [`submit`](Self::submit) would answer now, with nothing written and
     /// nobody told. A message that would be sent has no id yet.
     pub async fn dry_run(&self, request: Request) -> Result<Receipt, Failure> {
+        self.would(request, None).await
+    }
+
+    /// The same, if the settings have this version: what [`submit_under`](Self::submit_under) would answer.
+    pub async fn dry_run_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
+        self.would(request, Some(version)).await
+    }
+
+    async fn would(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
         let request = Request { key: None, ..request };
         let creator = self.creator(&request).await?;
         let stream = stream_of(&request.thread, self.shared.store.streams());
-        let remembered = self.shared.store.thread(&request.thread).await?;
+        let (settings, remembered) = self.remembered(&request.thread).await?;
         let found = Found {
             now: self.now(),
-            settings: self.settings(),
+            settings,
             head: self.shared.head(stream),
             threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
             seen: HashMap::new(),
         };
-        let (_, outcomes) = decide_batch(&found, &[Prepared { request, creator }], stream, &self.shared.key);
+        let prepared = Prepared { request, creator, under };
+        let (_, outcomes) = decide_batch(&found, &[prepared], stream, &self.shared.key);
         let answer = outcomes.into_iter().next().map_or(Err(Failure::Stopping), |outcome| outcome.answer);
         answer.map(|receipt| Receipt { message_id: None, ..receipt })
     }
@@ -419,12 +442,33 @@ impl Engine {
 
     /// A thread, if the person ever wrote.
     pub async fn thread(&self, key: &ThreadKey) -> Result<Option<ThreadState>, StoreError> {
-        let remembered = self.shared.store.thread(key).await?;
-        Ok(remembered.and_then(|remembered| self.state(Listed { key: key.clone(), remembered })))
+        let (settings, remembered) = self.remembered(key).await?;
+        Ok(remembered.and_then(|remembered| self.state(&settings, Listed { key: key.clone(), remembered })))
     }
 
-    fn state(&self, listed: Listed) -> Option<ThreadState> {
-        let settings = self.settings();
+    /// A thread, and the settings as they were when it stood so: what a change of settings did to it is seen
+    /// with the change or not at all.
+    async fn remembered(&self, key: &ThreadKey) -> Result<(Arc<Settings>, Option<Remembered>), StoreError> {
+        let store = &self.shared.store;
+        let stream = usize::from(stream_of(key, store.streams()).0);
+        for _ in 0..LOOKS {
+            let before = store.settings();
+            let remembered = store.thread(key).await?;
+            // A row may be seen before the store says that it is there, and the settings that it goes by too.
+            let heads = store.heads().await?;
+            let said = remembered
+                .as_ref()
+                .is_none_or(|known| heads.get(stream).is_some_and(|head| known.last <= *head));
+            if said && store.settings().version == before.version {
+                return Ok((before, remembered));
+            }
+            tokio::task::yield_now().await;
+        }
+        let text = format!("{LOOKS} times the thread of {} and the settings were of two moments", key.person);
+        Err(StoreError::Unavailable(text))
+    }
+
+    fn state(&self, settings: &Settings, listed: Listed) -> Option<ThreadState> {
         let routing = settings.routing(listed.key.page, listed.key.surface)?;
         let stands = standing(routing, &listed.remembered.thread, self.now());
         Some(ThreadState {
@@ -466,18 +510,26 @@ impl Engine {
             let listed = self.shared.store.threads(page, surface, after, limit.max(50)).await?;
             let Some(last) = listed.last() else { break };
             after = Some((last.remembered.last_message_at, last.key.clone()));
-            found.extend(
-                listed.into_iter().filter_map(|listed| self.state(listed)).filter(|state| filter.fits(state)),
-            );
+            let settings = self.settings();
+            let states = listed.into_iter().filter_map(|listed| self.state(&settings, listed));
+            found.extend(states.filter(|state| filter.fits(state)));
         }
         found.truncate(limit);
         Ok(found)
     }
 
-    /// What an app sees of a thread's owner; none where the person never wrote.
-    pub async fn owner(&self, key: &ThreadKey, caller: AppId) -> Result<Option<OwnerSeen>, StoreError> {
-        let remembered = self.shared.store.thread(key).await?;
-        let settings = self.settings();
+    /// What an app that was let in by the settings of this version sees of a thread's owner; none where the
+    /// person never wrote. [`Failure::SettingsChanged`] where the settings are others.
+    pub async fn owner(
+        &self,
+        under: u64,
+        key: &ThreadKey,
+        caller: AppId,
+    ) -> Result<Option<OwnerSeen>, Failure> {
+        let (settings, remembered) = self.remembered(key).await?;
+        if settings.version != under {
+            return Err(Failure::SettingsChanged);
+        }
         let routing = settings.routing(key.page, key.surface);
         Ok(remembered
             .zip(routing)

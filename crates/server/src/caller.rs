@@ -39,11 +39,21 @@ pub(crate) enum Edge {
 }
 
 /// A token that is known.
+#[derive(Clone)]
 pub(crate) struct Known {
     settings: Arc<Settings>,
     page: Arc<Page>,
     app: Arc<App>,
     token: Token,
+    proof: Option<Proof>,
+}
+
+/// `appsecret_proof` with what it proves.
+#[derive(Clone)]
+struct Proof {
+    token: Secret,
+    given: String,
+    time: Option<String>,
 }
 
 impl Known {
@@ -54,6 +64,7 @@ impl Known {
 }
 
 /// An app that calls about a page that its token is for.
+#[derive(Clone)]
 pub(crate) struct Caller {
     shared: Arc<Shared>,
     known: Known,
@@ -75,6 +86,21 @@ pub(crate) struct AppCaller {
 const LONGEST_KEY: usize = 128;
 /// Parameters that say who calls and not what is asked.
 const OF_THE_CALLER: [&str; 3] = ["access_token", "appsecret_proof", "appsecret_time"];
+
+impl Known {
+    /// What a token is for, by its hash, in the settings as they are.
+    fn by(shared: &Shared, hash: &str, proof: Option<Proof>) -> Result<Self, Wrong> {
+        let settings = shared.engine.settings();
+        let found = settings.token(hash).and_then(|(page, connection, held)| {
+            Some((Arc::clone(page), Arc::clone(settings.app(connection.app)?), held.clone()))
+        });
+        let (page, app, token) = found.ok_or_else(GraphError::token)?;
+        if let Some(proof) = &proof {
+            proof.check(shared, &app)?;
+        }
+        Ok(Self { settings, page, app, token, proof })
+    }
+}
 
 impl AppCaller {
     /// The app whose access token this is; none where it is no app access token by its form. A proof beside
@@ -104,6 +130,16 @@ impl AppCaller {
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
+}
+
+/// How the engine is asked.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Do,
+    /// Once for each key.
+    Once(&'a Params),
+    /// Without doing it.
+    Try,
 }
 
 /// A call that was allowed.
@@ -153,13 +189,12 @@ impl Caller {
 
     /// What a token is for. It is found by its hash, so the time that this takes tells nothing about tokens.
     pub(crate) fn known(shared: &Shared, token: &str, params: &Params) -> Result<Known, Wrong> {
-        let settings = shared.engine.settings();
-        let found = settings.token(&token_hash(token)).and_then(|(page, connection, held)| {
-            Some((Arc::clone(page), Arc::clone(settings.app(connection.app)?), held.clone()))
+        let proof = params.text("appsecret_proof").map(|given| Proof {
+            token: Secret::new(token),
+            given,
+            time: params.text("appsecret_time"),
         });
-        let (page, app, held) = found.ok_or_else(GraphError::token)?;
-        check_proof(shared, &app, token, params)?;
-        Ok(Known { settings, page, app, token: held })
+        Known::by(shared, &token_hash(token), proof)
     }
 
     /// The token, as the client has it.
@@ -220,8 +255,7 @@ impl Caller {
     /// Asks the engine. The call is read before permissions are checked, since they depend on it, and its
     /// mistakes are reported after them.
     pub(crate) async fn ask(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
-        let request = self.request(edge, call).await?;
-        self.submit(request).await
+        self.settled(edge, call, Way::Do).await
     }
 
     /// Asks the engine, once for each `Idempotency-Key`: the same call with the same key gets the first answer.
@@ -231,17 +265,57 @@ impl Caller {
         call: Result<Call, GraphError>,
         params: &Params,
     ) -> Result<Done, Wrong> {
-        let mut request = self.request(edge, call).await?;
-        request.key = self.key(params)?;
-        self.submit(request).await
+        self.settled(edge, call, Way::Once(params)).await
     }
 
     /// Asks what would become of a call, and does nothing.
     pub(crate) async fn would(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
-        let request = self.request(edge, call).await?;
-        let thread = request.thread.clone();
-        let answer = self.shared.engine.dry_run(request).await;
-        self.done(thread, answer).await
+        self.settled(edge, call, Way::Try).await
+    }
+
+    /// Asks until the settings that let the caller in are those that decide. Each turn but the last one met a
+    /// change of settings, so there are few.
+    async fn settled(&self, edge: Edge, call: Result<Call, GraphError>, way: Way<'_>) -> Result<Done, Wrong> {
+        let mut caller = self.clone();
+        loop {
+            match caller.attempt(edge, call.clone(), way).await? {
+                Some(done) => return Ok(done),
+                None => caller = caller.again()?,
+            }
+        }
+    }
+
+    /// Asks once; none: the settings have changed since the caller was let in.
+    async fn attempt(
+        &self,
+        edge: Edge,
+        call: Result<Call, GraphError>,
+        way: Way<'_>,
+    ) -> Result<Option<Done>, Wrong> {
+        let mut request = self.request(edge, call).await?;
+        let (engine, thread) = (&self.shared.engine, request.thread.clone());
+        let under = self.known.settings.version;
+        if let Way::Once(params) = way {
+            request.key = self.key(params)?;
+        }
+        let answer = match way {
+            Way::Do | Way::Once(_) => engine.submit_under(under, request).await,
+            Way::Try => engine.dry_run_under(under, request).await,
+        };
+        match answer {
+            Err(Failure::SettingsChanged) => Ok(None),
+            answer => self.done(thread, answer).await.map(Some),
+        }
+    }
+
+    /// The same caller by the settings as they are now, if the token is still for the same page.
+    fn again(&self) -> Result<Self, Wrong> {
+        let Known { page, token, proof, .. } = &self.known;
+        let known = Known::by(&self.shared, &token.hash, proof.clone())?;
+        if known.page.id != page.id {
+            return Err(GraphError::token().into());
+        }
+        Ok(Self { known, ..self.clone() })
     }
 
     async fn request(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Request, Wrong> {
@@ -271,12 +345,6 @@ impl Caller {
         Ok(Some(CallersKey { key: format!("app:{}:{key}", self.known.app.id), fingerprint }))
     }
 
-    async fn submit(&self, request: Request) -> Result<Done, Wrong> {
-        let thread = request.thread.clone();
-        let answer = self.shared.engine.submit(request).await;
-        self.done(thread, answer).await
-    }
-
     async fn done(&self, thread: ThreadKey, answer: Result<Receipt, Failure>) -> Result<Done, Wrong> {
         match answer {
             Ok(receipt) => Ok(Done {
@@ -298,18 +366,26 @@ impl Caller {
         edge: Edge,
         person: Result<PersonId, GraphError>,
     ) -> Result<OwnerSeen, Wrong> {
-        let surface = self.surface(person.as_ref().ok()).await?;
-        self.check(surface, edge, None)?;
-        let thread = ThreadKey { page: self.known.page.id, surface, person: person? };
-        let seen = self
-            .shared
-            .engine
-            .owner(&thread, self.known.app.id)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let unknown =
-            || Wrong { error: GraphError::of(Refusal::UnknownPerson, surface), rule: Some(Rule("API-9")) };
-        seen.ok_or_else(unknown)
+        let mut caller = self.clone();
+        loop {
+            let surface = caller.surface(person.as_ref().ok()).await?;
+            caller.check(surface, edge, None)?;
+            let thread = ThreadKey { page: caller.known.page.id, surface, person: person.clone()? };
+            match caller.seen(&thread).await {
+                Ok(Some(seen)) => return Ok(seen),
+                Ok(None) => {
+                    let error = GraphError::of(Refusal::UnknownPerson, surface);
+                    return Err(Wrong { error, rule: Some(Rule("API-9")) });
+                }
+                Err(Failure::SettingsChanged) => caller = caller.again()?,
+                Err(failure) => return Err(caller.wrong(failure, &thread).await),
+            }
+        }
+    }
+
+    /// The same, by the settings that let the caller in.
+    async fn seen(&self, thread: &ThreadKey) -> Result<Option<OwnerSeen>, Failure> {
+        self.shared.engine.owner(self.known.settings.version, thread, self.known.app.id).await
     }
 
     /// The surface that is meant. Deployed clients send to a person on Instagram by the page's path too
@@ -377,7 +453,7 @@ impl Caller {
                     return Wrong { error, rule: Some(refused.rule) };
                 };
                 // Who is in control is said as far as this app might ask for it itself (OWN rules).
-                let seen = self.shared.engine.owner(thread, self.known.app.id).await.ok().flatten();
+                let seen = self.seen(thread).await.ok().flatten();
                 let owner = seen.and_then(|seen| seen.element).and_then(|element| element.app);
                 let owner = owner.filter(|app| Some(app.number()) == stands.owner);
                 let name = owner.map(|id| match self.known.settings.app(id) {
@@ -388,7 +464,7 @@ impl Caller {
                 Wrong { error, rule: Some(refused.rule) }
             }
             Failure::Store(error) => unavailable(&error),
-            Failure::Busy | Failure::Stopping => GraphError::transient().into(),
+            Failure::SettingsChanged | Failure::Busy | Failure::Stopping => GraphError::transient().into(),
             Failure::KeyReused => {
                 let text = "This Idempotency-Key was used before with another body";
                 GraphError::parameter(text).into()
@@ -426,20 +502,22 @@ pub(crate) fn unavailable(error: &StoreError) -> Wrong {
     GraphError::transient().into()
 }
 
-/// `appsecret_proof`, where there is one, must be right; an app without a secret has none to prove (wire.md
-/// 1.3). Its time is not compared with a virtual clock, of which the client knows nothing.
-fn check_proof(shared: &Shared, app: &App, token: &str, params: &Params) -> Result<(), GraphError> {
-    let Some(proof) = params.text("appsecret_proof").filter(|_| !app.secret.reveal().is_empty()) else {
-        return Ok(());
-    };
-    let time = params.text("appsecret_time");
-    let late = |time: &str| match time.parse::<i64>() {
-        Ok(time) => shared.engine.now().seconds().abs_diff(time) > PROOF_AGE.unsigned_abs(),
-        Err(_) => true,
-    };
-    let is_late = time.as_deref().is_some_and(late) && shared.engine.clock().is_err();
-    if is_late || !signature::verify_proof(app.secret.reveal(), token, time.as_deref(), &proof) {
-        return Err(GraphError::wrong_proof());
+impl Proof {
+    /// `appsecret_proof`, where there is one, must be right; an app without a secret has none to prove (wire.md
+    /// 1.3). Its time is not compared with a virtual clock, of which the client knows nothing.
+    fn check(&self, shared: &Shared, app: &App) -> Result<(), GraphError> {
+        if app.secret.reveal().is_empty() {
+            return Ok(());
+        }
+        let late = |time: &str| match time.parse::<i64>() {
+            Ok(time) => shared.engine.now().seconds().abs_diff(time) > PROOF_AGE.unsigned_abs(),
+            Err(_) => true,
+        };
+        let time = self.time.as_deref();
+        let is_late = time.is_some_and(late) && shared.engine.clock().is_err();
+        if is_late || !signature::verify_proof(app.secret.reveal(), self.token.reveal(), time, &self.given) {
+            return Err(GraphError::wrong_proof());
+        }
+        Ok(())
     }
-    Ok(())
 }

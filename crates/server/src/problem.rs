@@ -244,7 +244,8 @@ impl From<Failure> for Problem {
             Failure::NoPage => Self::new(&UNKNOWN_PAGE),
             Failure::KeyReused => Self::new(&EVENT_ID_REUSED),
             Failure::Store(error) => error.into(),
-            Failure::Busy => Self::new(&BUSY),
+            // Only a caller who was let in by settings is ever told so, and asks again.
+            Failure::SettingsChanged | Failure::Busy => Self::new(&BUSY),
             Failure::Stopping => Self::new(&STOPPING),
         }
     }

@@ -150,7 +150,7 @@ impl Crowd {
             Ok(receipt) => Outcome::Done(Box::new(receipt)),
             Err(Failure::Refused { refused, .. }) => Outcome::Refused(refused.rule.0),
             Err(Failure::KeyReused) => Outcome::KeyReused,
-            Err(Failure::NoPage | Failure::Busy) => Outcome::NotDone,
+            Err(Failure::NoPage | Failure::SettingsChanged | Failure::Busy) => Outcome::NotDone,
             Err(Failure::Store(_) | Failure::Stopping) => Outcome::Unknown,
         };
         let told = match &outcome {

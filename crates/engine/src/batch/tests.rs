@@ -85,7 +85,7 @@ fn key(page: u64, name: &str) -> ThreadKey {
 }
 
 fn asked(thread: &ThreadKey, what: Requested) -> Prepared {
-    Prepared { request: Request { thread: thread.clone(), what, key: None }, creator: None }
+    Prepared { request: Request { thread: thread.clone(), what, key: None }, creator: None, under: None }
 }
 
 fn says(thread: &ThreadKey, text: &str) -> Prepared {
@@ -386,6 +386,18 @@ fn a_page_that_is_not_there_is_no_page() {
     let (batch, outcomes) = decide(&found(), &[says(&key(9, "ann"), "hi")]);
     assert!(matches!(outcomes[0].answer, Err(Failure::NoPage)));
     assert!(batch.rows.is_empty());
+}
+
+#[test]
+fn who_was_let_in_by_other_settings_is_not_heard() {
+    let (ann, found) = (key(1, "ann"), found());
+    let let_in = |version| Prepared { under: Some(version), ..calls(&ann, "bot", Ask::Take) };
+    let says = says(&ann, "hi");
+    let (batch, outcomes) = decide(&found, &[says.clone(), let_in(found.settings.version - 1)]);
+    assert!(matches!(outcomes[1].answer, Err(Failure::SettingsChanged)));
+    assert_eq!(batch.rows, decide(&found, &[says]).0.rows, "nothing of it is written");
+    let (_, outcomes) = decide(&found, &[let_in(found.settings.version)]);
+    assert!(!matches!(outcomes[0].answer, Err(Failure::SettingsChanged)));
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub(crate) fn trouble(scenario: &Scenario, played: &Played) -> Vec<String> {
     if let Some(failure) = &played.failure {
         lines.push(format!("    {} {}", look::styled(look::BAD, "error:"), failure.what));
         lines.extend(failure.why.iter().flat_map(|why| why.lines()).map(|why| format!("           {why}")));
+        lines.extend(failure.at.iter().map(|at| format!("           {at}")));
         lines.extend(failure.advice.iter().map(|advice| format!("       do: {advice}")));
     }
     let left = scenario.steps.len().saturating_sub(played.steps.len());
@@ -113,6 +114,7 @@ pub(crate) fn json(scenario: &Scenario, played: &Played) -> Value {
 fn sentence(failure: &Failure) -> String {
     let mut parts = vec![failure.what.clone()];
     parts.extend(failure.why.iter().cloned());
+    parts.extend(failure.at.iter().map(ToString::to_string));
     parts.join(": ")
 }
 

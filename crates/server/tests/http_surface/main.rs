@@ -11,6 +11,7 @@ mod bounds;
 mod calls;
 mod dry_run;
 mod graph;
+mod handshake;
 mod hop_context;
 mod once;
 mod receiver;
