@@ -115,6 +115,7 @@ fn the_envelope_is_the_platforms() {
         id: PageId::new(100).unwrap(),
         time: 1_569_262_486_134,
         channel: Channel::Messaging,
+        both: true,
         item: &item,
         context: None,
     };
@@ -124,9 +125,16 @@ fn the_envelope_is_the_platforms() {
 #[test]
 fn several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
     let id = PageId::new(100).unwrap();
-    let first =
-        Entry { id, time: 1, channel: Channel::Messaging, item: b"{}", context: Some(br#"[{"a":1}]"#) };
-    let second = Entry { id, time: 2, channel: Channel::Standby, item: br#"{"b":2}"#, context: None };
+    let first = Entry {
+        id,
+        time: 1,
+        channel: Channel::Messaging,
+        both: true,
+        item: b"{}",
+        context: Some(br#"[{"a":1}]"#),
+    };
+    let second =
+        Entry { id, time: 2, channel: Channel::Standby, both: false, item: br#"{"b":2}"#, context: None };
     let whole = envelope(Surface::Instagram, &[first, second]);
     let expected = r#"{"object":"instagram","entry":[{"time":1,"id":"100","messaging":[{}],"hop_context":[{"a":1}]},{"time":2,"id":"100","standby":[{"b":2}]}]}"#;
     assert_eq!(std::str::from_utf8(&whole).unwrap(), expected);

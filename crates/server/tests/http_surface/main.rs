@@ -5,6 +5,7 @@
 
 mod activity;
 mod apps;
+mod attachments;
 mod baton;
 mod bounds;
 mod calls;
@@ -12,6 +13,7 @@ mod dry_run;
 mod graph;
 mod hop_context;
 mod once;
+mod profile;
 mod receiver;
 mod routing;
 mod settings;
