@@ -277,6 +277,8 @@ async fn route(
 ) -> Result<Answer, Wrong> {
     match (method, edge) {
         ("GET", "") => node::get(caller, params),
+        // One library asks for it so.
+        ("POST", "") if params.get("account_linking_token").is_some() => node::get(caller, params),
         ("GET", "thread_owner") => thread_owner::get(caller, params).await,
         ("GET", "secondary_receivers") => secondary_receivers::get(caller, params),
         ("GET", "conversations") => conversations::get(caller, params).await,

@@ -9,6 +9,7 @@ mod attachments;
 mod baton;
 mod bounds;
 mod calls;
+mod compat;
 mod dry_run;
 mod graph;
 mod hop_context;
