@@ -16,6 +16,7 @@ KILLS ?= 50
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAMS := $(TARGET)/$(PROFILE)
 CLIENTS := $(wildcard e2e/clients/*/package-lock.json)
+PYTHON_CLIENTS := $(wildcard e2e/clients/*/requirements.txt)
 export BATON_BIN := $(PROGRAMS)/baton
 
 # $(call need,program,Debian package): installs it where that is allowed, else says what is missing.
@@ -70,13 +71,28 @@ linearizable: rust ## apps, people and operators at once: SEEDS=100 stories, or 
 	cargo test --locked -p baton-server --test linearizable -- --nocapture
 
 .PHONY: e2e
-e2e: $(PROFILE) $(CLIENTS:package-lock.json=node_modules/.package-lock.json) ## real clients against the real program
+e2e: $(PROFILE) $(CLIENTS:package-lock.json=node_modules/.package-lock.json) $(PYTHON_CLIENTS:requirements.txt=.venv/installed)
+e2e: ## real clients against the real program
 	for client in $(dir $(CLIENTS)); do npm --prefix "$$client" test; done
+	for client in $(dir $(PYTHON_CLIENTS)); do \
+		PYTHONPATH=e2e/clients/support PYTHONDONTWRITEBYTECODE=1 \
+		"$$client/.venv/bin/python" -m unittest discover -v -s "$$client" -p 'test_*.py'; \
+	done
 
 e2e/clients/%/node_modules/.package-lock.json: e2e/clients/%/package-lock.json
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
 	cd $(dir $<) && npm ci
+
+# The versions are written down whole, so nothing else is fetched. A virtual environment that is half made is made anew.
+e2e/clients/%/.venv/installed: e2e/clients/%/requirements.txt
+	$(call need,python3,python3)
+	rm -rf $(dir $@)
+	python3 -m venv $(dir $@) \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y python3-venv && python3 -m venv $(dir $@); } \
+	|| { echo "venv is missing: install it (on Debian: apt-get install python3-venv), or run this as root" >&2; exit 1; }
+	$(dir $@)bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
 
 .PHONY: power-loss
 power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not synced; then prove that this can fail

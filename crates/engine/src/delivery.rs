@@ -392,6 +392,8 @@ impl Worker {
         if !app.secret.reveal().is_empty() {
             headers.push(("x-hub-signature", signatures.sha1));
             headers.push(("x-hub-signature-256", signatures.sha256));
+            let streams = self.shared.store.streams();
+            headers.extend(standard(app, &items, streams, self.shared.clock.now(), &body));
         }
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
         let url = app.webhook_url.clone().unwrap_or_default();
@@ -434,19 +436,54 @@ async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     }
 }
 
+/// The headers of Standard Webhooks beside the platform's: an id that stays the same over retries, the moment of this
+/// try, and a signature over both and the body.
+fn standard(
+    app: &App,
+    items: &[Item],
+    streams: u16,
+    now: Timestamp,
+    body: &[u8],
+) -> [(&'static str, String); 3] {
+    // A batch that is cut otherwise is another message: its id says what is in it.
+    let place = |item: &Item| {
+        let stream = item.chain.stream(streams);
+        format!("{}-{}", stream.0, item.row.position.0)
+    };
+    let first = items.first().map(place).unwrap_or_default();
+    let id = format!("msg_{}-{first}-{}", app.id, items.len());
+    let timestamp = now.seconds().to_string();
+    let signature = baton_wire::signature::standard(app.secret.reveal(), &id, &timestamp, body);
+    [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]
+}
+
 /// The bytes of a webhook.
 fn body(settings: &Settings, app: &App, items: &[Item]) -> Bytes {
-    let quiet = app.compat.iter().any(|switch| switch == "no-hop-context");
+    let has = |name: &str| app.compat.iter().any(|switch| switch == name);
+    let quiet = has("no-hop-context");
+    let shown: Vec<std::borrow::Cow<'_, [u8]>> = items
+        .iter()
+        .map(|item| {
+            let bytes = match (item.notice.form, &item.row.reduced) {
+                (baton_rules::Form::Reduced, Some(reduced)) => reduced,
+                (baton_rules::Form::Reduced | baton_rules::Form::Whole, _) => &item.row.whole,
+            };
+            if has("app-ids-as-numbers") {
+                baton_wire::webhook::with_numbers(bytes).into()
+            } else {
+                bytes.as_ref().into()
+            }
+        })
+        .collect();
     let entries: Vec<Entry<'_>> = items
         .iter()
-        .map(|item| Entry {
+        .zip(&shown)
+        .map(|(item, shown)| Entry {
             id: account(settings, item.chain.page(), item.chain.surface()),
             time: item.row.at.0,
             channel: item.notice.channel,
-            item: match (item.notice.form, &item.row.reduced) {
-                (baton_rules::Form::Reduced, Some(reduced)) => reduced,
-                (baton_rules::Form::Reduced | baton_rules::Form::Whole, _) => &item.row.whole,
-            },
+            both: has("empty-messaging-beside-standby"),
+            item: shown,
             context: item.row.context.as_deref().filter(|_| item.notice.context && !quiet),
         })
         .collect();

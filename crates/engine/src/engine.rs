@@ -28,6 +28,9 @@ use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
 use crate::transport::Transport;
 
+mod assets;
+mod makers;
+
 /// What the number of a run is drawn with, so that it has nothing to do with anything else that is drawn.
 const RUN: u64 = 0x6261_746f_6e5f_7275;
 /// Rows of each stream that are kept in memory near its head: delivery that keeps up never reads the store.
@@ -266,7 +269,8 @@ impl Engine {
     }
 
     async fn decided(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
-        let creator = self.creator(&request).await?;
+        let (request, maker) = self.by_profile(request).await?;
+        let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
         let jobs = {
             let committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -303,7 +307,8 @@ impl Engine {
 
     async fn would(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
         let request = Request { key: None, ..request };
-        let creator = self.creator(&request).await?;
+        let (request, maker) = self.by_profile(request).await?;
+        let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
         let (settings, remembered) = self.remembered(&request.thread).await?;
         let found = Found {

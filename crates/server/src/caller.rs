@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
 use baton_rules::{
-    AppId, Ask, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, ThreadKey,
+    AppId, Ask, MenuLevel, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, Tag, ThreadKey,
 };
 use baton_store::{App, Change, ConfigureError, Connection, Page, Secret, Settings, StoreError, Token};
 use baton_wire::params::Params;
-use baton_wire::requests::Call;
+use baton_wire::requests::{self, Call};
 use baton_wire::{GraphError, signature};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -26,6 +26,8 @@ const PROOF_AGE: i64 = 300;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {
     Messages,
+    Attachments,
+    Profile,
     Pass,
     Take,
     Request,
@@ -137,7 +139,7 @@ impl AppCaller {
 enum Way<'a> {
     Do,
     /// Once for each key.
-    Once(&'a Params),
+    Once(&'a Result<Option<CallersKey>, GraphError>),
     /// Without doing it.
     Try,
 }
@@ -249,7 +251,7 @@ impl Caller {
 
     /// Whether the app wants app ids as numbers (WH-5).
     pub(crate) fn wants_numbers(&self) -> bool {
-        self.known.app.compat.iter().any(|switch| switch == "app-ids-as-numbers")
+        self.has_switch("app-ids-as-numbers")
     }
 
     /// Asks the engine. The call is read before permissions are checked, since they depend on it, and its
@@ -263,9 +265,9 @@ impl Caller {
         &self,
         edge: Edge,
         call: Result<Call, GraphError>,
-        params: &Params,
+        key: Result<Option<CallersKey>, GraphError>,
     ) -> Result<Done, Wrong> {
-        self.settled(edge, call, Way::Once(params)).await
+        self.settled(edge, call, Way::Once(&key)).await
     }
 
     /// Asks what would become of a call, and does nothing.
@@ -295,8 +297,8 @@ impl Caller {
         let mut request = self.request(edge, call).await?;
         let (engine, thread) = (&self.shared.engine, request.thread.clone());
         let under = self.known.settings.version;
-        if let Way::Once(params) = way {
-            request.key = self.key(params)?;
+        if let Way::Once(key) = way {
+            request.key = key.clone()?;
         }
         let answer = match way {
             Way::Do | Way::Once(_) => engine.submit_under(under, request).await,
@@ -321,14 +323,69 @@ impl Caller {
     async fn request(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Request, Wrong> {
         let surface = self.surface(call.as_ref().ok().map(|call| &call.person)).await?;
         self.check(surface, edge, call.as_ref().ok())?;
-        let call = call?;
+        let call = self.without_retired_tags(call?);
+        requests::fits(&call, surface)?;
         let thread = ThreadKey { page: self.known.page.id, surface, person: call.person.clone() };
         let what = Requested::App { by: self.known.app.id, call };
         Ok(Request { thread, what, key: None })
     }
 
+    /// Whether this app may set or delete a menu: the page's, or a person's. The rule that says so.
+    pub(crate) async fn set_menu(
+        &self,
+        surface: Surface,
+        level: MenuLevel,
+        person: Option<PersonId>,
+    ) -> Result<Box<str>, Wrong> {
+        // The page's menu is about no person; a thread that nobody has is as good as none.
+        let nobody = || "0".parse().map_err(|_| GraphError::internal());
+        let person = person.map_or_else(nobody, Ok)?;
+        let thread = ThreadKey { page: self.known.page.id, surface, person: person.clone() };
+        let call = Call { person, ask: Ask::SetMenu { level }, metadata: None, message: None };
+        let what = Requested::App { by: self.known.app.id, call };
+        let answer = self.shared.engine.dry_run(Request { thread: thread.clone(), what, key: None }).await;
+        Ok(self.done(thread, answer).await?.receipt.rule.into())
+    }
+
+    /// The thread of a person whom the page knows, on Messenger first.
+    pub(crate) async fn find_person(&self, id: &str) -> Result<Option<ThreadKey>, Wrong> {
+        let Ok(person) = id.trim().parse::<PersonId>() else { return Ok(None) };
+        for surface in [Surface::Messenger, Surface::Instagram] {
+            let key = ThreadKey { page: self.known.page.id, surface, person: person.clone() };
+            let is_meant = self.node == self.known.page.id || surface == Surface::Instagram;
+            let known = is_meant && self.routing(surface).is_some();
+            let found = if known { self.shared.engine.thread(&key).await } else { Ok(None) };
+            if found.map_err(|error| unavailable(&error))?.is_some() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A person whom the page knows; anybody else is E-NOUSER.
+    pub(crate) async fn known_person(&self, id: &str) -> Result<PersonId, Wrong> {
+        let unknown = || Wrong {
+            error: GraphError::of(Refusal::UnknownPerson, self.side()),
+            rule: Some(Rule("API-9")),
+        };
+        Ok(self.find_person(id).await?.ok_or_else(unknown)?.person)
+    }
+
+    /// For an app that asked for it, a tag that was retired says nothing: inside of the window its message goes out, and
+    /// outside of it the window is what refuses it (wire.md 7).
+    fn without_retired_tags(&self, mut call: Call) -> Call {
+        if let Ask::Send(send) = &mut call.ask {
+            send.tag = send.tag.filter(|tag| *tag != Tag::Retired || !self.has_switch("retired-tags"));
+        }
+        call
+    }
+
+    fn has_switch(&self, name: &str) -> bool {
+        self.known.app.compat.iter().any(|switch| switch == name)
+    }
+
     /// `Idempotency-Key`, as this app's own: another app's same key is another key.
-    fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
+    pub(crate) fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
         let Some(given) = self.once.as_deref().map(<[u8]>::trim_ascii) else { return Ok(None) };
         let is_plain = given.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&given.len());
         let key = std::str::from_utf8(given).ok().filter(|_| is_plain).ok_or_else(|| {
@@ -338,11 +395,22 @@ impl Caller {
         })?;
         let mut body = params.as_object().clone();
         OF_THE_CALLER.iter().for_each(|name| drop(body.shift_remove(*name)));
+        if let Some(file) = params.upload() {
+            let digest = hex::encode(Sha256::digest(&file.bytes));
+            body.insert("filedata".to_owned(), serde_json::Value::from(digest));
+        }
         let mut body = serde_json::Value::Object(body);
         body.sort_all_objects();
         // What a person's event is known by begins otherwise, so neither is ever taken for the other.
         let fingerprint = Sha256::digest(format!("graph {body}").as_bytes()).into();
         Ok(Some(CallersKey { key: format!("app:{}:{key}", self.known.app.id), fingerprint }))
+    }
+
+    /// Has the engine decide.
+    pub(crate) async fn submit(&self, request: Request) -> Result<Done, Wrong> {
+        let thread = request.thread.clone();
+        let answer = self.shared.engine.submit(request).await;
+        self.done(thread, answer).await
     }
 
     async fn done(&self, thread: ThreadKey, answer: Result<Receipt, Failure>) -> Result<Done, Wrong> {
@@ -427,7 +495,7 @@ impl Caller {
         let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let task = match edge {
             Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
-            Edge::Conversations | Edge::Subscribed => None,
+            Edge::Attachments | Edge::Profile | Edge::Conversations | Edge::Subscribed => None,
             Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
             Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
             Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries => {

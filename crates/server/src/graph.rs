@@ -22,29 +22,39 @@ use crate::serve::log::Note;
 mod app;
 mod batch;
 mod conversations;
+mod custom_labels;
+mod custom_user_settings;
 mod extend_thread_control;
 mod ids;
+mod kept;
+mod message_attachments;
 mod messages;
+mod messenger_profile;
 mod node;
 mod oauth;
 mod object;
+mod paging;
 mod pass_thread_control;
 mod pass_thread_metadata;
+mod person;
+mod personas;
 mod plain;
 mod release_thread_control;
 mod request_thread_control;
+mod said;
 mod secondary_receivers;
 mod subscribed_apps;
 mod subscriptions;
 mod take_thread_control;
 mod thread_owner;
+mod unlink_accounts;
 
 pub(crate) use plain::in_plain_words;
 
 /// The version that answers name when the path has none.
 const VERSION: &str = "v25.0";
 /// Words at the root that are Baton's, and no node of a graph.
-const RESERVED: &[&str] = &["baton", "healthz", "readyz", "problems"];
+const RESERVED: &[&str] = &["baton", "healthz", "readyz", "problems", crate::media::ROOT];
 /// The same, of parts that are not built.
 const NOT_BUILT: &[&str] = &["console", "chat", "metrics", "docs", "openapi.json"];
 
@@ -267,12 +277,15 @@ async fn route(
 ) -> Result<Answer, Wrong> {
     match (method, edge) {
         ("GET", "") => node::get(caller, params),
+        // One library asks for it so.
+        ("POST", "") if params.get("account_linking_token").is_some() => node::get(caller, params),
         ("GET", "thread_owner") => thread_owner::get(caller, params).await,
         ("GET", "secondary_receivers") => secondary_receivers::get(caller, params),
         ("GET", "conversations") => conversations::get(caller, params).await,
         ("GET", "subscribed_apps") => subscribed_apps::get(caller),
         ("POST", "subscribed_apps") => subscribed_apps::post(caller, params).await,
         ("DELETE", "subscribed_apps") => subscribed_apps::delete(caller).await,
+        ("POST", "message_attachments") => message_attachments::post(caller, params).await,
         ("POST", "messages") => messages::post(caller, params).await,
         ("POST", "pass_thread_control") => pass_thread_control::post(caller, params).await,
         ("POST", "take_thread_control") => take_thread_control::post(caller, params).await,
@@ -280,6 +293,17 @@ async fn route(
         ("POST", "release_thread_control") => release_thread_control::post(caller, params).await,
         ("POST", "extend_thread_control") => extend_thread_control::post(caller, params).await,
         ("POST", "pass_thread_metadata") => pass_thread_metadata::post(caller, params).await,
+        ("GET", "messenger_profile") => messenger_profile::get(caller, params).await,
+        ("POST", "messenger_profile") => messenger_profile::post(caller, params).await,
+        ("DELETE", "messenger_profile") => messenger_profile::delete(caller, params).await,
+        ("GET", "custom_user_settings") => custom_user_settings::get(caller, params).await,
+        ("POST", "custom_user_settings") => custom_user_settings::post(caller, params).await,
+        ("DELETE", "custom_user_settings") => custom_user_settings::delete(caller, params).await,
+        ("GET", "personas") => personas::list(caller, params).await,
+        ("POST", "personas") => personas::post(caller, params).await,
+        ("GET", "custom_labels") => custom_labels::list(caller, params).await,
+        ("POST", "custom_labels") => custom_labels::post(caller, params).await,
+        ("POST", "unlink_accounts") => unlink_accounts::post(caller, params).await,
         ("GET", "accounts") => Err(GraphError::no_field("accounts", "Page").into()),
         // Nothing here is reviewed, and nothing counted (wire.md 1.7).
         ("GET", "messaging_feature_review" | "insights") => Ok(Answer::of(json!({"data": []}))),
@@ -298,6 +322,7 @@ const EDGES: &[&str] = &[
     "secondary_receivers",
     "conversations",
     "subscribed_apps",
+    "message_attachments",
     "messages",
     "pass_thread_control",
     "take_thread_control",
@@ -305,6 +330,11 @@ const EDGES: &[&str] = &[
     "release_thread_control",
     "extend_thread_control",
     "pass_thread_metadata",
+    "messenger_profile",
+    "custom_user_settings",
+    "personas",
+    "custom_labels",
+    "unlink_accounts",
     "accounts",
     "messaging_feature_review",
     "insights",

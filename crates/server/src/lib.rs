@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 mod dev;
 mod graph;
+mod media;
 mod problem;
 pub mod routing_file;
 mod scenario;

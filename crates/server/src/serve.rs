@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
-use crate::{api, graph};
+use crate::{api, graph, media};
 
 pub(crate) mod body;
 pub(crate) mod ids;
@@ -182,6 +182,7 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         .route("/readyz", get(ready))
         .route("/problems", get(problem::list))
         .route("/problems/{slug}", get(problem::page))
+        .route(&format!("/{}/{{name}}", media::ROOT), get(media::get))
         .nest(api::ROOT, api::routes(&shared))
         .method_not_allowed_fallback(wrong_method)
         .fallback(graph::answer)

@@ -1,6 +1,6 @@
 //! What apps keep about a page beside its conversations: each a small document with a key, a file with its bytes.
 
-use baton_rules::{PageId, Timestamp};
+use baton_rules::{PageId, Surface, ThreadKey, Timestamp};
 use bytes::Bytes;
 
 /// The kinds, with what their keys are.
@@ -43,6 +43,19 @@ pub struct AssetKey {
     pub kind: AssetKind,
     /// Which.
     pub key: Box<str>,
+}
+
+impl AssetKey {
+    /// A property of a page's profile on a surface.
+    pub fn property(page: PageId, surface: Surface, name: &str) -> Self {
+        Self { page, kind: AssetKind::Property, key: format!("{}/{name}", surface.name()).into() }
+    }
+
+    /// A person's own menu.
+    pub fn menu(thread: &ThreadKey) -> Self {
+        let key = format!("{}/{}", thread.surface.name(), thread.person);
+        Self { page: thread.page, kind: AssetKind::Menu, key: key.into() }
+    }
 }
 
 /// One of a page's assets.

@@ -230,7 +230,7 @@ fn event(random: &mut SmallRng, page: PageId, op: usize) -> PersonEvent {
         2 => (Kind::GetStarted, texts(&[("title", text), ("payload", "START".to_owned())]), entry),
         _ => (Kind::Message, texts(&[("text", text)]), entry),
     };
-    PersonEvent { event_id: Some(token(op)), kind, entry, content }
+    PersonEvent { event_id: Some(token(op)), kind, entry, level: baton_rules::MenuLevel::Page, content }
 }
 
 fn caller(random: &mut SmallRng, page: PageId) -> AppId {

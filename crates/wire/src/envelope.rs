@@ -59,6 +59,8 @@ pub struct Entry<'a> {
     pub time: i64,
     /// In which array the event stands.
     pub channel: Channel,
+    /// Whether an empty `messaging` stands beside `standby`, for receivers that look there without asking.
+    pub both: bool,
     /// The event, rendered.
     pub item: &'a [u8],
     /// `hop_context`'s value, rendered.
@@ -78,6 +80,7 @@ pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
     for (index, entry) in entries.iter().enumerate() {
         let array = match entry.channel {
             Channel::Messaging => "messaging",
+            Channel::Standby if entry.both => r#"messaging":[],"standby"#,
             Channel::Standby => "standby",
         };
         let comma = if index == 0 { "" } else { "," };

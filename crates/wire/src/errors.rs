@@ -161,6 +161,33 @@ impl GraphError {
         Self { subcode: Some(2018014), ..Self::parameter(text) }
     }
 
+    /// An attachment id that is nobody's, another page's, or older than 90 days.
+    pub fn unknown_attachment() -> Self {
+        let text = "Possible invalid ID or you do not own the attachment.";
+        Self { subcode: Some(2018074), ..Self::parameter(text) }
+    }
+
+    /// A file that is larger than its kind may be.
+    pub fn attachment_too_large() -> Self {
+        Self { subcode: Some(2018109), ..Self::parameter("Attachment size exceeds allowable limit") }
+    }
+
+    /// A file that is not what it is said to be.
+    pub fn attachment_failed(why: &str) -> Self {
+        Self { subcode: Some(2018047), ..Self::parameter(format!("Upload attachment failure. {why}")) }
+    }
+
+    /// A message that was taken back, or that is older than what is shown one by one.
+    pub fn message_gone() -> Self {
+        let text = "This Message has been deleted by the user or the business.";
+        Self::bare(400, 9_000_001, format!("(#9000001) {text}"))
+    }
+
+    /// The page has no account on Instagram.
+    pub fn no_instagram() -> Self {
+        Self { subcode: Some(2534013), ..Self::parameter("The page is not linked to an Instagram account") }
+    }
+
     /// E-TOKEN: the token is not one of ours, has expired or was revoked.
     pub fn token() -> Self {
         Self::bare(400, 190, "Invalid OAuth access token - Cannot parse access token".to_owned())

@@ -32,6 +32,18 @@ pub fn parse(text: &str, depth: usize) -> Result<Vec<Field>, GraphError> {
     if reader.at < text.len() { Err(reader.wrong()) } else { Ok(fields) }
 }
 
+/// Fields as they are written.
+pub fn written(fields: &[Field]) -> String {
+    let one = |field: &Field| {
+        let arguments: String =
+            field.arguments.iter().map(|(name, value)| format!(".{name}({value})")).collect();
+        let below = written(&field.fields);
+        let below = if below.is_empty() { below } else { format!("{{{below}}}") };
+        format!("{}{arguments}{below}", field.name)
+    };
+    fields.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -110,19 +122,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Field, parse};
-
-    /// Writes fields as they were read.
-    fn written(fields: &[Field]) -> String {
-        let one = |field: &Field| {
-            let arguments: String =
-                field.arguments.iter().map(|(name, value)| format!(".{name}({value})")).collect();
-            let below = written(&field.fields);
-            let below = if below.is_empty() { below } else { format!("{{{below}}}") };
-            format!("{}{arguments}{below}", field.name)
-        };
-        fields.iter().map(one).collect::<Vec<_>>().join(",")
-    }
+    use super::{parse, written};
 
     #[test]
     fn fields_nest() {

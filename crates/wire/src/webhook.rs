@@ -196,6 +196,38 @@ pub fn hop_context(owner: AppId, metadata: &str) -> Bytes {
     escaped(&json!([{"app_id": owner.number(), "metadata": metadata}])).into()
 }
 
+/// A rendered event with its app ids as numbers (WH-5), for receivers that compare them so.
+pub fn with_numbers(item: &[u8]) -> Vec<u8> {
+    let mut rest = item;
+    let mut out = Vec::with_capacity(item.len());
+    while let Some((byte, after)) = rest.split_first() {
+        // In a text of somebody's, every quote has a backslash before it: none of these begins there.
+        let key = OWNERS.iter().find_map(|key| rest.strip_prefix(key.as_bytes()).map(|after| (key, after)));
+        let digits =
+            key.map_or(0, |(_, after)| after.iter().take_while(|byte| byte.is_ascii_digit()).count());
+        match key {
+            Some((key, after)) if digits > 0 && after.get(digits) == Some(&b'"') => {
+                out.extend_from_slice(key[..key.len() - 1].as_bytes());
+                out.extend_from_slice(&after[..digits]);
+                rest = &after[digits + 1..];
+            }
+            _ => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+/// The keys of events whose values are app ids, with the quote that opens the value.
+const OWNERS: &[&str] = &[
+    r#""previous_owner_app_id":""#,
+    r#""new_owner_app_id":""#,
+    r#""requested_owner_app_id":""#,
+    r#""sender_app_id":""#,
+];
+
 /// Whether a rendered echo has a button (or a quick reply) with this payload: who made a button is found
 /// by walking the conversation.
 pub fn has_button(item: &[u8], payload: &str) -> bool {

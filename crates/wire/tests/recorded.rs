@@ -90,7 +90,7 @@ fn a_button_is_found_in_what_was_sent() {
     let mid = MessageId::mint(&[7; 32], Surface::Messenger, 3, 14);
     let button = |payload: &str| json!({"type": "postback", "title": "t", "payload": payload});
     let generic = json!({"sent": {"attachment": {"type": "template", "payload": {"template_type": "generic",
-        "elements": [{"title": "a"}, {"title": "b", "buttons": [button("DEEP/ä")]}]}}}});
+        "elements": [{"title": "a", "subtitle": "s"}, {"title": "b", "buttons": [button("DEEP/ä")]}]}}}});
     let flat = json!({"sent": {"attachment": {"type": "template", "payload": {"template_type": "button",
         "text": "t", "buttons": [button("FLAT"), {"type": "phone_number", "title": "call", "payload": "+1"}]}}}});
     let quick = json!({"sent": {"text": "which?", "quick_replies": [

@@ -242,13 +242,7 @@ impl<'a> Draft<'a> {
         self.check_people(&table.testers, &format!("{pointer}/testers"));
         for (index, word) in table.compat.iter().enumerate() {
             let pointer = format!("{pointer}/compat/{index}");
-            if COMPAT_LATER.contains(&word.as_str()) {
-                let detail = format!(
-                    "the switch `{word}` is not built yet: remove it; there is {}",
-                    COMPAT.join(", ")
-                );
-                self.refuse(pointer, detail);
-            } else if !COMPAT.contains(&word.as_str()) {
+            if !COMPAT.contains(&word.as_str()) {
                 self.refuse(pointer, one_of(word, COMPAT));
             } else if table.compat[..index].contains(word) {
                 self.refuse(pointer, "this switch is named twice");
@@ -303,10 +297,13 @@ impl<'a> Draft<'a> {
 }
 
 /// Switches for clients that rely on the platform's older ways.
-const COMPAT: &[&str] = &["no-hop-context"];
-/// Those that are described and not built.
-const COMPAT_LATER: &[&str] =
-    &["empty-messaging-beside-standby", "policy-enforcement-hyphen", "retired-tags", "app-ids-as-numbers"];
+pub(super) const COMPAT: &[&str] = &[
+    "empty-messaging-beside-standby",
+    "retired-tags",
+    "app-ids-as-numbers",
+    "no-hop-context",
+    "policy-enforcement-hyphen",
+];
 
 /// A refusal of a word that is none of the known ones.
 pub(super) fn one_of(word: &str, known: &[&str]) -> String {

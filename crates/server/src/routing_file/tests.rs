@@ -596,9 +596,11 @@ fn an_app_may_be_kept_to_its_testers_and_have_switches() {
     assert!(!desk.live && desk.reaches(&"ann".parse().unwrap()) && !desk.reaches(&"cleo".parse().unwrap()));
     assert_eq!(desk.compat, ["no-hop-context"]);
     assert_eq!(tried(&text, &settings, false).unwrap().changes, []);
-    for later in ["empty-messaging-beside-standby", "app-ids-as-numbers", "retired-tags"] {
-        let compat = format!("compat = [\"{later}\"]");
-        assert_refused("human_agent = true", &compat, "/apps/1/compat/0", "not built yet");
+    for word in super::plan::COMPAT {
+        let text =
+            shop().replace("human_agent = true", &format!("human_agent = true\ncompat = [\"{word}\"]"));
+        let settings = applied(&text, &Settings::default());
+        assert!(settings.apps.iter().any(|app| app.compat == [*word]), "{word}");
     }
     let twice = "compat = [\"no-hop-context\", \"no-hop-context\"]";
     assert_refused("human_agent = true", twice, "/apps/1/compat/1", "twice");

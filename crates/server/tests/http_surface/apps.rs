@@ -184,7 +184,11 @@ async fn a_sender_action_is_the_owners_and_leaves_no_trace() {
     assert_eq!(other.code(), (10, Some(2_018_300)), "{}", other.text);
     let nobody = json!({"recipient": {"id": "nobody"}, "sender_action": "typing_on"});
     assert_eq!(w.call("market-bot", "/me/messages", nobody).await.code(), (100, Some(2_018_001)));
-    expect!(w.call("market-bot", "/me/messages", action("react")).await, 400, "not built yet");
+    expect!(
+        w.call("market-bot", "/me/messages", action("react")).await,
+        400,
+        "The parameter payload is required"
+    );
     // The desk would take control by sending; by typing it does not.
     assert_eq!(w.call("market-desk", "/me/messages", action("typing_on")).await.status, 200);
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann/history").await.text, before);

@@ -195,6 +195,8 @@ async fn what_clients_ask_and_nobody_needs() {
     );
     let link = w.read("market-bot", "/me?fields=recipient&account_linking_token=x").await;
     assert_eq!(link.code(), (10303, None));
+    let posted = w.call("market-bot", "/me?fields=recipient&account_linking_token=x", json!({})).await;
+    assert_eq!(posted.code(), (10303, None));
     expect!(w.read("market-bot", "/me?fields=a%7B").await, 400, "\"code\":2500", "Syntax error");
 }
 

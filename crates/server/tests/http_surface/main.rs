@@ -6,14 +6,17 @@
 mod activity;
 mod app_roles;
 mod apps;
+mod attachments;
 mod baton;
 mod bounds;
 mod calls;
+mod compat;
 mod dry_run;
 mod graph;
 mod handshake;
 mod hop_context;
 mod once;
+mod profile;
 mod receiver;
 mod routing;
 mod settings;
