@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::rows::thread_text;
 use crate::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
+    AdCounts, Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
     JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey,
     Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
 };
@@ -42,6 +42,7 @@ struct Image {
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
     people: HashMap<ThreadKey, Person>,
+    ads: HashMap<(PageId, Surface), HashMap<Box<str>, AdCounts>>,
     clock: Option<KeptClock>,
 }
 
@@ -176,6 +177,12 @@ impl Image {
         }
         for (key, number) in &batch.undue {
             self.due.remove(&(thread_text(key), *number));
+        }
+        for counted in &batch.counted {
+            let ads = self.ads.entry((counted.page, counted.surface)).or_default();
+            let sum = ads.entry(counted.ad.clone()).or_default();
+            sum.entries += counted.counts.entries;
+            sum.conversations += counted.counts.conversations;
         }
     }
 
@@ -440,6 +447,14 @@ impl Store for MemoryStore {
             due.sort_by_key(|(key, due)| (due.at, *key));
             Ok(due.into_iter().take(limit).map(|(_, due)| due.clone()).collect())
         })
+    }
+
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        self.at_once(move |image| Ok(image.ads.get(&(page, surface)).cloned().unwrap_or_default()))
     }
 
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {

@@ -193,15 +193,15 @@ async fn the_last_stream_there_may_be_is_kept_apart() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let place = filled().await;
-    change(&place, "INSERT INTO migrations VALUES (3, '0003_later', x'00')");
-    let error = is_refused(&place, "was made by a newer baton (schema 3, and this one knows 2)");
+    change(&place, "INSERT INTO migrations SELECT max(number) + 1, 'later', x'00' FROM migrations");
+    let error = is_refused(&place, "was made by a newer baton (schema ");
     assert!(matches!(error, StoreError::CannotOpen(_)));
 }
 
 #[tokio::test]
 async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
-    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number = 2");
+    change(&place, "DROP TABLE people; DROP TABLE ad_counts; DELETE FROM migrations WHERE number > 1");
     let store = place.open();
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };
     assert_eq!(store.person(&person(1)).await.unwrap(), Person::default());

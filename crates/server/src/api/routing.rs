@@ -134,7 +134,7 @@ async fn moved_on(
     for _ in 0..TURNS {
         let threads = engine.threads(page, surface, &Filter::default(), last, THREADS).await?;
         for state in &threads {
-            let stands = standing(after, &state.thread, now);
+            let stands = standing(after, &state.kept, now);
             let owner = stands.owner.map(baton_rules::AppId::number);
             let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
             let live = heard || state.seen.expires_at.is_some();

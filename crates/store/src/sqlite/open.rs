@@ -34,6 +34,7 @@ const MOST_STREAMS: u16 = 4096;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     ("0002_people", include_str!("../../migrations/sqlite/0002_people.sql")),
+    ("0003_ad_counts", include_str!("../../migrations/sqlite/0003_ad_counts.sql")),
 ];
 
 /// A database that is ready to be written.

@@ -12,8 +12,8 @@ use crate::rows::{
     Wrong, app, cause, damaged, decode_meta, decode_thread, hears, side, thread_key, thread_text,
 };
 use crate::{
-    ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow,
-    Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
+    RefusalRow, Remembered, Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -289,6 +289,18 @@ pub(super) fn refusals(
 fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Trouble> {
     let text: String = row.get(column)?;
     Ok(thread_key(&text).map_err(|wrong| damaged(table, "thread", &text, wrong))?)
+}
+
+pub(super) fn ad_counts(
+    db: &Connection,
+    page: PageId,
+    surface: Surface,
+) -> Result<HashMap<Box<str>, AdCounts>, Trouble> {
+    let sql = "SELECT ad, sum(entries), sum(conversations) FROM ad_counts WHERE side = ?1 GROUP BY ad";
+    let counts = all(db, sql, [side(page, surface)], |row| {
+        Ok((row.get(0)?, AdCounts { entries: row.get(1)?, conversations: row.get(2)? }))
+    })?;
+    Ok(counts.into_iter().collect())
 }
 
 pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Person, Trouble> {
