@@ -36,6 +36,7 @@ pub(crate) enum Edge {
     Secondaries,
     Conversations,
     Subscribed,
+    Profile,
 }
 
 /// A token that is known.
@@ -105,30 +106,37 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// The caller, if the token is known and the node is the token's page or that page's account. Other
-    /// nodes are all alike, so that nobody learns what else there is.
+    /// The caller, if the token is known: at the token's page.
     pub(crate) fn of(
         shared: &Arc<Shared>,
         headers: &HeaderMap,
         query: &str,
         params: &Params,
-        method: &str,
-        node: &str,
     ) -> Result<Self, Wrong> {
         let token = Self::token(headers, query, params).ok_or_else(GraphError::no_token)?;
         let known = Self::known(shared, &token, params)?;
-        let node = match node {
-            "me" => Some(known.page.id),
-            id => id.parse().ok().filter(|id| {
-                *id == known.page.id || known.page.instagram.as_ref().is_some_and(|side| side.id == *id)
-            }),
-        }
-        .ok_or_else(|| GraphError::unknown_node(method, node))?;
+        let node = known.page.id;
         let once = headers.get("idempotency-key").map(|value| value.as_bytes().to_vec());
         Ok(Self { shared: Arc::clone(shared), known, node, once })
     }
 
-    /// The token: query string, body, header; the first that is found (wire.md 1.2).
+    /// The caller at a node of the path: the token's page (`me` too, API-1), or that page's account. Where it is
+    /// neither, the caller comes back: other nodes are all alike, so that nobody learns what else there is.
+    pub(crate) fn at(mut self, node: &str) -> Result<Self, Self> {
+        let page = &self.known.page;
+        let is_here =
+            |id: &PageId| *id == page.id || page.instagram.as_ref().is_some_and(|account| account.id == *id);
+        let found = if node == "me" { Some(page.id) } else { node.parse().ok().filter(is_here) };
+        match found {
+            Some(node) => {
+                self.node = node;
+                Ok(self)
+            }
+            None => Err(self),
+        }
+    }
+
+    /// The token: query string, body, header; the first that is found (API-4, wire.md 1.2).
     pub(crate) fn token(headers: &HeaderMap, query: &str, params: &Params) -> Option<String> {
         let mut in_query = url::form_urlencoded::parse(query.as_bytes());
         let in_query = in_query.find(|(name, _)| name == "access_token").map(|(_, value)| value.into_owned());
@@ -303,7 +311,7 @@ impl Caller {
 
     /// The surface that is meant. Deployed clients send to a person on Instagram by the page's path too
     /// (wire.md 1.1): a person whom the page knows only there is meant there.
-    async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
+    pub(crate) async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
         let page = &self.known.page;
         if self.node != page.id {
             return Ok(Surface::Instagram);
@@ -340,7 +348,7 @@ impl Caller {
         let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let task = match edge {
             Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
-            Edge::Conversations | Edge::Subscribed => None,
+            Edge::Conversations | Edge::Subscribed | Edge::Profile => None,
             Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
             Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
             Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries => {

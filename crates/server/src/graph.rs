@@ -26,6 +26,7 @@ mod messages;
 mod node;
 mod pass_thread_control;
 mod pass_thread_metadata;
+mod person;
 mod plain;
 mod release_thread_control;
 mod request_thread_control;
@@ -48,6 +49,11 @@ const NOT_BUILT: &[&str] = &["console", "chat", "metrics", "docs", "openapi.json
 pub(crate) struct Answer {
     pub(crate) body: Value,
     pub(crate) rule: Option<Box<str>>,
+}
+
+/// What a call that only does something answers: a boolean, where a document prints a text (API-5, C-12).
+fn success() -> Value {
+    serde_json::json!({"success": true})
 }
 
 /// An error, and the rule that it comes from where one decided.
@@ -91,7 +97,7 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     rendered(answered, version, trace, always_ok)
 }
 
-/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never.
+/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never (API-1).
 fn split(path: &str) -> (&str, Vec<&str>) {
     let mut components: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_version = |part: &str| {
@@ -182,8 +188,15 @@ impl Received<'_> {
         if let Some(app) = token.and_then(|token| AppCaller::of(&self.shared, &token)) {
             return app_route(&app?, &params, method, node, edge).await;
         }
-        let caller = Caller::of(&self.shared, &self.headers, &self.query, &params, method, node)?;
-        route(&caller, &params, method, node, edge).await
+        let caller = Caller::of(&self.shared, &self.headers, &self.query, &params)?;
+        match caller.at(node) {
+            Ok(caller) => route(&caller, &params, method, node, edge).await,
+            // What is neither the page nor its account may be somebody who writes to it.
+            Err(caller) => match (method, edge, node.parse()) {
+                ("GET" | "HEAD", "", Ok(person)) => person::get(&caller, &params, person).await,
+                (_, _, Ok(_) | Err(_)) => Err(GraphError::unknown_node(method, node).into()),
+            },
+        }
     }
 }
 

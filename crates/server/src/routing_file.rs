@@ -20,7 +20,7 @@ pub(crate) use edit::{Edit, Item, change, create, table_of, told};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
 pub use mint::Mint;
-pub(crate) use pages::USUAL_FIELDS;
+pub(crate) use pages::{USUAL_FIELDS, with_others};
 pub use plan::{Change, Plan, Warning, apply};
 pub use render::render;
 pub(crate) use tokens::add_token;
