@@ -107,7 +107,7 @@ fn proofs_are_the_platforms() {
 }
 
 #[test]
-fn the_envelope_is_the_platforms() {
+fn wh_10_the_envelope_is_the_platforms() {
     let item =
         escaped(&json!({"sender": {"id": "200"}, "recipient": {"id": "100"}, "timestamp": 1569262485349_i64,
         "message": {"mid": "m_x", "text": "äöå 👍 a/b <c> d@e 5% & 'q'"}}));
@@ -122,7 +122,7 @@ fn the_envelope_is_the_platforms() {
 }
 
 #[test]
-fn several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
+fn wh_11_several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
     let id = PageId::new(100).unwrap();
     let first =
         Entry { id, time: 1, channel: Channel::Messaging, item: b"{}", context: Some(br#"[{"a":1}]"#) };

@@ -22,7 +22,7 @@ fn refused(query: &str, kind: Option<&str>, body: &[u8]) -> GraphError {
 }
 
 #[test]
-fn one_send_in_every_encoding() {
+fn api_2_one_send_in_every_encoding() {
     let json = r#"{"recipient":{"id":"4001"},"message":{"text":"hi ä"}}"#;
     for (client, query, kind, body) in [
         ("most", "", JSON, json),

@@ -4,15 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
 mod activity;
+mod ad_counts;
 mod apps;
 mod baton;
 mod bounds;
 mod dry_run;
 mod graph;
 mod hop_context;
+mod modes;
 mod once;
+mod person;
 mod receiver;
 mod routing;
+mod rules;
 mod settings;
 mod transports;
 mod world;
