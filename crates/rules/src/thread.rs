@@ -15,7 +15,8 @@ pub struct Thread {
     pub length_days: u8,
     /// When the person last sent something that counts as a user message.
     pub last_heard: Option<Timestamp>,
-    /// When the standard messaging window closes, for the page and whoever owns the thread (WIN-1, WIN-10); a reaction moves this and not `last_heard`.
+    /// When the standard messaging window closes, for the page and whoever owns the thread (WIN-1, WIN-10); a
+    /// reaction moves this and not `last_heard`.
     pub window_closes: Option<Timestamp>,
     /// Where the inbox shows the thread.
     pub folder: Folder,
