@@ -40,7 +40,7 @@ run: release ## build, and start `baton dev` with the demo
 	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
-test: lint unit rows sim e2e power-loss ## all tests that fit a quarter of an hour on two cores
+test: lint unit rules rows sim e2e power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
@@ -56,6 +56,10 @@ lint: rust ## formatting, clippy, and cargo-deny if it is there
 .PHONY: unit
 unit: rust ## the tests of the crates
 	cargo test --workspace --locked
+
+.PHONY: rules
+rules: rust ## the rules of the specification: specified, built, tested; RULES=all says where
+	cargo test --workspace --locked --quiet --test rulebook -- --nocapture --exact every_rule_is_built_and_tested_by_name
 
 .PHONY: rows
 rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a test must notice each

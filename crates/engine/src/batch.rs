@@ -9,7 +9,8 @@ use baton_rules::{
     ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
-    Batch, ControlRow, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen, SeenKey, Stream,
+    AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen,
+    SeenKey, Stream,
 };
 use baton_wire::MessageId;
 use baton_wire::inbound::{EntryPoint, Kind};
@@ -209,6 +210,12 @@ impl Work<'_> {
         if decision.concerns_control() {
             self.batch.control.push(control(request, &decision, self.head, now));
         }
+        self.batch.counted.extend(decision.counts.iter().map(|count| Counted {
+            page: page.id,
+            surface: request.thread.surface,
+            ad: count.ad.clone(),
+            counts: AdCounts { entries: count.entries, conversations: count.conversations },
+        }));
         let receipt = Receipt {
             message_id,
             at: now.0,

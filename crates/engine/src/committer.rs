@@ -1,5 +1,6 @@
 //! The write loop, one for each stream: gathers what arrived while the last commit was in flight, has it
-//! decided and committed, answers, and wakes delivery.
+//! decided and committed, answers, and wakes delivery. A thread is in one stream, so its changes are applied one after
+//! another, and of two that want the same the first is the one that gets it (API-11).
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Remembered, Settings,
-    Slice, Store, StoreError, Stream, Wanted, stream_of,
+    AdCounts, Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position,
+    Remembered, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -81,6 +81,8 @@ pub struct ThreadState {
     pub seen: ThreadSeen,
     /// Everything else: folder, queue, windows; the lapse applied.
     pub thread: Thread,
+    /// The thread as it is remembered: what it would be by other settings follows from this.
+    pub kept: Thread,
     /// When the last message of either side was.
     pub last_message_at: Timestamp,
 }
@@ -480,8 +482,18 @@ impl Engine {
             key: listed.key,
             seen: ThreadSeen::of(stands.owner, stands.expires_at),
             thread: stands.thread,
+            kept: listed.remembered.thread,
             last_message_at: listed.remembered.last_message_at,
         })
+    }
+
+    /// What was counted for the ads of a page's surface (AD-6), by their ids.
+    pub async fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> Result<HashMap<Box<str>, AdCounts>, StoreError> {
+        self.shared.store.ad_counts(page, surface).await
     }
 
     /// What is known of a person; none where the person never wrote.

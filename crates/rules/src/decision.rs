@@ -1,6 +1,7 @@
 //! What a decision says: the rule, the thread as it is now, and who must hear what, in order.
 
 use crate::action::Cause;
+use crate::ads::AdCount;
 use crate::ids::AppId;
 use crate::refusal::Refusal;
 use crate::row::Rule;
@@ -31,6 +32,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What becomes of a survey.
     pub survey: Survey,
+    /// What is counted for ads (AD-6).
+    pub counts: Vec<AdCount>,
 }
 
 impl Decision {

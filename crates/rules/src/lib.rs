@@ -4,11 +4,13 @@
 //! each row carries the identifier that it has in `docs/protocol/thread-control.md`.
 
 mod action;
+mod ads;
 pub mod build;
 mod decision;
 mod ids;
 mod modes;
 mod ownership;
+pub mod practice;
 mod refusal;
 mod routing;
 mod row;
@@ -17,6 +19,7 @@ mod thread;
 mod window;
 
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
+pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
 pub use ownership::{
@@ -25,7 +28,7 @@ pub use ownership::{
 pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
 pub use row::Rule;
-pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+pub use thread::{Entered, Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
 
 use row::{Case, Row, no, ok, settle};
 

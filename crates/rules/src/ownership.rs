@@ -18,7 +18,7 @@ pub struct OwnerSeen {
     pub element: Option<OwnerElement>,
 }
 
-/// The element of the answer's list.
+/// The element of the answer's list. Who waits for control is no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerElement {
     /// The owner, where the caller may know.

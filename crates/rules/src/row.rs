@@ -5,6 +5,7 @@
 //! what an app has not subscribed to, and puts control events before or after the message (WH-8).
 
 use crate::action::{Action, Desk, Did, Entry, Signal, What};
+use crate::ads;
 use crate::decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 use crate::ids::{AppId, PersonId, Timestamp};
 use crate::refusal::Refusal;
@@ -115,13 +116,13 @@ impl Row {
         self
     }
 
-    /// PASS by the call, with its metadata.
+    /// PASS by the call, with its metadata (WH-PASS-1): a pass, or a request of an idle thread (WH-PASS-3).
     pub(crate) const fn pass(mut self) -> Row {
         self.first = Some(Hook::Pass(Metadata::Given));
         self
     }
 
-    /// PASS caused by something else than a pass.
+    /// PASS caused by something else than a pass (WH-PASS-2). A row without a hook tells nobody (WH-PASS-4).
     pub(crate) const fn pass_saying(mut self, metadata: &'static str) -> Row {
         self.first = Some(Hook::Pass(Metadata::Fixed(metadata)));
         self
@@ -327,6 +328,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
         events.push(Event { kind: EventKind::Quiet, notices: Vec::new() });
     }
     handed(case, action, &row, &mut thread, new_owner);
+    let counts = ads::count(case, action, &mut thread, after, new_owner);
 
     Ok(Decision {
         rule: row.rule,
@@ -340,6 +342,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
         thread,
         events,
         survey: row.survey,
+        counts,
     })
 }
 
@@ -371,7 +374,8 @@ fn hear(case: &Case<'_>, action: &Action<'_>, thread: &mut Thread) {
     }
 }
 
-/// The FOLD rules.
+/// FOLD-2: what brings a thread to `main`. FOLD-3: Done, and an answer there. FOLD-4: what the person says takes it
+/// out of `done`.
 fn folder(case: &Case<'_>, action: &Action<'_>, thread: &mut Thread, after: Option<AppId>, new_owner: bool) {
     let inbox_owns = after == Some(case.routing.inbox());
     thread.folder = match action {
@@ -387,7 +391,8 @@ fn folder(case: &Case<'_>, action: &Action<'_>, thread: &mut Thread, after: Opti
     };
 }
 
-/// The Q rules.
+/// Who waits: Q-1 who asked, and Q-2 nobody else; Q-3 until it has control, Q-4 or nobody has. Who has it does not
+/// come out of it.
 fn queue(case: &Case<'_>, action: &Action<'_>, row: &Row, thread: &mut Thread, after: Option<AppId>) {
     if let Some(Hook::Request(says)) = row.first
         && case.by != case.routing.inbox()
@@ -447,6 +452,7 @@ fn handed(case: &Case<'_>, action: &Action<'_>, row: &Row, thread: &mut Thread, 
 }
 
 fn control_event(case: &Case<'_>, hook: Hook, before: Option<AppId>, after: Option<AppId>) -> Event {
+    // WH-9: only subscribed apps are told, and the inbox is not. WH-1: in `messaging`.
     let hears = |app: &ConnectedApp| app.fields.has(Fields::MESSAGING_HANDOVERS);
     let notice = |app: AppId| Notice { app, channel: Channel::Messaging, form: Form::Whole, context: false };
     let only = |app: Option<AppId>| -> Vec<Notice> {
@@ -471,8 +477,8 @@ fn control_event(case: &Case<'_>, hook: Hook, before: Option<AppId>, after: Opti
             Event { kind: EventKind::Taken { from: before, to: case.by, metadata }, notices }
         }
         Hook::Request(metadata) => {
-            // WH-REQ-1: the owner, and the primary receiver if it is neither owner nor caller. WH-REQ-3: nobody
-            // where the inbox owns; its console shows the request.
+            // WH-REQ-2: the owner. WH-REQ-1: and the primary receiver if it is neither owner nor caller. WH-REQ-3:
+            // nobody where the inbox owns; its console shows the request.
             let primary = match case.mode {
                 Mode::HandoverPrimary => case.routing.primary_receiver(),
                 Mode::HandoverOpen | Mode::MessengerRouting => None,
@@ -508,8 +514,10 @@ fn field(what: What) -> (Fields, bool) {
     }
 }
 
-/// The person's event: `messaging` to the owner, `standby` to the others (SB-1); to all where nobody owns
-/// and nobody leads (SB-2).
+/// The person's event: `messaging` to the owner, `standby` to the others (SB-1), which are all apps where the inbox
+/// owns (SB-8); to all where nobody owns and nobody leads (SB-2). Standby copies keep the entry's referral (SB-5)
+/// and a quick reply's payload (SB-6); the payload of a button is for its maker alone (SB-4), of an ad's button for
+/// the ad's app (AD-3).
 fn said(case: &Case<'_>, did: &Did<'_>, after: Option<AppId>) -> Event {
     let (field, in_standby) = field(did.what);
     let open = after.is_none() && case.mode == Mode::HandoverOpen;

@@ -1,4 +1,6 @@
-//! The arithmetic of expiry (CLK rules) and of the messaging window (WIN rules), and nothing else.
+//! The arithmetic of expiry (CLK rules) and of the messaging window (WIN rules), and nothing else. What counts as
+//! activity is the Exp column of the tables: more in the Handover Protocol (CLK-1) than elsewhere (CLK-2). An expiry
+//! moves control and never the window (WIN-8).
 
 use crate::action::Tag;
 use crate::ids::Timestamp;
@@ -78,7 +80,7 @@ pub(crate) fn lapse_rule(mode: Mode) -> Rule {
 }
 
 /// Whether the standard window is open (WIN-1).
-fn standard_open(thread: &Thread, now: Timestamp) -> bool {
+pub(crate) fn standard_open(thread: &Thread, now: Timestamp) -> bool {
     thread.window_closes.is_some_and(|closes| now < closes)
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
     thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(7 * DAY))
 }
 
-/// Whether a message may be sent now, ownership apart (WIN-6).
+/// Whether a message may be sent now, ownership apart (WIN-6). Calls that are no messages need no window (WIN-7).
 pub(crate) fn check(thread: &Thread, tag: Option<Tag>, now: Timestamp) -> Result<(), (Rule, Refusal)> {
     match tag {
         Some(Tag::HumanAgent | Tag::CustomerFeedback) if human_open(thread, now) => Ok(()),

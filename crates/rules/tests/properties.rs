@@ -275,8 +275,27 @@ fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timesta
             entitled(page, &before, action, &decision);
             timely(&before, action, &decision);
             heard(page, action, &decision);
+            counted(action, &decision);
             Some(decision.thread)
         }
+    }
+}
+
+/// AD-6: every entry counts once, and a conversation only for the ad by which the owner has the thread.
+fn counted(action: &Action<'_>, decision: &Decision) {
+    let entry = match action {
+        Action::Person(Did { what, entry: Some(Entry::Ad { id }) }) if what.is_user_message() => Some(*id),
+        Action::Person(_) | Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => None,
+    };
+    let entries = decision.counts.iter().filter(|count| count.entries > 0).map(|count| &*count.ad);
+    assert_eq!(entries.collect::<Vec<_>>(), Vec::from_iter(entry), "AD-6: {decision:?}");
+    let entered = decision.thread.entered.as_ref();
+    assert!(entered.is_none_or(|entered| Some(entered.app) == decision.to), "AD-6: the ad's app has lost it");
+    for count in &decision.counts {
+        assert!(count.entries <= 1 && count.conversations <= 1, "AD-6: counted twice: {count:?}");
+        let by_it = entered.is_some_and(|entered| entered.ad == count.ad && entered.opened);
+        assert!(count.conversations == 0 || by_it, "AD-6: not the ad's conversation: {decision:?}");
+        assert!(matches!(action, Action::Person(_)), "AD-6: only people open conversations");
     }
 }
 

@@ -20,7 +20,7 @@ fn mode_1_follows_from_settings() {
 }
 
 #[test]
-fn an_app_that_is_not_connected_counts_as_unset() {
+fn mode_4_set_5_an_app_that_is_not_connected_counts_as_unset() {
     let unset = page().primary("bot").without("bot");
     assert_eq!(unset.mode(), Mode::HandoverOpen, "MODE-4: the primary receiver is gone");
     let unset = page().default_app("bot").without("bot");
@@ -32,7 +32,7 @@ fn an_app_that_is_not_connected_counts_as_unset() {
 }
 
 #[test]
-fn fields_have_the_documents_names() {
+fn wh_2_fields_have_the_documents_names() {
     assert_eq!(Fields::named("messaging_handover"), Some(Fields::MESSAGING_HANDOVERS), "WH-2");
     assert_eq!(Fields::named("messaging_referral"), Some(Fields::MESSAGING_REFERRALS), "WH-2");
     assert_eq!(Fields::named("nothing"), None, "WH-2");

@@ -15,6 +15,7 @@ use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 mod activity;
+mod ad_counts;
 mod answer;
 mod apps;
 mod change;
@@ -71,6 +72,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     for path in NOT_BUILT {
         router = router.route(path, any(not_built));
     }
+    // SET-3: settings are an operator's to change, as everything here is an operator's.
     let auth = middleware::from_fn_with_state(Arc::clone(shared), operator);
     router.method_not_allowed_fallback(wrong_method).fallback(nothing).layer(auth)
 }

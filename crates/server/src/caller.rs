@@ -152,8 +152,8 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// Who calls about a node. An error is the same caller, about a node that is neither the token's page nor
-    /// that page's account.
+    /// Who calls about a node: the token's page (`me` too, API-1) or that page's account. An error is the same caller,
+    /// about another node: these are all alike, so that nobody learns what else there is.
     pub(crate) fn of(
         shared: &Arc<Shared>,
         known: Known,
@@ -172,7 +172,7 @@ impl Caller {
         if own.is_some() { Ok(caller) } else { Err(caller) }
     }
 
-    /// The token: query string, body, header; the first that is found (wire.md 1.2).
+    /// The token: query string, body, header; the first that is found (API-4, wire.md 1.2).
     pub(crate) fn token(headers: &HeaderMap, query: &str, params: &Params) -> Option<String> {
         let mut in_query = url::form_urlencoded::parse(query.as_bytes());
         let in_query = in_query.find(|(name, _)| name == "access_token").map(|(_, value)| value.into_owned());
@@ -458,7 +458,7 @@ impl Caller {
 
     /// The surface that is meant. Deployed clients send to a person on Instagram by the page's path too
     /// (wire.md 1.1): a person whom the page knows only there is meant there.
-    async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
+    pub(crate) async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
         let page = &self.known.page;
         if self.node != page.id {
             return Ok(Surface::Instagram);

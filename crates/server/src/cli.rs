@@ -23,8 +23,8 @@ pub(crate) mod names;
 mod send;
 mod serve;
 pub(crate) mod server_file;
-mod test;
 pub(crate) mod settings;
+mod test;
 mod thread;
 mod token;
 

@@ -71,6 +71,11 @@ impl Answer {
     }
 }
 
+/// What a call that only does something answers: a boolean, where a document prints a text (API-5, C-12).
+fn success() -> Value {
+    serde_json::json!({"success": true})
+}
+
 /// An error, and the rule that it comes from where one decided.
 pub(crate) struct Wrong {
     pub(crate) error: GraphError,
@@ -119,7 +124,7 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     rendered(answered, version, trace, always_ok)
 }
 
-/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never.
+/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never (API-1).
 fn split(path: &str) -> (&str, Vec<&str>) {
     let mut components: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_version = |part: &str| {

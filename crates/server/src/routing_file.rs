@@ -22,7 +22,7 @@ pub(crate) use examine::{Examined, examine};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
 pub use mint::Mint;
-pub(crate) use pages::{PERMISSIONS, TASKS, USUAL_FIELDS};
+pub(crate) use pages::{PERMISSIONS, TASKS, USUAL_FIELDS, with_others};
 pub use plan::{Change, Plan, Warning, apply};
 pub use render::render;
 pub(crate) use tokens::add_token;

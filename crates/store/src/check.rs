@@ -70,7 +70,7 @@ fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
 
 /// Whether there is anything to write.
 pub(crate) fn is_empty(batch: &Batch) -> bool {
-    let Batch { rows, threads, control, refusals, seen, due, undue } = batch;
+    let Batch { rows, threads, control, refusals, seen, due, undue, counted } = batch;
     rows.is_empty()
         && threads.is_empty()
         && control.is_empty()
@@ -78,6 +78,7 @@ pub(crate) fn is_empty(batch: &Batch) -> bool {
         && seen.is_empty()
         && due.is_empty()
         && undue.is_empty()
+        && counted.is_empty()
 }
 
 /// Settings that a change made: the next version, or none when nothing changed.

@@ -181,6 +181,28 @@ pub struct Due {
     pub content: Bytes,
 }
 
+/// What was counted for an ad (AD-6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AdCounts {
+    /// How often people entered by it.
+    pub entries: u64,
+    /// Conversations that were opened while its app had control by such an entry.
+    pub conversations: u64,
+}
+
+/// What a decision adds to the counts of an ad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The page of the ad.
+    pub page: PageId,
+    /// The surface.
+    pub surface: Surface,
+    /// The ad.
+    pub ad: Box<str>,
+    /// How much.
+    pub counts: AdCounts,
+}
+
 /// What a batch needs to know before it can decide.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -236,6 +258,8 @@ pub struct Batch {
     pub due: Vec<Due>,
     /// What no longer must: (thread, number).
     pub undue: Vec<(ThreadKey, u32)>,
+    /// What is counted for ads.
+    pub counted: Vec<Counted>,
 }
 
 /// The pure decision of a batch. It may be run more than once; the last run is the one that counts.
@@ -503,6 +527,13 @@ pub trait Store: Send + Sync + 'static {
         before: Option<Timestamp>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>>;
+
+    /// What was counted for the ads of a page's surface, by their ids; an ad is there once somebody entered by it.
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>>;
 
     /// What is known of a person; nothing where nobody ever said.
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>>;

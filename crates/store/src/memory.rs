@@ -12,10 +12,10 @@ use futures_util::future::BoxFuture;
 use crate::rows::{chain_text, thread_text};
 use crate::settings::has_first_address;
 use crate::{
-    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock, Listed, Parked,
-    Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, Slice, Store, StoreError,
-    Stream, Wanted, check, stream_of,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock,
+    Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, Slice, Store,
+    StoreError, Stream, Wanted, check, stream_of,
 };
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
@@ -48,6 +48,7 @@ struct Image {
     /// Where the chains of pages end.
     ends: HashMap<Chain, Position>,
     assets: BTreeMap<AssetKey, Asset>,
+    ads: HashMap<(PageId, Surface), HashMap<Box<str>, AdCounts>>,
     clock: Option<KeptClock>,
 }
 
@@ -190,6 +191,12 @@ impl Image {
         }
         for (key, number) in &batch.undue {
             self.due.remove(&(thread_text(key), *number));
+        }
+        for counted in &batch.counted {
+            let ads = self.ads.entry((counted.page, counted.surface)).or_default();
+            let sum = ads.entry(counted.ad.clone()).or_default();
+            sum.entries += counted.counts.entries;
+            sum.conversations += counted.counts.conversations;
         }
     }
 
@@ -512,6 +519,14 @@ impl Store for MemoryStore {
             due.sort_by_key(|(key, due)| (due.at, *key));
             Ok(due.into_iter().take(limit).map(|(_, due)| due.clone()).collect())
         })
+    }
+
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        self.at_once(move |image| Ok(image.ads.get(&(page, surface)).cloned().unwrap_or_default()))
     }
 
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {

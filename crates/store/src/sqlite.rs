@@ -11,6 +11,7 @@ mod trouble;
 mod write;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -23,9 +24,9 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError, Configured,
-    ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
-    RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 pub use open::Migration;
 use readers::Readers;
@@ -336,6 +337,14 @@ impl Store for SqliteStore {
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.look(move |db| read::due(db, until, limit))
+    }
+
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        self.look(move |db| read::ad_counts(db, page, surface))
     }
 
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {

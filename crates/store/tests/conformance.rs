@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use baton_rules::{
 use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change,
-    ConfigureError, Configured, Connection, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow,
-    KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered, Round, Secret, Seen,
-    Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
+    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change,
+    ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter, Decide, Due, Found,
+    JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered, Round,
+    Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -89,6 +89,7 @@ every_store! {
     assets_are_kept_by_page_kind_and_key
     what_is_too_old_goes_of_one_kind_only
     what_is_known_of_a_person_is_kept
+    counts_of_ads_are_summed_over_streams
     reopening_gives_back_everything
     a_closed_store_is_closed
 }
@@ -323,6 +324,7 @@ fn everything(key: &ThreadKey, position: Position, now: Timestamp) -> Batch {
         seen: vec![((key.clone(), "k".into()), Seen { fingerprint: [1; 32], answer: Bytes::new(), at: now })],
         due: vec![due_row(key, 1, now)],
         undue: Vec::new(),
+        counted: vec![counted(104, "9001", 1, 1)],
     }
 }
 
@@ -334,6 +336,8 @@ async fn nothing_is_known(store: &dyn Store, key: &ThreadKey) {
     let due = store.due(at(1_000_000), 100).await.unwrap();
     assert!(due.iter().all(|due| due.thread != *key));
     assert_eq!(seen(store, at(0), key).await, None);
+    let ads = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    assert_eq!(ads.get("9001"), None);
 }
 
 /// What was answered to the key "k" of a thread.
@@ -1058,6 +1062,32 @@ async fn what_is_too_old_goes_of_one_kind_only(disk: Disk) {
     assert_eq!(left, [1, 0, 1]);
 }
 
+fn counted(of: u64, ad: &str, entries: u64, conversations: u64) -> Counted {
+    let counts = AdCounts { entries, conversations };
+    Counted { page: page(of), surface: Surface::Messenger, ad: ad.into(), counts }
+}
+
+async fn counts_of_ads_are_summed_over_streams(disk: Disk) {
+    let store = disk.open();
+    let none = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    assert_eq!(none, HashMap::new());
+    for stream in streams() {
+        let counted =
+            vec![counted(104, "9001", 1, 0), counted(104, "9001", 1, 1), counted(104, "9002", 0, 1)];
+        write(&*store, at(0), stream, Batch { counted, ..Batch::default() }).await.unwrap();
+    }
+    let other = vec![
+        counted(105, "9001", 7, 0),
+        Counted { surface: Surface::Instagram, ..counted(104, "9001", 5, 0) },
+    ];
+    write(&*store, at(0), Stream(0), Batch { counted: other, ..Batch::default() }).await.unwrap();
+    let sums = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    let sum = |entries, conversations| AdCounts { entries, conversations };
+    assert_eq!(sums, HashMap::from([("9001".into(), sum(8, 4)), ("9002".into(), sum(0, 4))]));
+    let sums = store.ad_counts(page(104), Surface::Instagram).await.unwrap();
+    assert_eq!(sums, HashMap::from([("9001".into(), sum(5, 0))]));
+}
+
 /// All that can be asked of a store, as a text.
 async fn told(store: &dyn Store) -> String {
     let mut text = format!("{} {:?}\n", store.streams(), store.key());
@@ -1072,6 +1102,8 @@ async fn told(store: &dyn Store) -> String {
     add(&routing);
     add(&settings.token("104-11").map(|(page, connection, _)| (page.id, connection.app)));
     add(&store.heads().await);
+    let ads = store.ad_counts(page(104), Surface::Messenger).await;
+    add(&ads.map(|ads| ads.into_iter().collect::<BTreeMap<_, _>>()));
     add(&store.kept_clock().await);
     add(&store.due(at(1_000_000), 100).await);
     add(&store.threads(page(104), Surface::Messenger, None, 100).await);
@@ -1158,6 +1190,7 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.control(&key, None, 1).await);
     is_closed(store.refusals(&key, None, 1).await);
     is_closed(store.due(at(0), 1).await);
+    is_closed(store.ad_counts(page(104), Surface::Messenger).await);
     is_closed(store.person(&key).await);
     is_closed(store.keep_person(&key, Person::default()).await);
     is_closed(store.kept_clock().await);

@@ -206,7 +206,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
     change(&place, "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
          ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
-         DROP TABLE people; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
+         DROP TABLE people; DROP TABLE ad_counts; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
     );
     let store = place.open();
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };

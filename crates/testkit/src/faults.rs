@@ -1,6 +1,7 @@
 //! A disk that cannot, a disk that does it and does not say so, and a machine that dies at just that moment:
 //! a [`Store`] around the one in memory. What is once written stays written, as on a disk.
 
+use std::collections::HashMap;
 use std::future::{pending, ready};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +10,9 @@ use baton_engine::Clock;
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
-    Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError, Configured,
-    ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
-    RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -332,6 +333,14 @@ impl Store for FaultyStore {
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         Box::pin(self.run("due", false, self.disk.due(until, limit)))
+    }
+
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        Box::pin(self.run("ad counts", false, self.disk.ad_counts(page, surface)))
     }
 
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {

@@ -67,7 +67,8 @@ pub struct Entry<'a> {
     pub context: Option<&'a [u8]>,
 }
 
-/// `{"object":…,"entry":[…]}`, spliced around rendered events: nothing is serialized twice.
+/// `{"object":…,"entry":[…]}` (WH-10), spliced around rendered events: nothing is serialized twice. An entry has
+/// `messaging` or `standby` and never both (WH-11).
 pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
     let object = match surface {
         Surface::Messenger => "page",

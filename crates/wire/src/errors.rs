@@ -228,6 +228,12 @@ impl GraphError {
         Self { kind: METHOD, subcode: Some(33), ..Self::bare(400, 100, message) }
     }
 
+    /// Nothing is known of the person (wire.md 5.4).
+    pub fn no_profile() -> Self {
+        let text = "(#100) No profile available for this user.".to_owned();
+        Self { subcode: Some(2_018_218), ..Self::bare(400, 100, text) }
+    }
+
     /// A path that no edge has. `components` starts with `/`.
     pub fn unknown_path(components: &str) -> Self {
         Self::bare(400, 2500, format!("Unknown path components: {components}"))

@@ -1,5 +1,5 @@
 //! The parameters of a Graph call, from wherever a client put them: the query string, a JSON body, a form
-//! (JSON texts or brackets as values), a multipart body. One small reader, not one for each endpoint.
+//! (JSON texts or brackets as values), a multipart body. One small reader, not one for each endpoint (API-2).
 
 use bytes::Bytes;
 use serde_json::{Map, Value};

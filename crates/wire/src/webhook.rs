@@ -160,7 +160,7 @@ pub fn echo(between: Between<'_>, mid: &MessageId, app: AppId, message: &Message
     Item { event: "message_echoes", whole, reduced: None }
 }
 
-/// `pass_thread_control`.
+/// `pass_thread_control`. App ids are texts in these events (WH-5).
 pub fn passed(between: Between<'_>, from: Option<AppId>, to: AppId, metadata: &str) -> Item {
     between.moved("pass_thread_control", from, to, metadata)
 }
@@ -283,7 +283,8 @@ impl Between<'_> {
         self.frame(Some(self.person.as_str()), &self.page.to_string(), key, body)
     }
 
-    /// `sender`, `recipient`, `timestamp`, and the event under its key.
+    /// `sender`, `recipient`, `timestamp` in milliseconds (WH-4), and the event under its key. The sender is the
+    /// person, the recipient the page or its account (WH-3); an echo goes the other way.
     fn frame(self, sender: Option<&str>, recipient: &str, key: &str, body: &impl Serialize) -> Bytes {
         escaped(&Frame { sender, recipient, timestamp: self.at.0, key, body }).into()
     }

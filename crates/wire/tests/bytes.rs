@@ -156,7 +156,7 @@ fn standard_webhooks_are_signed_as_their_documents_have_it() {
 }
 
 #[test]
-fn the_envelope_is_the_platforms() {
+fn wh_10_the_envelope_is_the_platforms() {
     let item =
         escaped(&json!({"sender": {"id": "200"}, "recipient": {"id": "100"}, "timestamp": 1569262485349_i64,
         "message": {"mid": "m_x", "text": "äöå 👍 a/b <c> d@e 5% & 'q'"}}));
@@ -172,7 +172,7 @@ fn the_envelope_is_the_platforms() {
 }
 
 #[test]
-fn several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
+fn wh_11_several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
     let id = PageId::new(100).unwrap();
     let first = Entry {
         id,

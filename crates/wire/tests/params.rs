@@ -70,7 +70,7 @@ fn a_file_comes_with_texts_in_any_order() {
 }
 
 #[test]
-fn one_send_in_every_encoding() {
+fn api_2_one_send_in_every_encoding() {
     let json = r#"{"recipient":{"id":"4001"},"message":{"text":"hi ä"}}"#;
     for (client, query, kind, body) in [
         ("most", "", JSON, json),

@@ -477,7 +477,7 @@ fn control_calls_ask_the_rules() {
 }
 
 #[test]
-fn app_ids_are_numbers_or_texts() {
+fn api_3_app_ids_are_numbers_or_texts() {
     for value in [json!(222), json!("222"), json!(" 222 ")] {
         assert_eq!(requests::app_id("target_app_id", &value), Ok(app(222)), "{value}");
     }

@@ -171,6 +171,28 @@ fn each_request_sees_what_the_ones_before_it_came_to() {
 }
 
 #[test]
+fn api_11_of_two_that_want_an_idle_thread_the_first_gets_it() {
+    let ann = key(1, "ann");
+    let ask = Ask::Request;
+    let requests = [
+        says(&ann, "hi"),
+        calls(&ann, "bot", Ask::Release),
+        calls(&ann, "desk", ask),
+        calls(&ann, "bot", ask),
+    ];
+    let (batch, outcomes) = decide(&found(), &requests);
+    assert_eq!(receipt(&outcomes[2]).rule, "HOP-REQ-1");
+    assert_eq!(receipt(&outcomes[3]).rule, "HOP-REQ-2", "the second one waits");
+    let thread = &batch.threads[0].1.thread;
+    assert_eq!(thread.control.map(|grant| grant.app), Some(app("desk")));
+    assert_eq!(thread.requests.iter().map(|waiting| waiting.app).collect::<Vec<_>>(), [app("bot")]);
+    // The other way round it is the other.
+    let (batch, _) =
+        decide(&found(), &[&requests[..2], &[requests[3].clone(), requests[2].clone()]].concat());
+    assert_eq!(batch.threads[0].1.thread.control.map(|grant| grant.app), Some(app("bot")));
+}
+
+#[test]
 fn rows_follow_the_head_without_gaps_and_chain_up_by_thread() {
     let (ann, bob) = (key(1, "ann"), key(1, "bob"));
     let mut found = found();
@@ -254,7 +276,7 @@ fn a_refused_request_may_be_asked_again_under_its_key() {
 }
 
 #[test]
-fn refusals_are_kept_for_threads_that_exist_and_change_nothing() {
+fn api_7_refusals_are_kept_for_threads_that_exist_and_change_nothing() {
     let ann = key(1, "ann");
     let mut found = found();
     found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));

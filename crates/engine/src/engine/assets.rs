@@ -38,7 +38,7 @@ impl Engine {
 
     /// The `mid` of a row, whether or not it is a message.
     pub fn mid(&self, row: &JournalRow) -> Option<MessageId> {
-        let thread = row.thread.as_ref()?;
+        let thread = row.thread()?;
         let stream = baton_store::stream_of(thread, self.shared.store.streams());
         Some(MessageId::mint(&self.shared.key, thread.surface, stream.0, row.position.0))
     }

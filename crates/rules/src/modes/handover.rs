@@ -154,7 +154,7 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
     }
 }
 
-/// A message of an app.
+/// A message of an app. With `thread_control` it is refused (TC-12).
 #[rustfmt::skip]
 fn send(c: &Case<'_>, message: Send) -> Row {
     let human = message.tag == Some(Tag::HumanAgent);

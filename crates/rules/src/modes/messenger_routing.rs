@@ -189,7 +189,8 @@ fn take_by_sending(c: &Case<'_>) -> Row {
     ok("MCR-SEND-2").owner(c.by).expiry(N_24H).take_silently()
 }
 
-/// A message with `thread_control`.
+/// A message with `thread_control`. A row that refuses sends nothing and moves nothing (TC-10); to oneself nothing
+/// moves either (TC-11).
 #[rustfmt::skip]
 fn send_with_control(c: &Case<'_>, tag: Option<Tag>, control: ThreadControl) -> Row {
     use ThreadControl::{Both, Pass, Release, Unknown};

@@ -48,7 +48,7 @@ pub(super) async fn create(State(shared): State<Arc<Shared>>, Json(body): Json) 
 }
 
 pub(super) async fn show(State(shared): State<Arc<Shared>>, OnApp(app): OnApp) -> Result<Response, Problem> {
-    change::show(&shared, &Item::App(app))
+    change::show(&shared, &Item::App(app)).await
 }
 
 pub(super) async fn patch(

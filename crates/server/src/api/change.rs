@@ -10,7 +10,7 @@ use baton_store::{ConfigureError, Settings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::activity;
+use super::{activity, ad_counts};
 use crate::problem::{self, Problem};
 use crate::routing_file::{self, Edit, Item, Mint, Plan};
 use crate::serve::Shared;
@@ -83,13 +83,14 @@ pub(super) async fn create(shared: &Shared, kind: &'static str, given: Value) ->
         let item = item.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))?;
         Ok((plan.settings.clone(), (plan, item)))
     };
-    let Made { what: (plan, item), .. } = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, item), unverified, .. } = change(shared, shared.mint(), plan).await?;
     let path = match item {
         Item::App(id) => format!("{}/apps/{id}", super::ROOT),
         Item::Page(id) => format!("{}/pages/{id}", super::ROOT),
         Item::Connection { .. } | Item::Link { .. } | Item::Ad { .. } => String::new(),
     };
-    let mut response = (StatusCode::CREATED, answer(&plan, &item)).into_response();
+    let answer = answer(shared, &plan, &item, unverified).await?;
+    let mut response = (StatusCode::CREATED, answer).into_response();
     if let Ok(path) = HeaderValue::from_str(&path) {
         response.headers_mut().insert(header::LOCATION, path);
     }
@@ -120,6 +121,11 @@ pub(super) async fn edit(
     let condition = Condition::of(headers);
     let removes = edit == Edit::Remove;
     let wanted = item.clone();
+    let edit = match edit {
+        Edit::Put(given) => Edit::Put(ad_counts::untold(&item, given)),
+        Edit::Patch(given) => Edit::Patch(ad_counts::untold(&item, given)),
+        Edit::Remove => Edit::Remove,
+    };
     let plan = move |settings: &Settings, mint: &mut Mint| {
         let before = routing_file::table_of(settings, &item);
         condition.check(before.as_ref())?;
@@ -133,23 +139,36 @@ pub(super) async fn edit(
         let plan = routing_file::change(&item, &edit, settings, mint)?;
         Ok((plan.settings.clone(), (plan, before.is_none())))
     };
-    let Made { what: (plan, is_new), .. } = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, is_new), unverified, .. } = change(shared, shared.mint(), plan).await?;
     if removes {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, answer(&plan, &wanted)).into_response())
+    Ok((status, answer(shared, &plan, &wanted, unverified).await?).into_response())
 }
 
 /// One table, as it is.
-pub(super) fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
-    let table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
-    Ok(([tag(&table)], axum::Json(table)).into_response())
+pub(super) async fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
+    let mut table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
+    let tag = tag(&table);
+    ad_counts::told(&shared.engine, item, &mut table).await?;
+    Ok(([tag], axum::Json(table)).into_response())
 }
 
-fn answer(plan: &Plan, item: &Item) -> impl IntoResponse + use<> {
-    let tagged = routing_file::table_of(&plan.settings, item).unwrap_or_default();
-    ([tag(&tagged)], axum::Json(routing_file::told(plan, item).unwrap_or_default()))
+/// One table, as it became. Where an app's address did not verify, that is said beside it.
+async fn answer(
+    shared: &Shared,
+    plan: &Plan,
+    item: &Item,
+    unverified: Vec<Value>,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let tag = tag(&routing_file::table_of(&plan.settings, item).unwrap_or_default());
+    let mut table = routing_file::told(plan, item).unwrap_or_default();
+    ad_counts::told(&shared.engine, item, &mut table).await?;
+    if !unverified.is_empty() {
+        table.insert("warnings".to_owned(), Value::Array(unverified));
+    }
+    Ok(([tag], axum::Json(table)))
 }
 
 fn unknown(item: &Item) -> Problem {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::input::{Json, Named, OnApp, OnPage};
-use super::{apps, change};
+use super::{ad_counts, apps, change};
 use crate::problem::Problem;
 use crate::routing_file::{Edit, Item, table_of};
 use crate::serve::Shared;
@@ -19,7 +19,15 @@ type Server = State<Arc<Shared>>;
 pub(super) async fn list(State(shared): Server, uri: Uri) -> Result<axum::Json<Value>, Problem> {
     let settings = shared.engine.settings();
     let items = settings.pages.iter().map(|page| (page.id.to_string(), Item::Page(page.id)));
-    apps::part("pages", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))
+    let mut part =
+        apps::part("pages", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))?;
+    for table in part.0["data"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let id = table.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        if let Some(id) = id {
+            ad_counts::told(&shared.engine, &Item::Page(id), table).await?;
+        }
+    }
+    Ok(part)
 }
 
 pub(super) async fn create(State(shared): Server, Json(body): Json) -> Result<Response, Problem> {
@@ -27,7 +35,7 @@ pub(super) async fn create(State(shared): Server, Json(body): Json) -> Result<Re
 }
 
 pub(super) async fn show(State(shared): Server, at: OnPage) -> Result<Response, Problem> {
-    change::show(&shared, &Item::Page(at.page))
+    change::show(&shared, &Item::Page(at.page)).await
 }
 
 pub(super) async fn patch(
@@ -56,7 +64,7 @@ pub(super) async fn show_connection(
     at: OnPage,
     app: OnApp,
 ) -> Result<Response, Problem> {
-    change::show(&shared, &connection(&at, &app))
+    change::show(&shared, &connection(&at, &app)).await
 }
 
 pub(super) async fn put_connection(
@@ -83,7 +91,7 @@ fn link(at: &OnPage, name: Named) -> Item {
 }
 
 pub(super) async fn show_link(State(shared): Server, at: OnPage, name: Named) -> Result<Response, Problem> {
-    change::show(&shared, &link(&at, name))
+    change::show(&shared, &link(&at, name)).await
 }
 
 pub(super) async fn put_link(
@@ -110,7 +118,7 @@ fn ad(at: &OnPage, name: Named) -> Item {
 }
 
 pub(super) async fn show_ad(State(shared): Server, at: OnPage, name: Named) -> Result<Response, Problem> {
-    change::show(&shared, &ad(&at, name))
+    change::show(&shared, &ad(&at, name)).await
 }
 
 pub(super) async fn put_ad(

@@ -151,7 +151,7 @@ impl Moved {
         for _ in 0..TURNS {
             let threads = engine.threads(page.id, surface, &Filter::default(), last, THREADS).await?;
             for state in &threads {
-                let owner = standing(after, &state.thread, now).owner.map(AppId::number);
+                let owner = standing(after, &state.kept, now).owner.map(AppId::number);
                 let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
                 let live = heard || state.seen.expires_at.is_some();
                 if live && owner != state.seen.owner {

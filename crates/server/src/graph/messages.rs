@@ -72,7 +72,7 @@ enum Author {
 async fn written_by(caller: &Caller, person: &PersonId, mid: &str) -> Result<Option<Author>, Wrong> {
     let row = caller.shared().engine.message(mid).await.map_err(|error| unavailable(&error))?;
     let of_this = |row: &std::sync::Arc<baton_store::JournalRow>| {
-        row.thread.as_ref().is_some_and(|thread| thread.page == caller.page().id && thread.person == *person)
+        row.thread().is_some_and(|thread| thread.page == caller.page().id && thread.person == *person)
     };
     Ok(row.filter(of_this).map(|row| if row.by.is_some() { Author::Business } else { Author::Person }))
 }

@@ -53,7 +53,7 @@ fn value(caller: &Caller, field: &str) -> Option<Value> {
             account.map(|account| json!({"id": account.id.to_string()}))
         }
         "messaging_feature_status" => {
-            // FS-1, FS-2, FS-3.
+            // FS-1, FS-2, FS-3; for the account's own id the same (FS-5).
             let messenger = caller.has_default(Surface::Messenger);
             let instagram = caller.has_default(Surface::Instagram);
             Some(json!({"hop_v2": !messenger, "msgr_multi_app": messenger, "ig_multi_app": instagram}))

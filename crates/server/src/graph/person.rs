@@ -1,6 +1,9 @@
-//! `GET /{person}`: the user profile (wire.md 5.4). What nobody ever said of a person is left out.
+//! `GET /{person}`: the user profile (wire.md 5.4). What is not known of a person, and what Baton does not have, is
+//! left out, as deployed clients need (clients.md 10).
 
-use baton_rules::ThreadKey;
+use baton_rules::{Surface, ThreadKey};
+use baton_store::Person;
+use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::Value;
 
@@ -11,26 +14,33 @@ pub(super) async fn get(caller: &Caller, params: &Params, thread: &ThreadKey) ->
     caller.may(thread.surface, Edge::Conversations)?;
     let known = caller.shared().engine.person(thread).await.map_err(|error| unavailable(&error))?;
     let known = known.unwrap_or_default();
+    if known == Person::default() {
+        return Err(GraphError::no_profile().into());
+    }
     let usual: &[&str] = match thread.surface {
-        baton_rules::Surface::Messenger => &["first_name", "last_name", "profile_pic"],
-        baton_rules::Surface::Instagram => &["name", "username", "profile_pic"],
+        Surface::Messenger => &["first_name", "last_name", "profile_pic"],
+        Surface::Instagram => &["name", "username", "profile_pic"],
     };
     let body = node::shown(&params.fields()?, usual, thread.person.as_str(), |field| {
-        let text = match field.name.as_str() {
-            "name" => known.name.clone().or_else(|| joined(&known)),
-            "first_name" => known.first_name.clone(),
-            "last_name" => known.last_name.clone(),
-            "username" => known.username.clone(),
-            "profile_pic" => known.profile_pic.clone(),
-            _ => None,
-        };
-        text.map(Value::String)
+        value(&known, thread.surface, &field.name).map(Value::String)
     });
     Ok(Answer::of(body))
 }
 
+/// On Messenger a person has a first and a last name, on Instagram a user name.
+fn value(known: &Person, surface: Surface, field: &str) -> Option<String> {
+    match (field, surface) {
+        ("name", _) => known.name.clone().or_else(|| joined(known)),
+        ("profile_pic", _) => known.profile_pic.clone(),
+        ("first_name", Surface::Messenger) => known.first_name.clone(),
+        ("last_name", Surface::Messenger) => known.last_name.clone(),
+        ("username", Surface::Instagram) => known.username.clone(),
+        (_, Surface::Messenger | Surface::Instagram) => None,
+    }
+}
+
 /// The whole name, where only its parts are known.
-fn joined(known: &baton_store::Person) -> Option<String> {
+fn joined(known: &Person) -> Option<String> {
     let parts: Vec<&str> =
         [&known.first_name, &known.last_name].into_iter().flatten().map(String::as_str).collect();
     (!parts.is_empty()).then(|| parts.join(" "))

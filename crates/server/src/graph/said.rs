@@ -156,7 +156,7 @@ pub(super) async fn list(caller: &Caller, key: &ThreadKey, field: &Field) -> Res
 pub(super) async fn one(caller: &Caller, params: &Params, mid: &str) -> Result<Option<Answer>, Wrong> {
     let row = caller.shared().engine.message(mid).await.map_err(|error| unavailable(&error))?;
     let Some(key) =
-        row.as_ref().and_then(|row| row.thread.clone()).filter(|key| key.page == caller.page().id)
+        row.as_ref().and_then(|row| row.thread().cloned()).filter(|key| key.page == caller.page().id)
     else {
         return Ok(None);
     };

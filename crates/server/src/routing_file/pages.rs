@@ -187,14 +187,16 @@ impl Part<'_, '_, '_> {
         };
         let known: Vec<&str> = Fields::ALL.iter().map(|(_, name)| *name).collect();
         for (index, name) in named.unwrap_or_default().iter().enumerate() {
-            if Fields::named(name).is_none() {
+            // What an app subscribed to itself stays, though no webhook here has it.
+            let is_kept = kept.is_some_and(|kept| kept.fields.contains(name));
+            if Fields::named(name).is_none() && !is_kept {
                 self.draft.refuse(format!("{pointer}/fields/{index}"), one_of(name, &known));
             }
         }
         let usual = USUAL_FIELDS.into_iter().fold(Fields::NONE, Fields::with);
         let before = kept.map_or(usual, |kept| set(&kept.fields));
         let fields = setup::subscribed(before, named.map(set), first_default);
-        fields.names().map(str::to_owned).collect()
+        with_others(fields, named.or(kept.map(|kept| &*kept.fields)).unwrap_or_default())
     }
 
     /// The first token is the file's; others were made for the connection later, and stay.
@@ -341,4 +343,15 @@ fn app_id(value: &Value) -> Option<AppId> {
         Value::String(digits) => digits.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// A connection's fields as they are kept: those that webhooks here have, and behind them the others of some names.
+pub(crate) fn with_others(fields: Fields, names: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = fields.names().map(str::to_owned).collect();
+    for name in names.iter().filter(|name| Fields::named(name).is_none()) {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all
 }

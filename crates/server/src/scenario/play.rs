@@ -152,7 +152,7 @@ async fn act(stage: &mut Stage, step: &Step, taken: &mut BTreeMap<String, Mark>)
             Ok(Came::default())
         }
         Act::Person(event) => {
-            let path = format!("/pages/{}/people/{}/events", part(&stage.names.page_id(page)), part(person));
+            let path = format!("/pages/{}/people/{}/events", part(&stage.names.page_id(page)?), part(person));
             api(stage, step, &path, event, None).await
         }
         Act::Inbox { body, app } => {
@@ -160,7 +160,7 @@ async fn act(stage: &mut Stage, step: &Step, taken: &mut BTreeMap<String, Mark>)
             if let Some(app) = app {
                 body["app_id"] = stage.app(app)?.into();
             }
-            let path = format!("/pages/{}/threads/{}/inbox", part(&stage.names.page_id(page)), part(person));
+            let path = format!("/pages/{}/threads/{}/inbox", part(&stage.names.page_id(page)?), part(person));
             api(stage, step, &path, &body, Some(AppId::PAGE_INBOX)).await
         }
         Act::App { app, call } => graph(stage, step, app, call).await,
@@ -215,7 +215,7 @@ async fn graph(stage: &mut Stage, step: &Step, app: &str, call: &Call) -> Result
         None => {}
     }
     let page = step.page.as_deref().unwrap_or_default();
-    let url = format!("{}/v25.0/{}/{}", stage.url(), part(&stage.names.page_id(page)), call.edge);
+    let url = format!("{}/v25.0/{}/{}", stage.url(), part(&stage.names.page_id(page)?), call.edge);
     let token = stage.token_of(page, &by)?.to_owned();
     let from = stage.watch.mark()?;
     let by: AppId = by.parse().map_err(|_| Failure::new(format!("{by} is no app's id")))?;
@@ -371,7 +371,7 @@ fn key(stage: &Stage, step: &Step) -> Result<ThreadKey, Failure> {
 /// The conversation as it is now, if there is one.
 async fn thread(stage: &Stage, step: &Step) -> Result<Value, Failure> {
     let (Some(page), Some(person)) = (&step.page, &step.person) else { return Ok(Value::Null) };
-    let path = format!("/pages/{}/threads/{}", part(&stage.names.page_id(page)), part(person));
+    let path = format!("/pages/{}/threads/{}", part(&stage.names.page_id(page)?), part(person));
     let (status, answer) = stage.get(&path).await?;
     Ok(if status == 200 { answer } else { Value::Null })
 }

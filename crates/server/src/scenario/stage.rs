@@ -202,7 +202,7 @@ impl Stage {
     /// The id of a page that is named by its id, its name, or its Instagram account's id.
     fn page_of(&self, page: &str) -> Result<String, Failure> {
         let settings = self.server.engine.settings();
-        let id = self.names.page_id(page);
+        let id = self.names.page_id(page)?;
         let known = id.parse::<PageId>().ok().and_then(|id| settings.page(id));
         known.map(|page| page.id.to_string()).ok_or_else(|| Failure::new(format!("there is no page {page}")))
     }

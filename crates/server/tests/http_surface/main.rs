@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
 mod activity;
+mod ad_counts;
 mod app_roles;
 mod apps;
 mod attachments;
@@ -15,10 +16,13 @@ mod dry_run;
 mod graph;
 mod handshake;
 mod hop_context;
+mod modes;
 mod once;
+mod person;
 mod profile;
 mod receiver;
 mod routing;
+mod rules;
 mod settings;
 mod transports;
 mod world;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::world::World;
+use crate::world::{BOT, DESK, World};
 
 /// What an app was sent, in order.
 pub(crate) struct Receiver {
@@ -71,4 +71,15 @@ pub(crate) async fn change(world: &World, app: &'static str, to: impl Fn(&mut Ap
         Ok(Settings::new(settings.version + 1, apps, settings.pages.clone()))
     };
     world.engine.configure(Box::new(change)).await.unwrap();
+}
+
+/// A server that delivers, and where the bot and the desk hear it.
+pub(crate) async fn with_receivers() -> (World, Receiver, Receiver) {
+    let w = World::delivering().await;
+    let (bot, desk) = (Receiver::start("").await, Receiver::start("").await);
+    for (app, receiver) in [(BOT, &bot), (DESK, &desk)] {
+        let url = receiver.url.clone();
+        change(&w, app, move |app| (app.webhook_url, app.verified) = (Some(url.clone()), true)).await;
+    }
+    (w, bot, desk)
 }

@@ -4,7 +4,7 @@ use baton_server::config::Limits;
 use serde_json::{Value, json};
 
 use crate::expect;
-use crate::world::{DESK, ROUTING, World};
+use crate::world::{DESK, OPERATOR, ROUTING, World};
 
 const PATH: &str = "/baton/v1/routing";
 const TOML: &str = "application/toml";
@@ -130,4 +130,30 @@ async fn an_address_that_does_not_verify_is_reported() {
             && one["detail"].as_str().unwrap().contains("nobody is reached")
     });
     assert!(told, "{put:#}");
+}
+
+#[tokio::test]
+async fn a_single_apps_address_that_does_not_verify_is_reported_with_the_app() {
+    let w = World::start().await;
+    let told = |app: &Value| {
+        let pointer = format!("/apps/{}/webhook_url", app["id"].as_str().unwrap());
+        let warnings = app["warnings"].as_array().unwrap();
+        assert_eq!((warnings.len(), &warnings[0]["pointer"]), (1, &json!(pointer)), "{app:#}");
+        assert_eq!(warnings[0]["rule"], Value::Null);
+        assert!(warnings[0]["detail"].as_str().unwrap().contains("nobody is reached"), "{app:#}");
+    };
+    let url = "http://127.0.0.1:9/";
+    let made =
+        w.post("/baton/v1/apps", json!({"name": "New", "webhook_url": url, "verify_token": "v"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    told(&made.json());
+    let patch = async |body: Value| {
+        let path = w.url(&format!("/baton/v1/apps/{}", made.json()["id"].as_str().unwrap()));
+        let patched = w.send(w.client.patch(path).bearer_auth(OPERATOR).json(&body)).await;
+        assert_eq!(patched.status, 200, "{}", patched.text);
+        patched.json()
+    };
+    told(&patch(json!({"name": "Newer"})).await);
+    told(&patch(json!({"webhook_url": "http://127.0.0.1:9/other"})).await);
+    assert!(patch(json!({"webhook_url": null})).await.get("warnings").is_none());
 }

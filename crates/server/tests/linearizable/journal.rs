@@ -32,7 +32,7 @@ impl Journal {
         let mut threads: BTreeMap<_, (usize, Vec<_>)> = BTreeMap::new();
         for (stream, rows) in self.streams.iter().enumerate() {
             for row in rows {
-                if let Some(thread) = &row.thread {
+                if let Some(thread) = row.thread() {
                     threads.entry(thread.clone()).or_insert((stream, Vec::new())).1.push(row);
                 }
             }

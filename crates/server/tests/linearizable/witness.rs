@@ -1,15 +1,16 @@
 //! A store that writes down every change of settings with its place in each stream, and jostles: before each call it
 //! lets others run for a while, so that what can be interrupted is.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::sqlite::SqliteStore;
 use baton_store::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
-    StoreError, Stream, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -91,10 +92,15 @@ impl Store for Witness {
         self.store.key()
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
             self.jostle().await;
-            let configured = self.store.configure(now, change).await?;
+            let configured = self.store.configure(now, change, announce).await?;
             if !configured.positions.is_empty() {
                 let change = (configured.positions.clone(), Arc::clone(&configured.after));
                 self.changes.lock().unwrap().push(change);
@@ -135,6 +141,11 @@ impl Store for Witness {
         fn row(stream: Stream, position: Position) -> Option<Arc<JournalRow>>;
         fn threads(page: PageId, surface: Surface, after: Option<(Timestamp, ThreadKey)>, limit: usize) -> Vec<Listed>;
         fn conversation(key: &ThreadKey, before: Option<Position>, limit: usize) -> Vec<Arc<JournalRow>>;
+        fn chain(chain: &Chain, newest: Option<Position>, limit: usize) -> Vec<Arc<JournalRow>>;
+        fn ad_counts(page: PageId, surface: Surface) -> HashMap<Box<str>, AdCounts>;
+        fn asset(key: &AssetKey) -> Option<Asset>;
+        fn assets(page: PageId, kind: AssetKind, after: &str, limit: usize) -> Vec<Asset>;
+        fn change_assets(change: AssetChange) -> ();
         fn control(key: &ThreadKey, before: Option<(Timestamp, Position)>, limit: usize) -> Vec<ControlRow>;
         fn refusals(key: &ThreadKey, before: Option<Timestamp>, limit: usize) -> Vec<RefusalRow>;
         fn person(key: &ThreadKey) -> Person;

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     ("0002_people", include_str!("../../migrations/sqlite/0002_people.sql")),
     ("0003_chains", include_str!("../../migrations/sqlite/0003_chains.sql")),
+    ("0004_ad_counts", include_str!("../../migrations/sqlite/0004_ad_counts.sql")),
     ("0005_assets", include_str!("../../migrations/sqlite/0005_assets.sql")),
 ];
 

@@ -13,8 +13,8 @@ use crate::rows::{
     thread_text,
 };
 use crate::{
-    Chain, ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person, Position,
-    RefusalRow, Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, Chain, ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -333,6 +333,18 @@ fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Tro
 fn chain_in(row: &Row<'_>, column: usize, table: &str) -> Result<Chain, Trouble> {
     let text: String = row.get(column)?;
     Ok(rows::chain(&text).map_err(|wrong| damaged(table, "chain", &text, wrong))?)
+}
+
+pub(super) fn ad_counts(
+    db: &Connection,
+    page: PageId,
+    surface: Surface,
+) -> Result<HashMap<Box<str>, AdCounts>, Trouble> {
+    let sql = "SELECT ad, sum(entries), sum(conversations) FROM ad_counts WHERE side = ?1 GROUP BY ad";
+    let counts = all(db, sql, [side(page, surface)], |row| {
+        Ok((row.get(0)?, AdCounts { entries: row.get(1)?, conversations: row.get(2)? }))
+    })?;
+    Ok(counts.into_iter().collect())
 }
 
 pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Person, Trouble> {

@@ -13,8 +13,8 @@ use super::trouble::Trouble;
 use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
 use crate::settings::has_first_address;
 use crate::{
-    Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Decide, Due, Found,
-    JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
+    Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Counted, Decide, Due,
+    Found, JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
     SettingsRefused, StoreError, Stream, Wanted, check,
 };
 
@@ -118,6 +118,9 @@ impl Tx<'_> {
         }
         for (key, number) in &batch.undue {
             self.undue(stream, key, *number)?;
+        }
+        for counted in &batch.counted {
+            self.count(stream, counted)?;
         }
         Ok(())
     }
@@ -258,6 +261,16 @@ impl Tx<'_> {
     fn undue(&self, stream: Stream, thread: &ThreadKey, number: u32) -> Result<(), Trouble> {
         let sql = "DELETE FROM due WHERE stream = ?1 AND thread = ?2 AND number = ?3";
         self.run(sql, params![stream.0, thread_text(thread), number])
+    }
+
+    fn count(&self, stream: Stream, counted: &Counted) -> Result<(), Trouble> {
+        let sql =
+            "INSERT INTO ad_counts (side, ad, stream, entries, conversations) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (side, ad, stream) DO UPDATE SET
+                       entries = entries + excluded.entries,
+                       conversations = conversations + excluded.conversations";
+        let (side, counts) = (side(counted.page, counted.surface), counted.counts);
+        self.run(sql, params![side, counted.ad, stream.0, counts.entries, counts.conversations])
     }
 
     /// Changes the settings, with a row in every stream and what it tells apps.

@@ -46,7 +46,7 @@ fn pass(position: u64, from: u64, to: u64, hearers: &[u64]) -> JournalRow {
     let notice = |app| Notice { app, channel: Channel::Messaging, form: Form::Whole, context: false };
     JournalRow {
         position: Position(position),
-        thread: Some(key()),
+        chain: Some(key().into()),
         previous: (position > 2).then(|| Position(position - 1)),
         at: Timestamp(1_000 + i64::try_from(position).unwrap()),
         rule: "HOP-PASS-1".into(),
@@ -69,7 +69,7 @@ fn pass(position: u64, from: u64, to: u64, hearers: &[u64]) -> JournalRow {
 
 fn change(position: u64) -> JournalRow {
     JournalRow {
-        thread: None,
+        chain: None,
         previous: None,
         cause: Cause::Settings,
         event: None,
