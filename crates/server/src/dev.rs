@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// What runs on it: apps, pages, connections, links, ads
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<String>,
-    /// The server's settings; docs/reference/settings.md describes them all
+    /// The server's settings; `baton check --defaults` prints them all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// Where to listen

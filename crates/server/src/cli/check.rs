@@ -10,16 +10,16 @@ use super::client::Client;
 use super::document::Document;
 use super::finding::Finding;
 use super::{Common, Failure, look, settings};
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_FILE};
 use crate::routing_file::{Examined, examine};
 
 /// Find what is wrong with the settings and the routing file, and change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Without -c and -f: the settings in the environment.\n\n\
     The routing file is looked at as on a new server: every error, and the warnings CHK-1 to CHK-5.\n\
-    With --server, that server is asked what it would say of the file, the warnings CHK-6 and CHK-7 with it.\n\n\
+    With --server, that server is asked what it would say of the file, with CHK-6 and CHK-7.\n\n\
     Exit code 0: no errors, though perhaps warnings. 1: errors.\n\n\
-    Examples:\n  baton check -c baton.toml -f routing.toml\n  baton check -f routing.toml --json")]
+    Examples:\n  baton check --defaults > baton.toml\n  baton check -c baton.toml -f routing.toml\n  baton check -f routing.toml --json")]
 pub(crate) struct Arguments {
     /// The server's settings, with those of the environment, as `serve` reads them
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// What runs on it, as `apply` reads it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<String>,
+    /// Print every setting with its default and its meaning, as a file to begin with, and check nothing
+    #[arg(long, conflicts_with_all = ["config", "file"])]
+    defaults: bool,
 }
 
 /// What was looked at, and what was found.
@@ -41,6 +44,9 @@ struct Report {
 }
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.defaults {
+        return defaults(common.json);
+    }
     let mut report = Report::default();
     if arguments.config.is_some() || arguments.file.is_none() {
         report.settings(arguments.config.as_deref());
@@ -62,6 +68,17 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         report.checked().iter().for_each(look::line);
     }
     if report.errors.is_empty() { Ok(()) } else { Err(Failure::new(report.counted())) }
+}
+
+fn defaults(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let table: Value = toml::from_str(DEFAULT_FILE)
+            .map_err(|error| Failure::new("the default settings cannot be read").why(error))?;
+        look::json(&table);
+    } else {
+        look::line(DEFAULT_FILE.trim_end());
+    }
+    Ok(())
 }
 
 impl Report {

@@ -181,6 +181,6 @@ fn unknown_key(key: &str, known: &[&str]) -> String {
         known.iter().filter_map(|known| known.split_once('.').map(|(first, _)| first)).collect();
     match nearest(key, known.iter().copied().chain(sections)) {
         Some(nearest) => format!("there is no setting `{key}`; the nearest one is `{nearest}`"),
-        None => format!("there is no setting `{key}`; docs/reference/settings.md describes them all"),
+        None => format!("there is no setting `{key}`; `baton check --defaults` prints them all"),
     }
 }

@@ -129,3 +129,11 @@ fn every_setting_can_be_said_in_the_environment() {
         assert_eq!(places, [name]);
     }
 }
+
+#[test]
+fn an_address_of_a_database_is_not_repeated() {
+    for text in ["postgres://a:secret@db/x", "mysql://a:secret@db/x", "sqlite://a:secret@db/x"] {
+        let found = problems(&file(&format!("database = \"{text}\"\n")));
+        assert!(found[0].contains("sqlite:///path") && !found[0].contains("secret"), "{found:?}");
+    }
+}

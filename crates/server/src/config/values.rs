@@ -57,7 +57,8 @@ pub(super) fn database(value: &Value) -> Result<Database, String> {
     match text.strip_prefix("sqlite://") {
         Some(path) if path.starts_with('/') && !path.ends_with('/') => Ok(Database::Sqlite(path.into())),
         Some(_) | None => {
-            Err(format!("\"sqlite:///path/to/baton.db\" belongs here, with the whole path, not {value}"))
+            // What stands there instead may have a password in it.
+            Err("\"sqlite:///path/to/baton.db\" belongs here, with the whole path".to_owned())
         }
     }
 }

@@ -248,7 +248,20 @@ fn check() {
     screen.run(&["check", "-c", "broken.toml", "-f", "broken.toml"]);
     world.write("home/baton.toml", "listen = 3\n");
     screen.run(&["check"]);
+    screen.run(&["check", "--defaults", "--json"]);
+    screen.run(&["check", "--defaults", "-c", "baton.toml"]);
     insta::assert_snapshot!(screen.text());
+}
+
+#[test]
+fn the_defaults_are_a_file_to_begin_with() {
+    let world = World::new();
+    let defaults = world.run(&["check", "--defaults"]);
+    assert_eq!((defaults.code, defaults.err.as_str()), (0, ""));
+    assert_eq!(defaults.out, baton_server::config::DEFAULT_FILE);
+    let file = world.write("home/baton.toml", &defaults.out);
+    let checked = world.json(&["check", "-c", &file, "--json"]);
+    assert_eq!((&checked["errors"], &checked["warnings"]), (&serde_json::json!([]), &serde_json::json!([])));
 }
 
 #[test]

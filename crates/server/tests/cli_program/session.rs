@@ -1,5 +1,7 @@
 //! Whole sessions: a server, and its clients beside it.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -208,4 +210,23 @@ fn serve_has_the_systems_clock_and_takes_its_token_from_the_environment() {
     serve.url.clear();
     let log = serve.stop();
     assert!(!log.contains("chosen"), "{log}");
+}
+
+#[test]
+fn a_file_may_come_from_standard_input() {
+    let world = World::new();
+    let dev = world.dev(&["--ephemeral", "--no-demo"]);
+    let apply = |text: &str| {
+        let mut command = world.command(&["apply", "-f", "-"]);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        said(&child.wait_with_output().unwrap())
+    };
+    let applied = apply("[[pages]]\nid = \"2001\"\nname = \"Shop\"\n");
+    assert!(applied.out.starts_with("+ /pages/2001  Shop\n"), "{} {}", applied.out, applied.err);
+    let wrong = apply("[[pages]]\nid = \"2001\"\nnme = \"Shop\"\n");
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("standard input:3: /pages/0/nme: "), "{}", wrong.err);
+    dev.stop();
 }
