@@ -30,7 +30,7 @@ mod token;
 
 pub(crate) use failure::Failure;
 
-/// Several apps share a page, one of them controls each conversation: Baton decides which, and shows why
+/// Several apps share a page, one controls each conversation: Baton decides which, and shows why
 #[derive(Debug, Parser)]
 #[command(
     name = "baton",
@@ -53,7 +53,7 @@ pub(crate) struct Common {
     /// The server to talk to; else the one that server.json names
     #[arg(long, global = true, env = "BATON_SERVER", hide_env_values = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// The operator token; else the one in server.json. Of dev and serve: the one that they take
+    /// The operator token; else the one in server.json
     #[arg(long, global = true, env = "BATON_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// The data directory: the database, and server.json

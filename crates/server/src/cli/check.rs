@@ -17,7 +17,7 @@ use crate::routing_file::{Examined, examine};
 #[derive(Debug, Args)]
 #[command(after_help = "Without -c and -f: the settings in the environment.\n\n\
     The routing file is looked at as on a new server: every error, and the warnings CHK-1 to CHK-5.\n\
-    With --server, that server is asked what it would say of the file, the warnings CHK-6 and CHK-7 with it.\n\n\
+    With --server, that server is asked what it would say of the file, with CHK-6 and CHK-7.\n\n\
     Exit code 0: no errors, though perhaps warnings. 1: errors.\n\n\
     Examples:\n  baton check --defaults > baton.toml\n  baton check -c baton.toml -f routing.toml\n  baton check -f routing.toml --json")]
 pub(crate) struct Arguments {

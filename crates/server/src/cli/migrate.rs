@@ -13,9 +13,9 @@ use crate::start::{Place, cannot_open};
 /// Bring the database to this version's schema, without serving
 #[derive(Debug, Args)]
 #[command(
-    after_help = "`serve` does the same when it starts. The database is the one that `serve` would take \
-    with this -c and --data;\nwhere there is none, it is made. No server may use it meanwhile. There is no way \
-    back to an older schema:\nkeep a copy of the file."
+    after_help = "`serve` does the same when it starts. The database is the one that `serve` would take with this \
+        -c and --data; where there is none, it is made. No server may use it meanwhile. There is no way back to an \
+        older schema: keep a copy of the file."
 )]
 pub(crate) struct Arguments {
     /// The server's settings, which may name the database

@@ -11,6 +11,12 @@ use crate::start::{Place, Server, Signals, Wishes, start_log};
 
 /// The server, with the defaults of production
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With BATON_OPERATOR_TOKEN set, that is its operator token; else it has one of its own, kept in the \
+        data directory. Clients on this machine find it by server.json there. SIGTERM and SIGINT let what is under \
+        way end, within ten seconds.\n\n\
+        Examples:\n  baton serve\n  BATON_LOG__FORMAT=json baton serve -c baton.toml"
+)]
 pub(crate) struct Arguments {
     /// The server's settings; `baton check --defaults` prints them all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -18,9 +18,9 @@ pub(crate) enum Command {
     Create(Create),
     /// Make a new operator token, which a server takes when it is started the next time
     #[command(
-        after_help = "It is kept in the data directory, in the place of the last one, and printed only \
-        this once. A server that\nruns goes on with its token until it is started again. A server that is \
-        started with BATON_OPERATOR_TOKEN\ntakes that one and not the one that is kept."
+        after_help = "It is kept in the data directory, in the place of the last one, and printed only this once. A \
+            server that runs goes on with its token until it is started again. A server that is started with \
+            BATON_OPERATOR_TOKEN takes that one and not the one that is kept."
     )]
     Operator,
 }

@@ -151,6 +151,8 @@ fn stops_gracefully(signal: &str) {
     let mut probe = connect();
     write!(probe, "GET /readyz HTTP/1.1\r\nhost: {at}\r\n").unwrap();
     let mut probed = BufReader::new(probe.try_clone().unwrap());
+    // Connections are taken in the order in which they come: with this one answered, the probe is taken too.
+    assert_eq!(http("GET", &format!("{}/healthz", serve.url), &[], "").status, 200);
 
     let begun = Instant::now();
     serve.signal(signal);

@@ -54,6 +54,7 @@ impl World {
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env_remove("XDG_DATA_HOME")
             .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
             // Not for a server on this machine.
             .env("http_proxy", "http://127.0.0.1:1")
             .stdin(Stdio::null());
