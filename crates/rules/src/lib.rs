@@ -8,10 +8,12 @@ pub mod build;
 mod decision;
 mod ids;
 mod modes;
+mod notices;
 mod ownership;
 mod refusal;
 mod routing;
 mod row;
+mod settle;
 pub mod setup;
 mod thread;
 mod window;
@@ -23,11 +25,12 @@ pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
 };
 pub use refusal::Refusal;
-pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
+pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
 pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
 
-use row::{Case, Row, no, settle};
+use row::{Case, Row, no};
+use settle::settle;
 
 /// Decides what an action means.
 ///
@@ -60,19 +63,13 @@ pub fn decide(
         return settle(&case, action, no("API-13", Refusal::Permission));
     }
     let row = match action {
-        Action::Person(did) => case.barred(did).unwrap_or_else(|| match mode {
-            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::person(&case, did),
-            Mode::MessengerRouting => modes::messenger_routing::person(&case, did),
-        }),
+        Action::Person(did) => case.barred(did).unwrap_or_else(|| modes::person(&case, did)),
         // A retired tag is a wrong parameter, and parameters come before ownership (API-10).
         Action::App { ask: Ask::Send(Send { tag: Some(Tag::Retired), .. }), .. } => {
             no("WIN-5", Refusal::RetiredTag)
         }
         Action::App { ask, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::app(&case, *ask),
-                Mode::MessengerRouting => modes::messenger_routing::app(&case, *ask),
-            };
+            let row = modes::app(&case, *ask);
             match ask {
                 Ask::Send(message) if row.survey == Survey::None => {
                     within_window(row, window::check(case.thread(), message.tag, now))
@@ -88,16 +85,13 @@ pub fn decide(
             }
         }
         Action::Inbox { desk, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::inbox(&case, *desk),
-                Mode::MessengerRouting => modes::messenger_routing::inbox(&case, *desk),
-            };
+            let row = modes::inbox(&case, *desk);
             match desk {
                 Desk::Reply => within_window(row, window::check_inbox(case.thread(), now)),
                 Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
             }
         }
-        // A survey waits for idle, which only the Handover Protocol has; elsewhere it was never held.
+        // Only the Handover Protocol holds surveys; one that it held waits by its rules in every mode.
         Action::Due { .. } => modes::handover::survey(&case),
     };
     let row = if thread.is_none() { to_nobody(row, action) } else { row };

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use baton_rules::build::{self, app, name, page, person};
 use baton_rules::{
-    Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, MenuLevel, Mode,
-    Notice, Routing, Send, Signal, Standing, Survey, Tag, Thread, ThreadControl, Timestamp, What, decide,
-    standing, thread_owner,
+    Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, Form, MenuLevel,
+    Mode, Notice, Profile, Routing, Send, Signal, Standing, Surface, Survey, Tag, Thread, ThreadControl,
+    Timestamp, What, decide, standing, thread_owner,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -30,7 +30,8 @@ enum Step {
 
 /// An app that an action may name: a connected one, the inbox, or one that is nowhere.
 fn anybody() -> impl Strategy<Value = AppId> + Clone {
-    select(vec!["bot", "desk", "care", "inbox", "gone"]).prop_map(app)
+    let inboxes = select(vec![AppId::PAGE_INBOX, AppId::INSTAGRAM_INBOX]);
+    prop_oneof![4 => select(vec!["bot", "desk", "care", "gone"]).prop_map(app), 1 => inboxes]
 }
 
 fn whats() -> impl Strategy<Value = What> {
@@ -63,7 +64,7 @@ fn entries() -> impl Strategy<Value = Option<Entry<'static>>> {
         6 => Just(None),
         1 => Just(Some(Entry::Organic)),
         2 => select(vec!["spring", "nowhere"]).prop_map(|reference| Some(Entry::Link { reference })),
-        3 => select(vec!["sale", "week", "plain", "draft", "theirs"]).prop_map(|id| Some(Entry::Ad { id })),
+        3 => select(vec!["sale", "week", "month", "plain", "draft", "theirs"]).prop_map(|id| Some(Entry::Ad { id })),
     ]
 }
 
@@ -111,14 +112,22 @@ fn actions() -> impl Strategy<Value = Action<'static>> {
     ]
 }
 
+/// Whose rules: the documents' on either surface, or a profile.
+fn sides() -> impl Strategy<Value = (Surface, Profile)> {
+    let profiles: Vec<_> = Profile::ALL.iter().map(|(profile, surface, _)| (*surface, *profile)).collect();
+    let surfaces = [Surface::Messenger, Surface::Instagram].map(|surface| (surface, Profile::Documents));
+    prop_oneof![3 => select(surfaces.to_vec()), 2 => select(profiles)]
+}
+
 /// A page of three apps, some of them perhaps not connected, or again, or deaf.
 fn pages() -> impl Strategy<Value = Routing> {
     let leader = proptest::option::of(select(vec!["bot", "desk", "inbox"]));
     let app = (0..4u32, any::<u16>(), any::<bool>(), any::<bool>(), any::<bool>());
     let apps = [app.clone(), app.clone(), app];
-    (leader.clone(), leader.clone(), leader, apps, any::<bool>(), 0..20u8, 1..=7u8).prop_map(
-        |(default, primary, organic, apps, request, off, window)| {
-            let mut built = page();
+    (sides(), leader.clone(), leader.clone(), leader, apps, any::<bool>(), 0..20u8, 1..=7u8).prop_map(
+        |((surface, profile), default, primary, organic, apps, request, off, window)| {
+            let blank = if surface == Surface::Messenger { page() } else { build::account() };
+            let mut built = blank.profile(profile);
             for (role, (connection, deaf, standby, take_control, human_agent)) in APPS.into_iter().zip(apps) {
                 if connection == 0 {
                     continue;
@@ -139,13 +148,15 @@ fn pages() -> impl Strategy<Value = Routing> {
                 .link("spring", "desk")
                 .ad("sale", Some("desk"), None)
                 .ad("week", Some("care"), Some(7))
+                .ad("month", Some("care"), Some(30))
                 .ad("plain", None, None)
                 .ad_with("draft", |ad| ad.published = false)
                 .ad_with("theirs", |ad| ad.audience = vec![person("sam")]);
             let mut routing = ads.routing();
-            routing.default = default.map(build::app);
+            let id = |role: &str| if role == "inbox" { surface.inbox() } else { build::app(role) };
+            routing.default = default.map(id);
             routing.primary = primary.filter(|role| *role != "inbox").map(build::app);
-            routing.organic = organic.map(build::app);
+            routing.organic = organic.map(id);
             routing.messaging_enabled = off > 0;
             routing.ad_window_days = window;
             if request {
@@ -200,6 +211,11 @@ proptest! {
     }
 }
 
+/// Who owns what nobody was given.
+fn fallback(page: &Routing) -> Option<AppId> {
+    if page.mode() == Mode::MessengerRouting { page.default_app() } else { None }
+}
+
 /// What holds for a thread whenever it is looked at.
 fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
     let stands = standing(page, thread, now);
@@ -211,11 +227,11 @@ fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
             assert!(page.reaches(owner), "MODE-4: {} owns and is not connected", name(owner));
             assert!(now < until, "CLK: control that has lapsed is still shown");
             assert_eq!(until, until.whole_second(), "CLK-8");
-            assert_ne!(page.default_app(), Some(owner), "CLK-7: the default app's control does not lapse");
+            assert_ne!(fallback(page), Some(owner), "CLK-7: the default app's control does not lapse");
             lapses(page, thread, owner, until);
         }
         (Some(owner), None) => {
-            assert_eq!(page.default_app(), Some(owner), "only the default app owns without end");
+            assert_eq!(fallback(page), Some(owner), "only the default app of MCR owns without end");
         }
         (None, None) => {}
         (None, Some(_)) => panic!("nobody owns, until a moment"),
@@ -227,7 +243,7 @@ fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
         assert!(seen.is_none() || seen == stands.owner, "OWN: {role} sees {seen:?}");
         assert!(
             seen.is_some() || stands.owner != Some(app(role)),
-            "OWN-1, OWN-4, OWN-5: {role} owns and is not told"
+            "OWN-1, OWN-4, OWN-5, OWN-7: {role} owns and is not told"
         );
     }
 }
@@ -237,9 +253,9 @@ fn lapses(page: &Routing, thread: &Thread, owner: AppId, until: Timestamp) {
     let before = standing(page, thread, Timestamp(until.0 - 1));
     assert_eq!((before.owner, before.lapse), (Some(owner), None), "lapsed before its time");
     let after = standing(page, thread, until);
-    assert_eq!(after.owner, page.default_app(), "HOP-EXP-1, MCR-EXP-1: still owns at its expiration");
+    assert_eq!(after.owner, fallback(page), "the EXP rules: still owns at its expiration");
     let lapse = after.lapse.unwrap();
-    assert_eq!((lapse.from, lapse.to, lapse.at), (owner, page.default_app(), until));
+    assert_eq!((lapse.from, lapse.to, lapse.at), (owner, fallback(page), until));
 }
 
 fn waiting(page: &Routing, stands: &Standing) {
@@ -249,7 +265,8 @@ fn waiting(page: &Routing, stands: &Standing) {
     assert!(apps.is_empty() || stands.owner.is_some(), "Q-4: apps wait for an idle thread");
     assert!(apps.iter().all(|app| Some(*app) != stands.owner), "Q-3: the owner waits");
     assert!(apps.iter().all(|app| page.app(*app).is_some()), "Q-3: an app that is not connected waits");
-    assert!(apps.is_empty() || page.mode().is_handover(), "Q-2: apps wait in Conversation Routing");
+    let refused = matches!(page.mode(), Mode::MessengerRouting | Mode::MessengerRouting2025);
+    assert!(apps.is_empty() || !refused, "Q-2: apps wait where no request is accepted");
 }
 
 /// Plays one action and checks the decision; the thread as it is to be remembered.
@@ -303,14 +320,22 @@ fn entitled(page: &Routing, before: &Standing, action: &Action<'_>, decision: &D
     }
     let connection = page.app(*by);
     let owns = before.owner == Some(*by);
+    let (idle, permitted) = (before.owner.is_none(), connection.is_some_and(|app| app.take_control));
     let allowed = match page.mode() {
-        Mode::MessengerRouting => owns || connection.is_some_and(|app| app.take_control),
+        Mode::MessengerRouting => owns || permitted,
+        Mode::InstagramRouting | Mode::MessengerRouting2025 => match ask {
+            // S0 Idle: only the default app sends; anybody may pass or ask, and with the permission take.
+            Ask::Send(_) if idle => page.default_app() == Some(*by),
+            Ask::Take => permitted,
+            _ => owns || idle || permitted,
+        },
+        Mode::ZeroConfig | Mode::MessengerZeroConfig => {
+            owns || (idle && matches!(ask, Ask::Pass { .. } | Ask::Request))
+        }
         Mode::HandoverPrimary | Mode::HandoverOpen => {
             let leads = page.primary_receiver() == Some(*by) && *ask == Ask::Take;
             let agent = matches!(ask, Ask::Send(send) if send.tag == Some(Tag::HumanAgent));
-            owns || before.owner.is_none()
-                || leads
-                || (agent && connection.is_some_and(|app| app.human_agent))
+            owns || idle || leads || (agent && connection.is_some_and(|app| app.human_agent))
         }
     };
     assert!(allowed, "{} moved control by {ask:?}: {decision:?}", name(*by));
@@ -368,10 +393,12 @@ fn heard(page: &Routing, action: &Action<'_>, decision: &Decision) {
         match event.kind {
             EventKind::Said => said(page, action, decision, &event.notices),
             EventKind::Echo => {
-                assert!(
-                    event.notices.iter().all(|n| page.app(n.app).unwrap().fields.has(Fields::MESSAGE_ECHOES)),
-                    "SB-7"
-                );
+                let field = match page.surface {
+                    Surface::Messenger => Fields::MESSAGE_ECHOES,
+                    Surface::Instagram => Fields::MESSAGES,
+                };
+                let hears = |n: &Notice| page.app(n.app).unwrap().fields.has(field);
+                assert!(event.notices.iter().all(hears), "SB-7");
             }
             EventKind::Passed { .. }
             | EventKind::Taken { .. }
@@ -408,10 +435,42 @@ fn said(page: &Routing, action: &Action<'_>, decision: &Decision, notices: &[Not
         .map(|notice| notice.app)
         .collect();
     let subscribed = |app: AppId| page.app(app).is_some_and(|app| app.fields.has(field));
-    let expected: BTreeSet<AppId> = match decision.to {
+    let mut expected: BTreeSet<AppId> = match decision.to {
         Some(owner) => BTreeSet::from([owner]),
         None => page.apps.iter().map(|app| app.id).collect(),
     };
+    // ZC-PB-2: who made the button hears its payload, whoever owns.
+    let zero_config = matches!(page.mode(), Mode::ZeroConfig | Mode::MessengerZeroConfig);
+    let by_ad = decision.rule.0 == "ZC-AD-1" || decision.via.is_some_and(|via| via.0 == "ZC-AD-1");
+    if zero_config && !by_ad {
+        expected.extend(maker(did.what));
+    }
     let expected: BTreeSet<AppId> = expected.into_iter().filter(|app| subscribed(*app)).collect();
     assert_eq!(active, expected, "SB-1, SB-2: who hears it in messaging: {decision:?}");
+    payload(did.what, notices, decision);
+}
+
+/// The app that made the button.
+fn maker(what: What) -> Option<AppId> {
+    match what {
+        What::Postback { creator }
+        | What::Menu { creator, .. }
+        | What::GetStarted { creator }
+        | What::IceBreaker { creator } => creator,
+        What::Message | What::QuickReply | What::Referral | What::Signal(_) => None,
+    }
+}
+
+/// SB-4: at most one app sees a button's payload, in `messaging`: its owner or its maker.
+fn payload(what: What, notices: &[Notice], decision: &Decision) {
+    if matches!(what, What::Message | What::QuickReply | What::Referral | What::Signal(_)) {
+        return;
+    }
+    let whole: Vec<&Notice> = notices.iter().filter(|notice| notice.form == Form::Whole).collect();
+    assert!(whole.len() <= 1, "SB-4: seen by many: {decision:?}");
+    for notice in whole {
+        assert_eq!(notice.channel, Channel::Messaging, "SB-4: seen in standby: {decision:?}");
+        let whose = [decision.to, maker(what)];
+        assert!(whose.contains(&Some(notice.app)), "SB-4: seen by a stranger: {decision:?}");
+    }
 }

@@ -8,11 +8,13 @@
 mod checks;
 mod difference;
 mod edit;
+mod entries;
 mod input;
 mod mint;
 mod pages;
 mod plan;
 mod render;
+mod sides;
 mod tokens;
 mod warnings;
 

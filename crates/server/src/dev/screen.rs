@@ -82,8 +82,9 @@ fn name(app: AppId, settings: &Settings) -> String {
 fn show_page(page: &Page, settings: &Settings) {
     let mode = settings.routing(page.id, baton_rules::Surface::Messenger).map(|routing| routing.mode());
     let remark = match mode {
-        Some(baton_rules::Mode::MessengerRouting) => "Conversation Routing",
-        Some(baton_rules::Mode::HandoverPrimary | baton_rules::Mode::HandoverOpen) => "Handover Protocol",
+        Some(mode) if mode.is_routing() => "Conversation Routing",
+        Some(mode) if mode.is_handover() => "Handover Protocol",
+        Some(_) => "without a default app",
         None => "",
     };
     entry("Page", &page.id.to_string(), &page.name, remark);
