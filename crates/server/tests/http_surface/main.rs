@@ -10,6 +10,7 @@ mod bounds;
 mod dry_run;
 mod graph;
 mod hop_context;
+mod instagram;
 mod once;
 mod receiver;
 mod routing;
