@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use baton_rules::build::{self, app, name, page, person};
 use baton_rules::{
     Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, Form, MenuLevel,
-    Mode, Notice, Profile, Routing, Send, Signal, Standing, Surface, Survey, Tag, Thread, ThreadControl,
-    Timestamp, What, decide, standing, thread_owner,
+    Mode, Notice, Profile, Refusal, Routing, Send, Signal, Standing, Surface, Survey, Tag, Thread,
+    ThreadControl, Timestamp, What, decide, standing, thread_owner,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -275,6 +275,7 @@ fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timesta
     let decided = decide(page, &pat, thread.as_ref(), action, now);
     let again = decide(page, &pat, thread.as_ref(), action, now);
     assert_eq!(decided, again, "the same question has one answer");
+    as_on_instagram(page, thread.as_ref(), action, now);
     match decided {
         Err(refused) => {
             assert!(!refused.rule.0.is_empty() && !refused.why.id().is_empty());
@@ -293,6 +294,73 @@ fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timesta
             heard(page, action, &decision);
             Some(decision.thread)
         }
+    }
+}
+
+/// The same settings and thread on the other surface, by the documents: what M25-1 and ZCM-1 refer to. None where
+/// an inbox takes part, since each surface has its own.
+fn twin(page: &Routing, thread: Option<&Thread>, action: &Action<'_>) -> Option<(Routing, Option<Thread>)> {
+    let owner = thread.and_then(|thread| thread.control).map(|grant| grant.app);
+    let named = format!("{action:?}");
+    let inboxes = [AppId::PAGE_INBOX, AppId::INSTAGRAM_INBOX];
+    let partakes = |app: &AppId| {
+        [page.default, page.organic, owner].contains(&Some(*app)) || named.contains(&format!("{app:?}"))
+    };
+    if matches!(action, Action::Inbox { .. }) || inboxes.iter().any(partakes) {
+        return None;
+    }
+    let twin =
+        Routing { surface: Surface::Instagram, profile: Profile::Documents, ad_max_days: 7, ..page.clone() };
+    let mode = twin.mode();
+    let thread = thread.cloned().map(|thread| Thread { mode: Some(mode), ..thread });
+    Some((twin, thread))
+}
+
+/// M25-1, ZCM-1: Messenger by the page of 2025 does as Instagram does, but for what section 5.5 names.
+fn as_on_instagram(page: &Routing, thread: Option<&Thread>, action: &Action<'_>, now: Timestamp) {
+    if !matches!(page.mode(), Mode::MessengerRouting2025 | Mode::MessengerZeroConfig) {
+        return;
+    }
+    let named = match action {
+        Action::Person(did) => {
+            // M25-4; and a message taken back is of another field.
+            let started = matches!(did.what, What::GetStarted { .. }) && page.default_app().is_some();
+            started || did.what == What::Signal(Signal::Unsend)
+        }
+        // M25-3, M25-6.
+        Action::App { ask: Ask::Request, .. } => page.default_app().is_some(),
+        Action::App { ask: Ask::SetMenu { level: MenuLevel::User }, .. } => true,
+        Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => false,
+    };
+    let Some((other, its_thread)) = twin(page, thread, action).filter(|_| !named) else { return };
+    let pat = person("pat");
+    let here = decide(page, &pat, thread, action, now);
+    let there = decide(&other, &pat, its_thread.as_ref(), action, now);
+    match (here, there) {
+        (Ok(here), Ok(there)) => {
+            let told = |decision: &Decision| {
+                let kinds = decision.events.iter().map(|event| event.kind);
+                (decision.to, decision.expires_at, decision.thread.length_days, kinds.collect::<Vec<_>>())
+            };
+            assert_eq!(told(&here), told(&there), "M25-1, ZCM-1: {action:?}");
+            for (here, there) in here.events.iter().zip(&there.events) {
+                // SB-7: echoes are of another field on Instagram.
+                let bare = |n: &Notice| (n.app, n.channel, n.form);
+                let same = here.notices.iter().map(bare).eq(there.notices.iter().map(bare));
+                assert!(same || here.kind == EventKind::Echo, "M25-1, ZCM-1: {here:?} {there:?}");
+            }
+        }
+        (Err(here), Err(there)) if there.why == Refusal::NotThreadOwner => {
+            let messengers = [
+                Refusal::SendOther,
+                Refusal::PassNotOwner,
+                Refusal::ReleaseNotOwner,
+                Refusal::ExtendNotOwner,
+            ];
+            assert!(messengers.contains(&here.why), "M25-1: {here:?}");
+        }
+        (Err(here), Err(there)) => assert_eq!(here.why, there.why, "M25-1, ZCM-1: {action:?}"),
+        (here, there) => panic!("M25-1, ZCM-1: {action:?}: {here:?} {there:?}"),
     }
 }
 
