@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::expect;
 use crate::receiver::{Receiver, change};
-use crate::world::{BOT, DESK, Reply, World};
+use crate::world::{BOT, DESK, OPERATOR, Reply, World};
 
 const ACCOUNT: &str = "17841400000009";
 const MARKET: &str = "333";
@@ -256,7 +256,7 @@ async fn take_release_and_the_inbox_in_conversation_routing() {
     let echo = event(&s.bot.next().await, "standby");
     assert_eq!(echo["message"]["app_id"], json!(1_217_981_644_879_628_u64), "told of no take: it was idle");
     expect!(
-        s.w.read("bot", &format!("/me/conversations?platform=instagram&fields=is_owner")).await,
+        s.w.read("bot", "/me/conversations?platform=instagram&fields=is_owner").await,
         200,
         "\"is_owner\":false"
     );
@@ -344,4 +344,40 @@ async fn standby_and_permissions_are_each_surfaces_own() {
     assert_eq!(s.says("market").await.code(), (200, None), "E-PERM");
     assert_eq!(event(&s.bot.next().await, "messaging")["message"]["text"], "hello");
     assert_eq!(s.desk.next().await["object"], "page");
+}
+
+#[tokio::test]
+async fn the_accounts_settings_are_changed_one_by_one() {
+    let s = Stage::on_instagram("default_app = \"Sales bot\"").await;
+    let send = async |method: &str, path: &str, body: Value| -> Reply {
+        let request =
+            s.w.client.request(method.parse().unwrap(), s.w.url(&format!("/baton/v1/pages/{path}")));
+        s.w.send(request.bearer_auth(OPERATOR).json(&body)).await
+    };
+    let link = send("PUT", &format!("{ACCOUNT}/links/spring"), json!({"app": "Desk"})).await;
+    expect!(&link, 201, "\"on\":\"instagram\"");
+    let ad = send("PUT", &format!("{ACCOUNT}/ads/7002"), json!({"name": "Pie"})).await;
+    expect!(&ad, 201, "\"on\":\"instagram\"");
+    let by_link =
+        json!({"type": "message", "message": {"text": "hi"}, "entry": {"type": "link", "ref": "spring"}});
+    assert_eq!(s.ann(by_link.clone()).await["rule"], "ICR-LINK-1");
+    let on_messenger = s.w.post("/baton/v1/pages/3001/people/ann/events", by_link).await.json();
+    assert_eq!(on_messenger["rule"], "HOP-LINK-1", "the link is one surface's: {on_messenger}");
+
+    let change = json!({"instagram": {"default_app": "Desk", "ad_max_days": 10}});
+    let changed = send("PATCH", "3001", change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let account = json!({"id": ACCOUNT, "username": "bakery", "default_app": DESK, "ad_max_days": 10, "ad_window_days": 1});
+    assert_eq!(changed.json()["instagram"], account);
+    // MODE-4: with its default app the account leaves Conversation Routing; the route stays and has no effect.
+    let gone = send("DELETE", &format!("3001/connections/{DESK}"), Value::Null).await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    assert_eq!(s.writes().await["rule"], "ZC-MSG-1");
+    let page = s.w.get("/baton/v1/pages/3001").await.json();
+    assert!(page["instagram"].get("default_app").is_none(), "{page}");
+
+    let unlinked = send("PATCH", "3001", json!({"instagram": null, "links": [], "ads": []})).await;
+    assert_eq!(unlinked.status, 200, "{}", unlinked.text);
+    let unknown = s.w.get(&format!("/baton/v1/pages/{ACCOUNT}/threads")).await;
+    assert_eq!(unknown.slug(), "unknown-page", "{}", unknown.text);
 }
