@@ -369,7 +369,8 @@ fn render(request: &Request, page: &Page, now: Timestamp, mid: &MessageId, kind:
         Surface::Messenger => page.id,
         Surface::Instagram => page.instagram.as_ref().map_or(page.id, |instagram| instagram.id),
     };
-    let between = Between { page: account, person: &request.thread.person, at: now };
+    let surface = request.thread.surface;
+    let between = Between { page: account, surface, person: &request.thread.person, at: now };
     let given = said_with(request).unwrap_or_default();
     let text = |metadata: Metadata| match metadata {
         Metadata::Given => given,
@@ -379,7 +380,7 @@ fn render(request: &Request, page: &Page, now: Timestamp, mid: &MessageId, kind:
         EventKind::Quiet => None,
         EventKind::Said => match &request.what {
             Requested::Person(event) => {
-                Some(webhook::said(between, mid, event, ad_title(page, event.entry.as_ref())))
+                Some(webhook::said(between, mid, event, ad_title(page, surface, event.entry.as_ref())))
             }
             Requested::App { .. } | Requested::Inbox(_) => None,
         },
@@ -406,9 +407,12 @@ fn sent(request: &Request) -> Option<(AppId, Message)> {
     }
 }
 
-fn ad_title<'a>(page: &'a Page, entry: Option<&EntryPoint>) -> Option<&'a str> {
+fn ad_title<'a>(page: &'a Page, surface: Surface, entry: Option<&EntryPoint>) -> Option<&'a str> {
     match entry {
-        Some(EntryPoint::Ad { id }) => page.ads.iter().find(|ad| ad.id == *id).map(|ad| ad.name.as_str()),
+        Some(EntryPoint::Ad { id }) => {
+            let mut ads = page.ads.iter().filter(|ad| Surface::from(ad.on) == surface);
+            ads.find(|ad| ad.id == *id).map(|ad| ad.name.as_str())
+        }
         Some(EntryPoint::Link { .. } | EntryPoint::Organic) | None => None,
     }
 }

@@ -9,11 +9,13 @@ pub mod build;
 mod decision;
 mod ids;
 mod modes;
+mod notices;
 mod ownership;
 pub mod practice;
 mod refusal;
 mod routing;
 mod row;
+mod settle;
 pub mod setup;
 mod thread;
 mod window;
@@ -26,11 +28,12 @@ pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
 };
 pub use refusal::Refusal;
-pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
+pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
 pub use thread::{Entered, Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
 
-use row::{Case, Row, no, ok, settle};
+use row::{Case, Row, no, ok};
+use settle::settle;
 
 /// Decides what an action means.
 ///
@@ -65,19 +68,13 @@ pub fn decide(
         return settle(&case, action, no("API-13", Refusal::Permission));
     }
     let row = match action {
-        Action::Person(did) => case.barred(did).unwrap_or_else(|| match mode {
-            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::person(&case, did),
-            Mode::MessengerRouting => modes::messenger_routing::person(&case, did),
-        }),
+        Action::Person(did) => case.barred(did).unwrap_or_else(|| modes::person(&case, did)),
         // A retired tag is a wrong parameter, and parameters come before ownership (API-10).
         Action::App { ask: Ask::Send(Send { tag: Some(Tag::Retired), .. }), .. } => {
             no("WIN-5", Refusal::RetiredTag)
         }
         Action::App { ask, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::app(&case, *ask),
-                Mode::MessengerRouting => modes::messenger_routing::app(&case, *ask),
-            };
+            let row = modes::app(&case, *ask);
             match ask {
                 Ask::Send(message) if row.survey == Survey::None => {
                     within_window(row, window::check(case.thread(), message.tag, now))
@@ -93,10 +90,7 @@ pub fn decide(
             }
         }
         Action::Inbox { desk, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::inbox(&case, *desk),
-                Mode::MessengerRouting => modes::messenger_routing::inbox(&case, *desk),
-            };
+            let row = modes::inbox(&case, *desk);
             match desk {
                 Desk::Reply => within_window(row, window::check_inbox(case.thread(), now)),
                 Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
@@ -104,10 +98,7 @@ pub fn decide(
         }
         // Whoever is not connected any more cannot send.
         Action::Due { .. } if case.caller().is_none() => ok("API-13").survey(Survey::Dropped),
-        Action::Due { .. } => match mode {
-            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::survey(&case),
-            Mode::MessengerRouting => modes::messenger_routing::survey(),
-        },
+        Action::Due { .. } => modes::survey(&case),
     };
     // A survey that is only held on or given up is no send.
     let barred = is_due && !routing.messaging_enabled && row.survey == Survey::None;

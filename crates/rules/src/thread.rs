@@ -135,10 +135,7 @@ pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing 
     let held = thread.control;
     let valid = held.filter(|grant| routing.connection(grant.app) == Some(grant.connection));
     let live = valid.filter(|grant| now < grant.until);
-    let fallback = match mode {
-        Mode::MessengerRouting => routing.default_app(),
-        Mode::HandoverPrimary | Mode::HandoverOpen => None,
-    };
+    let fallback = routing.fallback();
     let lapse = match (valid, live) {
         (Some(grant), None) => {
             Some(Lapse { rule: window::lapse_rule(mode), from: grant.app, to: fallback, at: grant.until })

@@ -76,6 +76,9 @@ pub(crate) fn lapse_rule(mode: Mode) -> Rule {
     match mode {
         Mode::HandoverPrimary | Mode::HandoverOpen => Rule("HOP-EXP-1"),
         Mode::MessengerRouting => Rule("MCR-EXP-1"),
+        Mode::InstagramRouting => Rule("ICR-EXP-1"),
+        Mode::MessengerRouting2025 => Rule("M25-2"),
+        Mode::ZeroConfig | Mode::MessengerZeroConfig => Rule("ZC-EXP-1"),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
 use baton_rules::{
-    AppId, Ask, MenuLevel, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, Tag, ThreadKey,
+    AppId, Ask, MenuLevel, Mode, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, Tag,
+    ThreadKey,
 };
 use baton_store::{App, Change, ConfigureError, Connection, Page, Secret, Settings, StoreError, Token};
 use baton_wire::params::Params;
@@ -491,16 +492,20 @@ impl Caller {
             return Err(denied("API-13", &format!("This token lacks the permission {permission}.")));
         }
         let routing = self.known.settings.routing(self.known.page.id, surface);
-        let is_handover = routing.is_none_or(|routing| routing.mode().is_handover());
+        let mode = routing.map_or(Mode::HandoverOpen, |routing| routing.mode());
+        let is_handover = mode.is_handover();
         let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let task = match edge {
             Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
             Edge::Attachments | Edge::Profile | Edge::Conversations | Edge::Subscribed => None,
             Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
             Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
-            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries => {
-                is_handover.then_some("MODERATE")
+            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries if is_handover => {
+                Some("MODERATE")
             }
+            // Conversation Routing on Messenger has none of these: the rules say so to everybody.
+            Edge::Take | Edge::Request | Edge::Extend => (mode != Mode::MessengerRouting).then_some("MANAGE"),
+            Edge::Metadata | Edge::Secondaries => None,
         };
         if let Some(task) = task.filter(|task| !self.known.token.tasks.iter().any(|held| held == task)) {
             let text = format!("The person who made this token lacks the task {task} on the page.");

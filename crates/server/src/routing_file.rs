@@ -8,12 +8,14 @@
 mod checks;
 mod difference;
 mod edit;
+mod entries;
 mod examine;
 mod input;
 mod mint;
 mod pages;
 mod plan;
 mod render;
+mod sides;
 mod tokens;
 mod warnings;
 

@@ -251,6 +251,10 @@ impl<'a> KeptThread<'a> {
                 Mode::HandoverPrimary => 0,
                 Mode::HandoverOpen => 1,
                 Mode::MessengerRouting => 2,
+                Mode::InstagramRouting => 3,
+                Mode::ZeroConfig => 4,
+                Mode::MessengerRouting2025 => 5,
+                Mode::MessengerZeroConfig => 6,
             }),
         }
     }
@@ -266,6 +270,10 @@ impl<'a> KeptThread<'a> {
             0 => Ok(Mode::HandoverPrimary),
             1 => Ok(Mode::HandoverOpen),
             2 => Ok(Mode::MessengerRouting),
+            3 => Ok(Mode::InstagramRouting),
+            4 => Ok(Mode::ZeroConfig),
+            5 => Ok(Mode::MessengerRouting2025),
+            6 => Ok(Mode::MessengerZeroConfig),
             _ => Err("names an unknown mode"),
         };
         Ok(Thread {
@@ -374,7 +382,7 @@ mod tests {
         });
         let waiting =
             (app_id(), time(), text()).prop_map(|(app, at, metadata)| Waiting { app, at, metadata });
-        let modes = vec![Mode::HandoverPrimary, Mode::HandoverOpen, Mode::MessengerRouting];
+        let modes = Mode::ALL.to_vec();
         let folders = vec![Folder::General, Folder::Main, Folder::Done];
         let times = (option::of(time()), option::of(time()));
         let rest = (proptest::sample::select(folders), option::of(proptest::sample::select(modes)));

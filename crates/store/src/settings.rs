@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Routing, Surface};
+use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Profile, Routing, Surface};
 use serde::{Deserialize, Serialize};
 
 use crate::text_id;
@@ -161,6 +161,15 @@ pub enum KeptSurface {
     Instagram,
 }
 
+impl From<KeptSurface> for Surface {
+    fn from(kept: KeptSurface) -> Self {
+        match kept {
+            KeptSurface::Messenger => Surface::Messenger,
+            KeptSurface::Instagram => Surface::Instagram,
+        }
+    }
+}
+
 /// An ad and its message template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
@@ -291,6 +300,8 @@ fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
         KeptMoveToMain::Request => MoveToMain::Request,
     };
     if let Some(side) = side {
+        let named = side.profile.as_deref().and_then(|name| Profile::named(surface, name));
+        routing.profile = named.unwrap_or_default();
         routing.default = side.default_app;
         routing.primary = side.primary_receiver;
         routing.organic = side.organic_app;

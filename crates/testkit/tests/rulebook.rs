@@ -18,21 +18,8 @@ use std::path::Path;
 
 /// Rules that are specified and not built, and why: a rule, or a family with `*`.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("ICR-*", "Conversation Routing on Instagram"),
-    ("ZC-*", "Instagram without a default app (zero-config)"),
-    ("M25-*", "Messenger by profile 2025"),
-    ("ZCM-*", "Messenger by profile 2025"),
     ("LEAD-*", "the lead ad flow, which the specification leaves open"),
-    ("OWN-3", "Conversation Routing on Instagram"),
-    ("OWN-7", "Instagram without a default app (zero-config)"),
-    ("TC-13", "Conversation Routing on Instagram"),
-    ("WH-TAKE-1", "Conversation Routing on Instagram"),
-    ("WIN-9", "Conversation Routing on Instagram"),
     ("WIN-11", "private replies to comments"),
-    ("SCN-4", "Conversation Routing on Instagram"),
-    ("SCN-5", "Conversation Routing on Instagram"),
-    ("SCN-6", "Conversation Routing on Instagram"),
-    ("SCN-7", "Instagram without a default app (zero-config)"),
 ];
 
 /// Rows of the decision tables that no decision carries: they are shown by what follows from them.

@@ -56,6 +56,18 @@ impl GraphError {
             (R::ExtendNotOwner, _) => (100, 0, "Only the current thread owner can extend thread control.",
                 "Only the owner extends control",
                 "This app does not control the conversation. Ask for control with request_thread_control first."),
+            // E-IG-NOTOWNER: D-ERR; C-8
+            (R::NotThreadOwner, _) => (100, 2534037, "The action is invalid since it's not the thread owner.",
+                "This app does not control the conversation",
+                "Wait until this app gets control, or ask for it with request_thread_control. GET thread_owner tells until when another app has control."),
+            // E-TAKE-OFF: P-27, P-FIELD; S0
+            (R::TakeOff, _) => (27, 0, "Take thread control is not supported when Conversation Routing is not enabled.",
+                "Nobody takes control here",
+                "The account has no default app. Ask with request_thread_control: in an idle conversation it gives control at once."),
+            // E-REQ-OFF: D-ICRAPI
+            (R::RequestOff, _) => (27, 0, "Request thread control is not supported when Conversation Routing is enabled.",
+                "Nobody asks for control here",
+                "The page has a default app. An app that an operator allows to take control of conversations (take_control) uses take_thread_control."),
             // E-HOP-DISABLED: S2 first note
             (R::HandoverDisabled, _) => (100, 0, "Handover Protocol APIs disabled for this page.",
                 "This page uses Conversation Routing",
@@ -83,6 +95,14 @@ impl GraphError {
             (R::TargetMissing, _) => (100, 0, "The parameter target_app_id is required",
                 "To whom shall control pass?",
                 "This page has no app to which control passes by itself: name one with target_app_id."),
+            // E-PARAM: Instagram's persistent menu has one level
+            (R::NoUserMenu, _) => (100, 0, "Invalid parameter: there is no menu of one person's own on Instagram",
+                "Instagram has the page's menu alone",
+                "Set the menu of the account with messenger_profile."),
+            // E-PARAM, unknown edge: 3.7
+            (R::NoSuchEdge, _) => (100, 0, "Invalid parameter: pass_thread_metadata is only available in the Handover Protocol",
+                "This page does not use the Handover Protocol",
+                "Say it with control instead: pass_thread_control and request_thread_control have metadata."),
             // E-DUR: S0, S4, D-ICRAPI
             (R::Duration, _) => (100, 0, "Param duration must be an integer between 1 and 604800",
                 "The duration is not allowed",

@@ -1,7 +1,7 @@
 //! A person's event, as Baton's own API takes it (contract.md, "A person's event"): shape checked, fields
 //! kept as they are for the webhook, turned into an [`Action`] for the rules.
 
-use baton_rules::{Action, AppId, Did, Entry, MenuLevel, PersonId, Signal, What};
+use baton_rules::{Action, AppId, Did, Entry, MenuLevel, PersonId, Signal, Surface, What};
 use serde_json::{Map, Value};
 
 use crate::shape::Shape;
@@ -236,6 +236,17 @@ impl PersonEvent {
         shape.known("", object, &known);
         let content = content(shape, object, kind)?;
         Some(Self { event_id, kind, entry, level: MenuLevel::Page, content })
+    }
+
+    /// The event, if a person can do this on a surface: Instagram tells of no deliveries, links no accounts, and
+    /// has no surveys (wire.md 4.1).
+    pub fn on(self, surface: Surface) -> Result<Self, Vec<FieldError>> {
+        let missing = matches!(self.kind, Kind::Delivery | Kind::AccountLinking | Kind::Feedback);
+        if surface == Surface::Instagram && missing {
+            let detail = format!("there is no {} on Instagram", self.kind.name());
+            return Err(vec![FieldError { pointer: "/type".to_owned(), detail }]);
+        }
+        Ok(self)
     }
 
     /// The button, for a postback.

@@ -1,6 +1,6 @@
 //! Rendering: a notice and its content become one item of `messaging` or `standby`.
 
-use baton_rules::{AppId, PageId, PersonId, Role, Timestamp};
+use baton_rules::{AppId, PageId, PersonId, Role, Surface, Timestamp};
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -18,6 +18,8 @@ const GET_STARTED: (&str, &str) = ("Get Started", "GET_STARTED");
 pub struct Between<'a> {
     /// The page's id, or the Instagram account's.
     pub page: PageId,
+    /// Which of the two: a few fields are called otherwise on Instagram (wire.md 3.7).
+    pub surface: Surface,
     /// The person.
     pub person: &'a PersonId,
     /// When.
@@ -40,8 +42,8 @@ pub struct Item {
 /// referral of an ad. The `mid` is that of the message or postback.
 pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title: Option<&str>) -> Item {
     let mid = Value::from(mid.as_str());
-    let referral = event.entry.as_ref().and_then(|entry| referral(entry, ad_title));
-    let (name, key) = place(event.kind);
+    let referral = event.entry.as_ref().and_then(|entry| referral(between.surface, entry, ad_title));
+    let (name, key) = place(between.surface, event.kind);
     let plain = |body: &Fields<'_>| Item { event: name, whole: between.by_person(key, body), reduced: None };
     let mut body = Fields::default();
     match event.kind {
@@ -56,7 +58,7 @@ pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title
         }
         Kind::Referral => {
             // A link without a `ref`, or one that nobody named.
-            let bare = json!({"source": "SHORTLINK", "type": "OPEN_THREAD"});
+            let bare = json!({"source": link_source(between.surface), "type": "OPEN_THREAD"});
             match (&referral, event.content.is_empty()) {
                 (Some(referral), _) => plain(body.members(referral)),
                 (None, true) => plain(body.members(&bare)),
@@ -85,7 +87,7 @@ pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title
 
 /// A button: `mid`, `title`, `payload`, `referral`.
 fn tapped(between: Between<'_>, mid: &Value, event: &PersonEvent, referral: Option<&Value>) -> Item {
-    let (name, key) = place(event.kind);
+    let (name, key) = place(between.surface, event.kind);
     let defaults = (Value::from(GET_STARTED.0), Value::from(GET_STARTED.1));
     let default = (event.kind == Kind::GetStarted).then_some(&defaults);
     let mut body = Fields::default();
@@ -98,8 +100,10 @@ fn tapped(between: Between<'_>, mid: &Value, event: &PersonEvent, referral: Opti
 }
 
 /// The field of an event, and the key under which it stands.
-const fn place(kind: Kind) -> (&'static str, &'static str) {
+const fn place(surface: Surface, kind: Kind) -> (&'static str, &'static str) {
     match kind {
+        Kind::Read if matches!(surface, Surface::Instagram) => ("messaging_seen", "read"),
+        Kind::Edit if matches!(surface, Surface::Instagram) => ("message_edit", "message_edit"),
         Kind::Message | Kind::Unsend => ("messages", "message"),
         Kind::Postback | Kind::Menu | Kind::GetStarted | Kind::IceBreaker => {
             ("messaging_postbacks", "postback")
@@ -115,8 +119,16 @@ const fn place(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
+/// What the referral of a link says of where it came from: m.me or ig.me.
+const fn link_source(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Messenger => "SHORTLINK",
+        Surface::Instagram => "IGME-SOURCE-LINK",
+    }
+}
+
 /// The referral of an entry point; an organic one has none.
-fn referral(entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
+fn referral(surface: Surface, entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
     match entry {
         EntryPoint::Ad { id } => {
             let mut referral = json!({"ad_id": id, "source": "ADS", "type": "OPEN_THREAD"});
@@ -126,7 +138,7 @@ fn referral(entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
             Some(referral)
         }
         EntryPoint::Link { reference } => {
-            Some(json!({"ref": reference, "source": "SHORTLINK", "type": "OPEN_THREAD"}))
+            Some(json!({"ref": reference, "source": link_source(surface), "type": "OPEN_THREAD"}))
         }
         EntryPoint::Organic => None,
     }
@@ -157,7 +169,12 @@ pub fn echo(between: Between<'_>, mid: &MessageId, app: AppId, message: &Message
     }
     let (page, person) = (between.page.to_string(), between.person.as_str());
     let whole = between.frame(Some(&page), person, "message", &body);
-    Item { event: "message_echoes", whole, reduced: None }
+    // Instagram has no field of its own for echoes (SB-7).
+    let event = match between.surface {
+        Surface::Messenger => "message_echoes",
+        Surface::Instagram => "messages",
+    };
+    Item { event, whole, reduced: None }
 }
 
 /// `pass_thread_control`. App ids are texts in these events (WH-5).

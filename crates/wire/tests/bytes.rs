@@ -125,7 +125,8 @@ fn an_empty_messaging_stands_beside_standby_for_who_looks_there() {
 #[test]
 fn app_ids_become_numbers_where_they_are_app_ids_and_nowhere_else() {
     let person = "4001".parse().unwrap();
-    let between = Between { page: PageId::new(2001).unwrap(), person: &person, at: Timestamp(1) };
+    let page = PageId::new(2001).unwrap();
+    let between = Between { page, surface: Surface::Messenger, person: &person, at: Timestamp(1) };
     let said = r#"","new_owner_app_id":"7","#;
     let passed = webhook::passed(between, None, AppId::new(222).unwrap(), said);
     let text = String::from_utf8(webhook::with_numbers(&passed.whole)).unwrap();

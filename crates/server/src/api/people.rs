@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{CallersKey, Request, Requested};
-use baton_rules::{PersonId, ThreadKey};
-use baton_wire::inbound::PersonEvent;
+use baton_rules::{PersonId, Surface, ThreadKey};
+use baton_wire::inbound::{FieldError, PersonEvent};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -27,7 +27,8 @@ pub(super) async fn one(
     OnThread(thread): OnThread,
     Json(body): Json,
 ) -> Result<Decided, Problem> {
-    let event = PersonEvent::parse(&body).map_err(Problem::bad_body)?;
+    let event = PersonEvent::parse(&body).and_then(|event| event.on(thread.surface));
+    let event = event.map_err(Problem::bad_body)?;
     submit(&shared, thread, event, &body).await
 }
 
@@ -37,7 +38,7 @@ pub(super) async fn many(
     Json(body): Json,
 ) -> Result<Response, Problem> {
     let Value::Array(items) = body else {
-        let (person, event) = PersonEvent::parse_with_person(&body).map_err(Problem::bad_body)?;
+        let (person, event) = of_person(&body, page.surface).map_err(Problem::bad_body)?;
         return Ok(submit(&shared, thread(&page, person), event, &body).await?.into_response());
     };
     if items.len() > MOST {
@@ -47,7 +48,7 @@ pub(super) async fn many(
     let mut answers = vec![Value::Null; items.len()];
     let mut people: Vec<(PersonId, Vec<(usize, PersonEvent)>)> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        match PersonEvent::parse_with_person(item) {
+        match of_person(item, page.surface) {
             Ok((person, event)) => match people.iter_mut().find(|(known, _)| *known == person) {
                 Some((_, events)) => events.push((index, event)),
                 None => people.push((person, vec![(index, event)])),
@@ -64,6 +65,12 @@ pub(super) async fn many(
         }
     }
     Ok(axum::Json(answers).into_response())
+}
+
+/// An event that names its person.
+fn of_person(value: &Value, surface: Surface) -> Result<(PersonId, PersonEvent), Vec<FieldError>> {
+    let (person, event) = PersonEvent::parse_with_person(value)?;
+    Ok((person, event.on(surface)?))
 }
 
 async fn in_turn(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_rules::AppId;
+use baton_rules::{AppId, Surface};
 use baton_store::{Page, Settings};
 
 use super::{ClockKind, Config, Server};
@@ -80,13 +80,19 @@ fn name(app: AppId, settings: &Settings) -> String {
 }
 
 fn show_page(page: &Page, settings: &Settings) {
-    let mode = settings.routing(page.id, baton_rules::Surface::Messenger).map(|routing| routing.mode());
-    let remark = match mode {
-        Some(baton_rules::Mode::MessengerRouting) => "Conversation Routing",
-        Some(baton_rules::Mode::HandoverPrimary | baton_rules::Mode::HandoverOpen) => "Handover Protocol",
-        None => "",
+    let mode = |surface| {
+        let mode = settings.routing(page.id, surface).map(|routing| routing.mode());
+        match mode {
+            Some(mode) if mode.is_routing() => "Conversation Routing",
+            Some(mode) if mode.is_handover() => "Handover Protocol",
+            Some(_) => "without a default app",
+            None => "",
+        }
     };
-    entry("Page", &page.id.to_string(), &page.name, remark);
+    entry("Page", &page.id.to_string(), &page.name, mode(Surface::Messenger));
+    if let Some(account) = &page.instagram {
+        entry("Instagram", &account.id.to_string(), &account.username, mode(Surface::Instagram));
+    }
     for (index, connection) in page.connections.iter().enumerate() {
         let mut remarks = Vec::new();
         if page.messenger.default_app == Some(connection.app) {

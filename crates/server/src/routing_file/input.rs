@@ -47,6 +47,7 @@ pub(super) struct AppTable {
 pub(super) struct PageInput {
     pub(super) page: PageTable,
     pub(super) messenger: SideTable,
+    pub(super) instagram: Option<AccountTable>,
     pub(super) connections: Vec<At<ConnectionTable>>,
     pub(super) links: Vec<At<LinkTable>>,
     pub(super) ads: Vec<At<AdTable>>,
@@ -80,6 +81,34 @@ pub(super) struct SideTable {
     pub(super) ad_max_days: Option<u8>,
     pub(super) ad_window_days: Option<u8>,
     pub(super) profile: Option<String>,
+}
+
+/// The Instagram account: what it is, and what every surface has.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountTable {
+    pub(super) id: Option<String>,
+    pub(super) username: Option<String>,
+    default_app: Option<String>,
+    primary_receiver: Option<String>,
+    organic_app: Option<String>,
+    ad_max_days: Option<u8>,
+    ad_window_days: Option<u8>,
+    profile: Option<String>,
+}
+
+impl AccountTable {
+    /// What every surface has.
+    pub(super) fn side(&self) -> SideTable {
+        SideTable {
+            default_app: self.default_app.clone(),
+            primary_receiver: self.primary_receiver.clone(),
+            organic_app: self.organic_app.clone(),
+            ad_max_days: self.ad_max_days,
+            ad_window_days: self.ad_window_days,
+            profile: self.profile.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -311,12 +340,8 @@ impl Reader {
 
     fn page(&mut self, page: At<PageTable>) -> At<PageInput> {
         let At { pointer, table: mut page } = page;
-        if page.instagram.take().is_some() {
-            self.problems.push(refused(
-                format!("{pointer}/instagram"),
-                "Instagram is not built yet: remove this table; the Messenger surface works without it",
-            ));
-        }
+        let instagram = (page.instagram.take())
+            .and_then(|value| self.table::<AccountTable>(&value, &format!("{pointer}/instagram")));
         let messenger = (page.messenger.take())
             .and_then(|value| self.table::<SideTable>(&value, &format!("{pointer}/messenger")))
             .unwrap_or_default();
@@ -324,7 +349,7 @@ impl Reader {
             self.tables(&std::mem::take(&mut page.connections), &format!("{pointer}/connections"));
         let links = self.tables(&std::mem::take(&mut page.links), &format!("{pointer}/links"));
         let ads = self.tables(&std::mem::take(&mut page.ads), &format!("{pointer}/ads"));
-        At { pointer, table: PageInput { page, messenger, connections, links, ads } }
+        At { pointer, table: PageInput { page, messenger, instagram, connections, links, ads } }
     }
 }
 

@@ -291,8 +291,24 @@ impl<'a> Draft<'a> {
                     format!("page {} has this name too: pages are named by it, so choose another", twin.id);
                 self.refuse(format!("{pointer}/name"), detail);
             }
+            self.check_ids(page, pointer, &pages);
         }
         pages
+    }
+
+    /// Paths name a page and its Instagram account by their ids, so no two of them are alike.
+    fn check_ids(&mut self, page: &Page, pointer: &str, pages: &[Arc<Page>]) {
+        let account = page.instagram.as_ref().map(|account| account.id);
+        let others = || pages.iter().filter(|other| other.id != page.id);
+        let accounts = || others().filter_map(|other| other.instagram.as_ref());
+        if accounts().any(|other| other.id == page.id) {
+            self.refuse(format!("{pointer}/id"), "an Instagram account has this id: choose another");
+        }
+        let taken = |id| id == page.id || others().any(|o| o.id == id) || accounts().any(|o| o.id == id);
+        if account.is_some_and(taken) {
+            let detail = "another page or account has this id: an account is linked to one page";
+            self.refuse(format!("{pointer}/instagram/id"), detail);
+        }
     }
 }
 

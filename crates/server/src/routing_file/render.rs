@@ -2,7 +2,9 @@
 //! then changes nothing.
 
 use baton_rules::AppId;
-use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Settings, Side};
+use baton_store::{
+    Ad, App, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Settings, Side,
+};
 use serde_json::{Map, Value, json};
 
 /// The settings as `routing.toml` would have them, as JSON; secrets and tokens left out.
@@ -14,7 +16,7 @@ pub fn render(settings: &Settings) -> Value {
 
 /// How the file names an app.
 pub(super) fn app_name(app: AppId) -> String {
-    if app == AppId::PAGE_INBOX { "inbox".to_owned() } else { app.to_string() }
+    if app.is_inbox() { "inbox".to_owned() } else { app.to_string() }
 }
 
 pub(super) const fn surface_name(on: KeptSurface) -> &'static str {
@@ -56,10 +58,17 @@ pub(super) fn page_table(page: &Page) -> Map<String, Value> {
         ("messaging_enabled", Some(json!(page.messaging_enabled))),
         ("inbox_move_to_main", Some(json!(move_to_main))),
         ("messenger", Some(Value::Object(side_table(&page.messenger)))),
+        ("instagram", page.instagram.as_ref().map(|account| Value::Object(account_table(account)))),
         ("connections", Some(json!(connections))),
         ("links", Some(json!(links))),
         ("ads", Some(json!(ads))),
     ])
+}
+
+fn account_table(account: &InstagramSide) -> Map<String, Value> {
+    let own = [("id", account.id.to_string()), ("username", account.username.clone())];
+    let own = own.into_iter().map(|(key, text)| (key.to_owned(), json!(text)));
+    own.chain(side_table(&account.side)).collect()
 }
 
 fn side_table(side: &Side) -> Map<String, Value> {

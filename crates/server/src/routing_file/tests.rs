@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Mint, Plan, RoutingInput, apply, render, token_hash};
 
+mod instagram;
+
 /// A page with two apps, a link and an ad.
 const SHOP: &str = r#"
 [[apps]]
@@ -489,27 +491,6 @@ fn wrong_values_are_refused_where_they_stand() {
     let default = "default_app = \"Sales bot\"";
     let days = format!("{default}\nad_max_days = 8");
     assert_refused(default, &days, "/pages/0/messenger/ad_max_days", "1 to 7");
-}
-
-#[test]
-fn what_is_not_built_says_so() {
-    let default = "default_app = \"Sales bot\"";
-    let instagram = format!("{default}\n[pages.instagram]\nid = \"17841400000001\"\n");
-    assert_refused(default, &instagram, "/pages/0/instagram", "Instagram is not built yet");
-    let profile = format!("{default}\nprofile = \"2025\"");
-    assert_refused(default, &profile, "/pages/0/messenger/profile", "profiles are not built yet");
-    assert_refused(
-        "ref = \"spring\"",
-        "ref = \"spring\"\non = \"instagram\"",
-        "/pages/0/links/0/on",
-        "not built yet",
-    );
-    assert_refused(
-        "id = \"9001\"",
-        "id = \"9001\"\non = \"instagram\"",
-        "/pages/0/ads/0/on",
-        "not built yet",
-    );
 }
 
 #[test]

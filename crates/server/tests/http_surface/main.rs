@@ -16,6 +16,7 @@ mod dry_run;
 mod graph;
 mod handshake;
 mod hop_context;
+mod instagram;
 mod modes;
 mod once;
 mod person;
