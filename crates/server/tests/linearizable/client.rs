@@ -245,6 +245,12 @@ fn kept(asked: &Asked, status: u16, body: Value) -> Value {
     }
 }
 
+/// What clients speak HTTP with. Nothing is kept open: the server closes what is idle, and a judge may take longer
+/// than that, so that a call would meet the end of its connection.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
 /// A person by their id.
 pub(crate) fn person(id: &str) -> PersonId {
     id.parse().unwrap()

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 use crate::checker::{is_linearizable, shown};
-use crate::client::{Client, person};
+use crate::client::{Client, http, person};
 use crate::history::{Asked, Change, Patch, Recorder, Talk, Wanted};
 use crate::model::nothing;
 use crate::node::{Node, OPERATOR};
@@ -62,7 +62,7 @@ impl Scene {
             ]}],
         }))
         .await;
-        let scene = Self { node, recorder: Arc::default(), http: reqwest::Client::new() };
+        let scene = Self { node, recorder: Arc::default(), http: http() };
         let begin = Asked::Begin(scene.node.stands(&[talk()]).await);
         scene.recorder.record(0, begin, nothing(), scene.recorder.number());
         scene.client(0).ask(Asked::Write { talk: talk() }).await;

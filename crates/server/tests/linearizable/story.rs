@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::apps::{self, Tokens};
 use crate::checker::{not_linearizable, shown};
-use crate::client::{Client, person};
+use crate::client::{Client, http, person};
 use crate::history::{Asked, Done, Recorder, Talk};
 use crate::model::nothing;
 use crate::node::{Node, OPERATOR};
@@ -81,7 +81,7 @@ impl Cast {
             talks,
             tokens,
             recorder: Arc::default(),
-            http: reqwest::Client::new(),
+            http: http(),
             operators: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         };
