@@ -116,15 +116,14 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// Who calls about a node. An error is the same caller, about a node that is neither the token's page nor
-    /// that page's account.
+    /// Who calls about a node, and whether that is the token's page or that page's account.
     pub(crate) fn of(
         shared: &Arc<Shared>,
         known: Known,
         token: String,
         once: Option<Vec<u8>>,
         node: &str,
-    ) -> Result<Self, Self> {
+    ) -> (Self, bool) {
         let own = match node {
             "me" => Some(known.page.id),
             id => id.parse().ok().filter(|id| {
@@ -133,7 +132,7 @@ impl Caller {
         };
         let node = own.unwrap_or(known.page.id);
         let caller = Self { shared: Arc::clone(shared), known, text: Secret::new(token), node, once };
-        if own.is_some() { Ok(caller) } else { Err(caller) }
+        (caller, own.is_some())
     }
 
     /// The token: query string, body, header; the first that is found (wire.md 1.2).
