@@ -153,15 +153,15 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// Who calls about a node: the token's page (`me` too, API-1) or that page's account. An error is the same caller,
-    /// about another node: these are all alike, so that nobody learns what else there is.
+    /// Who calls about a node, and whether that is the token's page (`me` too, API-1) or that page's account. Other nodes
+    /// are all alike, so that nobody learns what else there is.
     pub(crate) fn of(
         shared: &Arc<Shared>,
         known: Known,
         token: String,
         once: Option<Vec<u8>>,
         node: &str,
-    ) -> Result<Self, Self> {
+    ) -> (Self, bool) {
         let own = match node {
             "me" => Some(known.page.id),
             id => id.parse().ok().filter(|id| {
@@ -170,7 +170,7 @@ impl Caller {
         };
         let node = own.unwrap_or(known.page.id);
         let caller = Self { shared: Arc::clone(shared), known, text: Secret::new(token), node, once };
-        if own.is_some() { Ok(caller) } else { Err(caller) }
+        (caller, own.is_some())
     }
 
     /// The token: query string, body, header; the first that is found (API-4, wire.md 1.2).

@@ -264,10 +264,11 @@ impl Asked<'_> {
         }
         let token = token.ok_or_else(GraphError::no_token)?;
         let known = Caller::known(self.shared, &token, &self.params)?;
-        let caller = Caller::of(self.shared, known, token, self.once.take(), node);
-        match caller {
-            Ok(caller) => route(&caller, &mut self.params, method, node, edge).await,
-            Err(caller) => object::route(&caller, &self.params, method, node, edge).await,
+        let (caller, own) = Caller::of(self.shared, known, token, self.once.take(), node);
+        if own {
+            route(&caller, &mut self.params, method, node, edge).await
+        } else {
+            object::route(&caller, &self.params, method, node, edge).await
         }
     }
 }

@@ -1003,7 +1003,7 @@ async fn assets_are_kept_by_page_kind_and_key(disk: Disk) {
     use AssetKind::{Label, Persona};
     let store = disk.open();
     let file = Asset {
-        content: Some(Bytes::from(vec![0, 255, 10].repeat(100_000))),
+        content: Some(Bytes::from([0, 255, 10].repeat(100_000))),
         ..asset(104, AssetKind::Attachment, "7", at(1))
     };
     let all =

@@ -54,7 +54,7 @@ impl Item {
         let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
         let params = parameters(query, given.get("body"), limits)?;
         let mut needs: Vec<String> = text("depends_on").into_iter().collect();
-        for name in names(path).chain(params.as_object().values().flat_map(|value| names_in(value))) {
+        for name in names(path).chain(params.as_object().values().flat_map(names_in)) {
             if !needs.contains(&name) {
                 needs.push(name);
             }

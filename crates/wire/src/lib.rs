@@ -1,5 +1,6 @@
 //! The platform's JSON: shapes and bytes. No IO, no decisions, no clock.
 
+mod attachments;
 pub mod batch;
 pub mod envelope;
 pub mod errors;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::errors::GraphError;
 use crate::params::{Params, text_of};
-use crate::templates;
+use crate::{attachments, templates};
 
 /// The longest message text, in characters (Messenger).
 const TEXT: usize = 2000;
@@ -24,8 +24,6 @@ const PAYLOAD: usize = 1000;
 const QUICK_REPLY_TITLE: usize = 20;
 /// The longest text of a button template, in characters.
 const BUTTON_TEXT: usize = 640;
-/// The longest address of a file, in bytes.
-const ADDRESS: usize = 4096;
 /// How many quick replies a message has at most.
 const QUICK_REPLIES: usize = 13;
 /// How many buttons a template (or one of its elements) has at most.
@@ -376,7 +374,7 @@ fn message(params: &Params, given: &Map<String, Value>) -> Result<Message, Graph
             return Err(GraphError::parameter("Param message cannot have both attachment and sticker_id"));
         }
         (Some(value), None) => Some(attachment(params, value)?),
-        (None, Some(sticker)) => Some(self::sticker(sticker)?),
+        (None, Some(sticker)) => Some(attachments::sticker(sticker)?),
         (None, None) => None,
     };
     let mut content = Map::new();
@@ -444,7 +442,9 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
     match kind.as_str() {
         "template" => {}
         "" => return Err(GraphError::required(&format!("{name}[type]"))),
-        "image" | "audio" | "video" | "file" => return file(params, name, &kind, given.get("payload")),
+        "image" | "audio" | "video" | "file" => {
+            return attachments::file(params, name, &kind, given.get("payload"));
+        }
         "like_heart" | "media_share" | "sticker" => {
             return Err(GraphError::not_built(&format!("An attachment of type {kind}")));
         }
@@ -476,58 +476,6 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
     let checked =
         [("type".to_owned(), Value::from("template")), ("payload".to_owned(), Value::Object(payload))];
     Ok(Value::Object(Map::from_iter(checked)))
-}
-
-/// A sticker of the platform's: a number.
-fn sticker(value: &Value) -> Result<Value, GraphError> {
-    let number = text_of(value).and_then(|text| text.trim().parse::<u64>().ok());
-    let number = number.ok_or_else(|| GraphError::parameter("Param message[sticker_id] must be a number"))?;
-    Ok(serde_json::json!({"type": "sticker", "payload": {"sticker_id": number}}))
-}
-
-/// A file: an address, the id of one that was kept, or the one that comes with the call. What comes of it is
-/// `{type, payload: {url} or {attachment_id} or {}}`, with `is_reusable` where it shall be kept.
-fn file(params: &Params, name: &str, kind: &str, payload: Option<&Value>) -> Result<Value, GraphError> {
-    let name = format!("{name}[payload]");
-    let given =
-        payload.filter(|value| !value.is_null()).map(|value| object(params, &name, value)).transpose()?;
-    let given = given.unwrap_or_default();
-    let text = |key: &str| given.get(key).and_then(text_of).filter(|text| !text.is_empty());
-    let is_reusable = match given.get("is_reusable") {
-        Some(Value::Bool(is)) => *is,
-        other => other.and_then(text_of).is_some_and(|word| word == "true" || word == "1"),
-    };
-    let mut kept = Map::new();
-    match (text("attachment_id"), text("url"), params.upload()) {
-        (Some(id), None, None) => drop(kept.insert("attachment_id".to_owned(), Value::String(id))),
-        (None, Some(url), None) => drop(kept.insert("url".to_owned(), Value::String(address(&name, url)?))),
-        (None, None, Some(_)) => {}
-        (None, None, None) => {
-            let text = format!(
-                "Param {name} must have a url or an attachment_id, or filedata must come with the call"
-            );
-            return Err(GraphError::parameter(text));
-        }
-        (..) => {
-            let text = format!("Param {name} must have one of url, attachment_id and filedata, not several");
-            return Err(GraphError::parameter(text));
-        }
-    }
-    if is_reusable {
-        kept.insert("is_reusable".to_owned(), Value::Bool(true));
-    }
-    let attachment = [("type".to_owned(), Value::from(kind)), ("payload".to_owned(), Value::Object(kept))];
-    Ok(Value::Object(Map::from_iter(attachment)))
-}
-
-/// An address that a person's app can show.
-fn address(name: &str, url: String) -> Result<String, GraphError> {
-    let lower = url.trim_start().get(..8).unwrap_or_default().to_ascii_lowercase();
-    let is_web = lower == "https://" || lower.starts_with("http://");
-    if !is_web || url.len() > ADDRESS || url.contains(char::is_whitespace) {
-        return Err(GraphError::parameter(format!("Param {name}[url] must be a web address")));
-    }
-    Ok(url)
 }
 
 /// A generic template: elements with a title, each with buttons of its own.

@@ -224,7 +224,7 @@ pub fn with_numbers(item: &[u8]) -> Vec<u8> {
             key.map_or(0, |(_, after)| after.iter().take_while(|byte| byte.is_ascii_digit()).count());
         match key {
             Some((key, after)) if digits > 0 && after.get(digits) == Some(&b'"') => {
-                out.extend_from_slice(key[..key.len() - 1].as_bytes());
+                out.extend(key.bytes().take(key.len() - 1));
                 out.extend_from_slice(&after[..digits]);
                 rest = &after[digits + 1..];
             }

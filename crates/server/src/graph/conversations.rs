@@ -40,7 +40,7 @@ pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wron
     let node = caller.node().to_string();
     let next = ends.as_ref().filter(|_| more);
     let next = next.map(|(_, last)| paging::next(caller, params, &node, "conversations", wanted.limit, last));
-    Ok(Answer::of(paging::list(data, ends, next)))
+    Ok(Answer::of(paging::list(&data, ends, next)))
 }
 
 fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {

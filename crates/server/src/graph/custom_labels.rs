@@ -118,5 +118,5 @@ pub(super) async fn of(caller: &Caller, params: &Params, person: &PersonId) -> R
     let next = ends.as_ref().filter(|_| more);
     let next = next
         .map(|(_, last)| paging::next(caller, params, person.as_str(), "custom_labels", wanted.limit, last));
-    Ok(Answer::of(paging::list(data, ends, next)))
+    Ok(Answer::of(paging::list(&data, ends, next)))
 }

@@ -68,8 +68,8 @@ pub(super) async fn answer(
     let node = caller.node().to_string();
     let next = ends.as_ref().filter(|_| more);
     let next = next.map(|(_, last)| paging::next(caller, params, &node, edge, wanted.limit, last));
-    let data = found.iter().map(|(key, value)| shown(key, value)).collect();
-    Ok(paging::list(data, ends, next))
+    let data: Vec<Value> = found.iter().map(|(key, value)| shown(key, value)).collect();
+    Ok(paging::list(&data, ends, next))
 }
 
 /// An object of texts.

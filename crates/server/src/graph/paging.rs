@@ -39,7 +39,7 @@ pub(super) fn limit(said: Option<Option<i64>>) -> Result<usize, GraphError> {
 }
 
 /// A list. `ends` are the cursors of its first and last item; `next` is asked for where there is more.
-pub(super) fn list(data: Vec<Value>, ends: Option<(String, String)>, next: Option<String>) -> Value {
+pub(super) fn list(data: &[Value], ends: Option<(String, String)>, next: Option<String>) -> Value {
     let mut body = json!({"data": data});
     // An empty page has no `paging`: some clients ask on and on where there is one (clients.md 15).
     if let Some((before, after)) = ends {

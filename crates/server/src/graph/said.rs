@@ -138,7 +138,7 @@ pub(super) async fn list(caller: &Caller, key: &ThreadKey, field: &Field) -> Res
         after.transpose().map_err(|_| GraphError::parameter("Param after must be a cursor of this list"))?;
     let (found, more) = newest(caller, key, after, limit).await?;
     let parties = conversations::participants(caller, key).await?;
-    let data = found.iter().map(|said| shown(said, &field.fields, &parties)).collect();
+    let data: Vec<Value> = found.iter().map(|said| shown(said, &field.fields, &parties)).collect();
     let ends = found.first().zip(found.last());
     let ends = ends.map(|(first, last)| (first.position.0.to_string(), last.position.0.to_string()));
     let fields = baton_wire::fields::written(&field.fields);
@@ -149,7 +149,7 @@ pub(super) async fn list(caller: &Caller, key: &ThreadKey, field: &Field) -> Res
         .as_ref()
         .filter(|_| more)
         .map(|(_, last)| paging::next(caller, &params, &conversations::id(key), "messages", limit, last));
-    Ok(paging::list(data, ends, next))
+    Ok(paging::list(&data, ends, next))
 }
 
 /// `GET /{message}`; none where there is no such message of this page.
@@ -191,20 +191,20 @@ fn shown(said: &Said, fields: &[Field], parties: &[Value; 2]) -> Value {
 /// An attachment's node: what is known of it, which is its address or what its template says.
 fn attachment(said: &Said, index: usize, given: &Value) -> Value {
     let (kind, payload) = (given["type"].as_str().unwrap_or_default(), &given["payload"]);
-    let mut shown = json!({"id": format!("{}:{index}", said.mid)});
     let url = &payload["url"];
-    match kind {
+    let (name, value) = match kind {
         "image" | "sticker" => {
-            shown["image_data"] =
-                json!({"url": url, "preview_url": url, "render_as_sticker": kind == "sticker"})
+            let is_sticker = kind == "sticker";
+            ("image_data", json!({"url": url, "preview_url": url, "render_as_sticker": is_sticker}))
         }
-        "video" => shown["video_data"] = json!({"url": url, "preview_url": url}),
+        "video" => ("video_data", json!({"url": url, "preview_url": url})),
         "template" => {
             let first = payload["elements"].get(0).unwrap_or(payload);
             let title = first.get("title").or(first.get("text")).cloned().unwrap_or_default();
-            shown["generic_template"] = json!({"title": title, "subtitle": first.get("subtitle"), "media_url": first.get("image_url")});
+            let (subtitle, image) = (first.get("subtitle"), first.get("image_url"));
+            ("generic_template", json!({"title": title, "subtitle": subtitle, "media_url": image}))
         }
-        _ => shown["file_url"] = url.clone(),
-    }
-    shown
+        _ => ("file_url", url.clone()),
+    };
+    json!({"id": format!("{}:{index}", said.mid), name: value})
 }
