@@ -15,5 +15,6 @@ mod once;
 mod receiver;
 mod routing;
 mod settings;
+mod surveys;
 mod transports;
 mod world;
