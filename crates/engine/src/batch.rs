@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Thread,
-    ThreadKey, Timestamp, decide, standing,
+    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Survey,
+    Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
     AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen,
@@ -18,7 +18,10 @@ use baton_wire::requests::Message;
 use baton_wire::webhook::{self, Between, Item};
 use bytes::Bytes;
 
+use self::surveys::{HELD, Holding};
 use crate::receipt::{CallersKey, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
+
+mod surveys;
 
 /// A request with what had to be looked up for it beforehand.
 #[derive(Clone, Debug)]
@@ -34,8 +37,8 @@ pub(crate) struct Prepared {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) answer: Result<Receipt, Failure>,
-    /// The decision, where there is a new one.
-    pub(crate) decided: Option<Decided>,
+    /// What was decided anew: surveys that were due before it, the decision itself, surveys that it set free.
+    pub(crate) decided: Vec<Decided>,
 }
 
 /// A decision, as listeners are told of it.
@@ -51,17 +54,19 @@ pub(crate) struct Decided {
 
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
-        Self { answer: Err(failure), decided: None }
+        Self { answer: Err(failure), decided: Vec::new() }
     }
 }
 
-/// Decides a batch of one stream. `key` signs message ids.
+/// Decides a batch of one stream: first of the threads that are `due`, then what is asked. `key` signs message
+/// ids. Returns what is written, what became of each thread that was due, and of each request.
 pub(crate) fn decide_batch(
     found: &Found,
+    due: &[ThreadKey],
     requests: &[Prepared],
     stream: Stream,
     key: &[u8; 32],
-) -> (Batch, Vec<Outcome>) {
+) -> (Batch, Vec<Vec<Decided>>, Vec<Outcome>) {
     let mut work = Work {
         found,
         stream,
@@ -70,12 +75,15 @@ pub(crate) fn decide_batch(
         batch: Batch::default(),
         threads: HashMap::new(),
         seen: HashMap::new(),
+        holding: Holding::default(),
     };
+    let told = due.iter().map(|thread| work.surveys(thread)).collect();
     let outcomes = requests.iter().map(|prepared| work.take(prepared)).collect();
+    work.settle_held();
     let mut batch = work.batch;
     batch.threads = work.threads.into_iter().collect();
     batch.seen = work.seen.into_iter().collect();
-    (batch, outcomes)
+    (batch, told, outcomes)
 }
 
 struct Work<'a> {
@@ -86,6 +94,7 @@ struct Work<'a> {
     batch: Batch,
     threads: HashMap<ThreadKey, Remembered>,
     seen: HashMap<SeenKey, Seen>,
+    holding: Holding,
 }
 
 impl Work<'_> {
@@ -99,19 +108,40 @@ impl Work<'_> {
         {
             return outcome;
         }
+        // Control may have lapsed with nobody there to see it: what waited for that comes first.
+        let mut decided = self.surveys(&request.thread);
+        let mut outcome = self.ask(prepared);
+        decided.append(&mut outcome.decided);
+        decided.append(&mut self.surveys(&request.thread));
+        Outcome { decided, ..outcome }
+    }
+
+    /// A thread as it is after what was decided so far.
+    fn thread(&self, key: &ThreadKey) -> Option<&Remembered> {
+        self.threads.get(key).or_else(|| self.found.threads.get(key))
+    }
+
+    fn ask(&mut self, prepared: &Prepared) -> Outcome {
+        let request = &prepared.request;
         let settings = self.found.settings.clone();
         let (page, surface) = (request.thread.page, request.thread.surface);
         let (Some(page), Some(routing)) = (settings.page(page), settings.routing(page, surface)) else {
             return Failure::NoPage.into();
         };
-        let before =
-            self.threads.get(&request.thread).or_else(|| self.found.threads.get(&request.thread)).cloned();
+        let before = self.thread(&request.thread).cloned();
         let now = self.found.now;
         let action = action(prepared);
         let thread = before.as_ref().map(|remembered| &remembered.thread);
         match decide(routing, &request.thread.person, thread, &action, now) {
             Err(refused) => self.refuse(request, routing, before.as_ref(), refused),
-            Ok(decision) => self.write(request, page, routing, before.as_ref(), decision),
+            Ok(decision) if decision.survey == Survey::Held && decision.thread.held > HELD => {
+                Failure::Busy.into()
+            }
+            Ok(decision) => {
+                let (receipt, decided) = self.write(request, page, routing, before.as_ref(), decision, None);
+                self.remember_answer(request, &receipt);
+                Outcome { answer: Ok(receipt), decided: vec![decided] }
+            }
         }
     }
 
@@ -123,7 +153,7 @@ impl Work<'_> {
             return Some(Failure::KeyReused.into());
         }
         let receipt = serde_json::from_slice(&seen.answer).ok()?;
-        Some(Outcome { answer: Ok(receipt), decided: None })
+        Some(Outcome { answer: Ok(receipt), decided: Vec::new() })
     }
 
     fn refuse(
@@ -152,6 +182,7 @@ impl Work<'_> {
         Failure::Refused { refused, surface: request.thread.surface, thread }.into()
     }
 
+    /// Writes a decision. A message that was accepted before has its id by that place.
     fn write(
         &mut self,
         request: &Request,
@@ -159,7 +190,8 @@ impl Work<'_> {
         routing: &Routing,
         before: Option<&Remembered>,
         decision: Decision,
-    ) -> Outcome {
+        accepted: Option<Position>,
+    ) -> (Receipt, Decided) {
         let first = self.batch.rows.len();
         let now = self.found.now;
         let mut previous = before.map(|remembered| remembered.last);
@@ -172,13 +204,15 @@ impl Work<'_> {
         let mut talked = false;
         for event in &decision.events {
             let position = self.head.next();
-            let mid = MessageId::mint(self.key, request.thread.surface, self.stream.0, position.0);
+            let place = accepted.unwrap_or(position);
+            let mid = MessageId::mint(self.key, request.thread.surface, self.stream.0, place.0);
             let item = render(request, page, now, &mid, event.kind);
             let context = event.notices.iter().find(|notice| notice.context).map(|notice| {
                 let handed = before.and_then(|remembered| remembered.thread.handed.as_deref());
                 webhook::hop_context(notice.app, handed.unwrap_or_default())
             });
-            if is_message(request, event.kind) {
+            let held = decision.survey == Survey::Held;
+            if is_message(request, event.kind) || held {
                 message_id = Some(mid.as_str().to_owned());
             }
             talked |= matches!(event.kind, EventKind::Said | EventKind::Echo);
@@ -207,6 +241,9 @@ impl Work<'_> {
             });
             previous = Some(position);
         }
+        if let (Survey::Held, Some(by)) = (decision.survey, decision.by) {
+            self.hold(request, by, self.head);
+        }
         if decision.concerns_control() {
             self.batch.control.push(control(request, &decision, self.head, now));
         }
@@ -224,7 +261,7 @@ impl Work<'_> {
             thread: ThreadSeen::of(decision.to, decision.expires_at),
             notices,
         };
-        self.remember(request, before, decision.thread, talked, &receipt);
+        self.remember(request, before, decision.thread, talked);
         let rows = first..self.batch.rows.len();
         let decided = Decided {
             thread: request.thread.clone(),
@@ -233,27 +270,23 @@ impl Work<'_> {
             expires_at: decision.expires_at,
             rows,
         };
-        Outcome { answer: Ok(receipt), decided: Some(decided) }
+        (receipt, decided)
     }
 
-    fn remember(
-        &mut self,
-        request: &Request,
-        before: Option<&Remembered>,
-        thread: Thread,
-        talked: bool,
-        receipt: &Receipt,
-    ) {
+    fn remember(&mut self, request: &Request, before: Option<&Remembered>, thread: Thread, talked: bool) {
         let now = self.found.now;
         let last_message_at = match before {
             Some(remembered) if !talked => remembered.last_message_at,
             Some(_) | None => now,
         };
         self.threads.insert(request.thread.clone(), Remembered { thread, last: self.head, last_message_at });
+    }
+
+    fn remember_answer(&mut self, request: &Request, receipt: &Receipt) {
         if let Some(key) = &request.key {
             // A receipt is plain data: it cannot fail to be written as JSON.
             let answer = serde_json::to_vec(receipt).map(Bytes::from).unwrap_or_default();
-            let seen = Seen { fingerprint: key.fingerprint, answer, at: now };
+            let seen = Seen { fingerprint: key.fingerprint, answer, at: self.found.now };
             self.seen.insert((request.thread.clone(), key.key.as_str().into()), seen);
         }
     }

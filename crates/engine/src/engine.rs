@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    AdCounts, Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position,
-    Remembered, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
+    AdCounts, Batch, Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person,
+    Position, Remembered, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -23,6 +23,7 @@ use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
+use crate::due::{self, Dues};
 use crate::history::{self, HistoryEntry};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
@@ -134,6 +135,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) key: [u8; 32],
     pub(crate) delivery: Delivery,
+    pub(crate) dues: Dues,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     activity: Activities,
@@ -157,7 +159,11 @@ impl Shared {
     }
 
     /// Rows were committed: delivery may have them.
-    pub(crate) fn committed(self: &Arc<Self>, stream: Stream, rows: &[Arc<JournalRow>]) {
+    pub(crate) fn committed(self: &Arc<Self>, stream: Stream, batch: &Batch) {
+        if !batch.due.is_empty() {
+            self.dues.news.notify_one();
+        }
+        let rows = &batch.rows;
         let (Some(last), Some(recent)) = (rows.last(), self.recent.get(usize::from(stream.0))) else {
             return;
         };
@@ -182,6 +188,7 @@ impl Shared {
                 head.fetch_max(position.0, Ordering::AcqRel);
             }
         }
+        self.dues.news.notify_one();
         Ok(configured)
     }
 
@@ -193,6 +200,7 @@ impl Shared {
             moved |= known.fetch_max(head.0, Ordering::AcqRel) < head.0;
         }
         if moved {
+            self.dues.news.notify_one();
             for app in &self.store.settings().apps {
                 delivery::wake(self, app.id);
             }
@@ -238,6 +246,7 @@ impl Engine {
             transport: parts.transport,
             policy: parts.policy,
             delivery: Delivery::default(),
+            dues: Dues::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             activity: Activities::default(),
@@ -256,7 +265,19 @@ impl Engine {
         for app in &shared.store.settings().apps {
             delivery::wake(&shared, app.id);
         }
-        Ok(Self { shared, committers: Arc::new(Mutex::new(committers)) })
+        let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
+        engine.shared.tasks.spawn(due::run(engine.clone()));
+        Ok(engine)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The way to a stream's committer; none when the engine stops.
+    pub(crate) fn committer(&self, stream: Stream) -> Option<mpsc::Sender<Job>> {
+        let committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
+        committers.get(usize::from(stream.0)).cloned()
     }
 
     /// Decides, and answers when the decision is durable.
@@ -274,18 +295,13 @@ impl Engine {
         let (request, maker) = self.by_profile(request).await?;
         let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
-        let jobs = {
-            let committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
-            committers.get(usize::from(stream.0)).cloned()
-        };
-        let Some(jobs) = jobs else { return Err(Failure::Stopping) };
+        let Some(jobs) = self.committer(stream) else { return Err(Failure::Stopping) };
         let (reply, answer) = oneshot::channel();
         let key = request.thread.clone();
-        jobs.try_send(Job { prepared: Prepared { request, creator, under }, reply }).map_err(|error| {
-            match error {
-                mpsc::error::TrySendError::Full(_) => Failure::Busy,
-                mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
-            }
+        let prepared = Box::new(Prepared { request, creator, under });
+        jobs.try_send(Job::Ask { prepared, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::Busy,
+            mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
         })?;
         drop(jobs);
         let answer = answer.await.unwrap_or(Err(Failure::Stopping));
@@ -319,9 +335,10 @@ impl Engine {
             head: self.shared.head(stream),
             threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
             seen: HashMap::new(),
+            due: HashMap::new(),
         };
         let prepared = Prepared { request, creator, under };
-        let (_, outcomes) = decide_batch(&found, &[prepared], stream, &self.shared.key);
+        let (_, _, outcomes) = decide_batch(&found, &[], &[prepared], stream, &self.shared.key);
         let answer = outcomes.into_iter().next().map_or(Err(Failure::Stopping), |outcome| outcome.answer);
         answer.map(|receipt| Receipt { message_id: None, ..receipt })
     }
@@ -410,27 +427,36 @@ impl Engine {
     }
 
     /// Moves the virtual clock to a moment and keeps it there over a restart; answers with the clock and how
-    /// many due rows ran. Control that lapses on the way is seen when a thread is next looked at; nothing runs
-    /// for it, and nothing else is due by itself before surveys are sent.
+    /// much ran of what was due on the way. All of that runs at its own time, in due order. Control that lapses on
+    /// the way is seen when a thread is next looked at; nothing runs for it.
     pub async fn set_clock(&self, to: Timestamp) -> Result<(ClockState, u64), ClockFailure> {
-        self.move_clock(|clock| clock.set(to)).await
+        self.move_clock(|_| to).await
     }
 
     /// The same, by a number of milliseconds.
     pub async fn advance_clock(&self, by_ms: i64) -> Result<(ClockState, u64), ClockFailure> {
-        self.move_clock(|clock| clock.advance(by_ms)).await
+        self.move_clock(|now| Timestamp(now.0.saturating_add(by_ms))).await
     }
 
     async fn move_clock(
         &self,
-        turn: impl FnOnce(&crate::VirtualClock) -> Result<(), ClockRefused>,
+        to: impl FnOnce(Timestamp) -> Timestamp,
     ) -> Result<(ClockState, u64), ClockFailure> {
         let clock = self.shared.clock.as_virtual().ok_or(ClockRefused::NotVirtual)?;
+        let _turn = self.shared.dues.turn.lock().await;
         let was = clock.now();
-        turn(clock)?;
+        let to = to(was);
+        clock.may_be_set(to)?;
+        let mut ran = 0;
+        while let Some(at) = due::next(self).await?.filter(|at| *at <= to) {
+            clock.set_at_least(at)?;
+            self.shared.store.keep_clock(clock.kept()).await?;
+            ran += due::run_due(self, at).await?;
+        }
+        clock.set_at_least(to)?;
         self.shared.store.keep_clock(clock.kept()).await?;
         self.shared.tell(ActivityKind::Clock { was });
-        Ok((clock.state(), 0))
+        Ok((clock.state(), ran))
     }
 
     /// Freezes the virtual clock, or lets it run.

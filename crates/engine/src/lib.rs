@@ -10,6 +10,7 @@ mod batch;
 mod clock;
 mod committer;
 mod delivery;
+mod due;
 mod engine;
 mod history;
 mod lanes;

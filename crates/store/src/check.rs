@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use baton_rules::{Cause, Thread, ThreadKey, Timestamp};
+use baton_rules::{Cause, PageId, Surface, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 
 use crate::{
@@ -95,6 +95,15 @@ pub(crate) fn changed(before: &Settings, wanted: Settings) -> Result<Option<Sett
         return Err(StoreError::Unavailable("a change of settings names an app or a page twice".to_owned()));
     }
     Ok(Some(Settings::new(before.version + 1, wanted.apps, wanted.pages).following(before)))
+}
+
+/// The pages on which control may stand otherwise after a change.
+pub(crate) fn rerouted(before: &Settings, after: &Settings) -> Vec<PageId> {
+    let surfaces = [Surface::Messenger, Surface::Instagram];
+    let differs = |page: &PageId| {
+        surfaces.into_iter().any(|surface| before.routing(*page, surface) != after.routing(*page, surface))
+    };
+    before.pages.iter().map(|page| page.id).filter(differs).collect()
 }
 
 /// The rows that a change of settings leaves in a stream: its own, and right after it what it tells apps, each

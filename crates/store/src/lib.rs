@@ -171,9 +171,10 @@ pub type SeenKey = (ThreadKey, Box<str>);
 pub struct Due {
     /// Whose.
     pub thread: ThreadKey,
-    /// Tells due rows of a thread apart, in the order of their making.
-    pub number: u32,
-    /// When.
+    /// The position of the row by which it was accepted: tells due rows of a thread apart, in the order of their
+    /// making.
+    pub number: Position,
+    /// When; for a survey, when control lapses.
     pub at: Timestamp,
     /// The app that wants it.
     pub by: AppId,
@@ -228,6 +229,8 @@ pub struct Found {
     pub threads: HashMap<ThreadKey, Remembered>,
     /// What was answered to keys that were seen.
     pub seen: HashMap<SeenKey, Seen>,
+    /// What must happen by itself of those threads that hold something back, in the order of its making.
+    pub due: HashMap<ThreadKey, Vec<Due>>,
 }
 
 /// A thread as it is kept.
@@ -254,10 +257,10 @@ pub struct Batch {
     pub refusals: Vec<RefusalRow>,
     /// Answers to callers' keys.
     pub seen: Vec<(SeenKey, Seen)>,
-    /// What must happen by itself from now on.
+    /// What must happen by itself from now on, or at another time than it was to.
     pub due: Vec<Due>,
     /// What no longer must: (thread, number).
-    pub undue: Vec<(ThreadKey, u32)>,
+    pub undue: Vec<(ThreadKey, Position)>,
     /// What is counted for ads.
     pub counted: Vec<Counted>,
 }
@@ -442,7 +445,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Changes the settings, with a row in every stream, so that no decision crosses the change. The cursor
     /// of an app that is new, or has its first address, starts at that row. What the change tells apps stands
-    /// right after it.
+    /// right after it. On a page whose routing changes, what must happen by itself is due at once: its owner may
+    /// be gone.
     fn configure(
         &self,
         now: Timestamp,

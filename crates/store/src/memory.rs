@@ -40,7 +40,7 @@ struct Image {
     refusals: BTreeMap<String, BTreeMap<Fold, RefusalRow>>,
     seen: HashMap<SeenKey, Seen>,
     seen_by_age: BTreeSet<(Timestamp, SeenKey)>,
-    due: BTreeMap<(String, u32), Due>,
+    due: BTreeMap<(String, Position), Due>,
     cursors: BTreeMap<(AppId, Stream), Served>,
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
@@ -130,12 +130,20 @@ impl Image {
             let seen = self.seen.get(key).filter(|seen| check::seen_counts(seen.at, now))?;
             Some((key.clone(), seen.clone()))
         };
+        let threads: HashMap<_, _> = wanted.threads.iter().filter_map(thread).collect();
+        let holds = threads.iter().filter(|(_, remembered)| remembered.thread.held > 0);
+        let due = holds.map(|(key, _)| {
+            let text = thread_text(key);
+            let own = self.due.range((text.clone(), Position(0))..=(text, Position(u64::MAX)));
+            (key.clone(), own.map(|(_, due)| due.clone()).collect())
+        });
         Found {
             now,
             settings: Arc::clone(&self.settings),
             head: log.head(),
-            threads: wanted.threads.iter().filter_map(thread).collect(),
             seen: wanted.seen.iter().filter_map(seen).collect(),
+            due: due.collect(),
+            threads,
         }
     }
 
@@ -262,6 +270,10 @@ impl Image {
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
         self.parked
             .retain(|(app, _, _), _| after.app(*app).is_some_and(|app| !has_first_address(&before, app)));
+        let rerouted = check::rerouted(&before, &after);
+        for due in self.due.values_mut().filter(|due| rerouted.contains(&due.thread.page)) {
+            due.at = due.at.min(now);
+        }
         for (_, row) in &told {
             self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
         }

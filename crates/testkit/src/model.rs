@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use baton_engine::Receipt;
-use baton_rules::{AppId, Cause, Surface, Thread, ThreadKey, build, standing};
+use baton_rules::{AppId, Cause, Surface, Thread, ThreadKey, Timestamp, build, standing};
 use baton_store::memory::MemoryStore;
 use baton_store::{Chain, ControlRow, JournalRow, Page, Position, Settings, Store, Stream, stream_of};
 use baton_wire::MessageId;
@@ -57,6 +57,7 @@ impl Model<'_> {
         self.roles(&mut wrong);
         self.begins(&mut wrong);
         self.stops(&mut wrong);
+        self.surveys(&mut wrong);
         wrong.truncate(20);
         wrong
     }
@@ -291,7 +292,9 @@ impl Model<'_> {
             if sure && !places.is_empty() {
                 wrong.push(format!("op {number} ({}) was refused and left a trace: {places:?}", op.what));
             }
-            if !done.is_empty() && places.is_empty() {
+            // What becomes of one that is held back is looked at by its conversation.
+            let held = done.iter().any(|(_, receipt)| receipt.rule == "HOP-SURVEY-1");
+            if !done.is_empty() && places.is_empty() && !held {
                 wrong.push(format!("op {number} ({}) was acknowledged and is not there", op.what));
             }
             self.repeats(number, op, wrong);
@@ -299,7 +302,9 @@ impl Model<'_> {
                 self.receipt(number, op, receipt, wrong);
             }
             let asked = op.asked.first().map(|asked| asked.at);
-            if let (Some((answered, _)), Some(asked), [.., place]) = (done.first(), asked, places) {
+            if let (Some((answered, _)), Some(asked), [.., place], false) =
+                (done.first(), asked, places, held)
+            {
                 order.entry(&op.thread).or_default().push((place.1, asked, *answered));
             }
         }
@@ -372,7 +377,7 @@ impl Model<'_> {
         if row.thread() != Some(&op.thread)
             || *row.rule != *receipt.rule
             || row.at.0 != receipt.at
-            || !tokens(&row.whole).any(|token| token == number)
+            || (receipt.rule != "HOP-SURVEY-1" && !tokens(&row.whole).any(|token| token == number))
             || owner != receipt.thread.owner.and_then(AppId::new)
         {
             wrong.push(format!("op {number} ({}): the receipt does not say what {place:?} says", op.what));
@@ -406,6 +411,74 @@ impl Model<'_> {
         let key = row.thread()?;
         let routing = self.settings(place)?.routing(key.page, key.surface)?;
         standing(routing, thread, row.at).owner
+    }
+
+    /// HOP-SURVEY-1 to 5: what was accepted and held back was sent once, by its id and oldest first; or it was
+    /// given up and the history says so; or it still waits, and for something. No thread stays idle and holds.
+    fn surveys(&self, wrong: &mut Vec<String>) {
+        let due = self.disk.due(Timestamp(i64::MAX), usize::MAX).now_or_never().and_then(Result::ok);
+        let due = due.unwrap_or_default();
+        for thread in self.threads() {
+            let stream = stream_of(thread, self.disk.streams());
+            let rows = self.seen.rows.get(&stream).into_iter().flatten();
+            let rows: Vec<_> = rows.filter(|row| row.thread() == Some(thread)).collect();
+            let accepted: Vec<Position> =
+                rows.iter().filter(|row| &*row.rule == "HOP-SURVEY-1").map(|row| row.position).collect();
+            let sent: Vec<Position> = rows
+                .iter()
+                .filter(|row| &*row.rule == "HOP-SURVEY-3")
+                .filter_map(|row| self.named(row))
+                .collect();
+            let mut left = accepted.iter();
+            if !sent.iter().all(|mid| left.any(|position| position == mid)) {
+                wrong.push(format!("{thread:?} sent the surveys {sent:?} of {accepted:?}"));
+            }
+            let kept = self.kept(thread);
+            let gone = |row: &&ControlRow| {
+                row.cause == Cause::Send
+                    && (matches!(&*row.rule, "HOP-SURVEY-5" | "API-13")
+                        || row.via.as_deref() == Some("HOP-SURVEY-5"))
+            };
+            let given_up = kept.iter().filter(gone).count();
+            let waiting = due.iter().filter(|due| due.thread == *thread).count();
+            if accepted.len() != sent.len() + given_up + waiting {
+                wrong.push(format!(
+                    "{thread:?} held {} surveys back: {} sent, {given_up} given up, {waiting} waiting",
+                    accepted.len(),
+                    sent.len()
+                ));
+            }
+            let idle = |row: &JournalRow| {
+                row.after.held > 0
+                    && row.after.control.is_none()
+                    && row.after.mode.is_some_and(baton_rules::Mode::is_handover)
+            };
+            let settles = |row: &JournalRow| row.rule.starts_with("HOP-SURVEY-") || &*row.rule == "API-13";
+            for pair in rows.windows(2) {
+                // Rows of one decision look alike; what comes after it must be the survey.
+                if idle(pair[0])
+                    && !same_decision(pair[0], pair[1])
+                    && !settles(pair[1])
+                    && pair[1].cause != Cause::Expiry
+                {
+                    wrong.push(format!("{stream:?} {:?} leaves an idle thread holding", pair[0].position));
+                }
+            }
+            if rows.last().is_some_and(|row| idle(row)) {
+                wrong.push(format!("{thread:?} is idle and holds {waiting} surveys back"));
+            }
+        }
+        let now = self.seen.rows.values().flatten().map(|row| row.at).max().unwrap_or(Timestamp(0));
+        wrong.extend(
+            due.iter().filter(|due| due.at < now).map(|due| format!("{due:?} was due and did not run")),
+        );
+    }
+
+    /// The place that the message in a row names as its own.
+    fn named(&self, row: &JournalRow) -> Option<Position> {
+        let item: Value = serde_json::from_slice(&row.whole).ok()?;
+        let mid = item.get("message")?.get("mid")?.as_str()?;
+        MessageId::place(&self.disk.key(), mid).map(|(_, position)| Position(position))
     }
 
     /// At no time two owners: each PASS and TAKE says who had control and who has it, and each change of

@@ -258,8 +258,9 @@ fn sending(random: &mut SmallRng, thread: &ThreadKey, op: usize) -> Requested {
         3 => Some(ThreadControl::Both),
         _ => None,
     };
+    let survey = random.random_bool(0.2);
     let tag = random.random_bool(0.15).then_some(Tag::HumanAgent);
-    let ask = Ask::Send(Send { tag, control, survey: false });
+    let ask = Ask::Send(Send { tag, control, survey });
     let call = Call { person: thread.person.clone(), ask, metadata: None, message: Some(message) };
     Requested::App { by, call }
 }

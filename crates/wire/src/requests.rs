@@ -8,6 +8,8 @@ use crate::errors::GraphError;
 use crate::params::{Params, text_of};
 use crate::{attachments, templates};
 
+mod feedback;
+
 /// The longest message text, in characters (Messenger).
 const TEXT: usize = 2000;
 /// The longest message text on Instagram, in bytes.
@@ -136,8 +138,20 @@ pub fn messages(params: &Params) -> Result<Call, GraphError> {
         let reply = Map::from_iter([("mid".to_owned(), Value::from(mid))]);
         message.content.insert("reply_to".to_owned(), Value::Object(reply));
     }
-    let ask = Ask::Send(Send { tag, control, survey: false });
+    let survey = is_survey(&message);
+    if tag == Some(Tag::CustomerFeedback) && !survey {
+        let text = "The tag CUSTOMER_FEEDBACK is only for messages with the customer_feedback template";
+        return Err(GraphError::parameter(text));
+    }
+    let ask = Ask::Send(Send { tag, control, survey });
     Ok(Call { person, ask, metadata: None, message: Some(message) })
+}
+
+/// Whether a message is a survey (HOP-SURVEY-1).
+fn is_survey(message: &Message) -> bool {
+    let template = message.content.get("attachment").and_then(|attachment| attachment.get("payload"));
+    let kind = template.and_then(|template| template.get("template_type")).and_then(text_of);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("customer_feedback"))
 }
 
 /// `sender_action` in `POST /{page}/messages`: a send of nothing, asked as a send is. None where there is no
@@ -326,7 +340,7 @@ fn tag(params: &Params) -> Result<Option<Tag>, GraphError> {
         None | Some("") if kind.as_deref() == Some("MESSAGE_TAG") => Err(GraphError::required("tag")),
         None | Some("") => Ok(None),
         Some("HUMAN_AGENT") => Ok(Some(Tag::HumanAgent)),
-        Some("CUSTOMER_FEEDBACK") => Err(GraphError::not_built("The tag CUSTOMER_FEEDBACK")),
+        Some("CUSTOMER_FEEDBACK") => Ok(Some(Tag::CustomerFeedback)),
         Some(tag) if RETIRED_TAGS.contains(&tag) => Ok(Some(Tag::Retired)),
         Some(_) => Err(GraphError::parameter("Param tag must be one of {HUMAN_AGENT, CUSTOMER_FEEDBACK}")),
     }
@@ -470,6 +484,7 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
             }
             payload.insert("buttons".to_owned(), Value::Array(all));
         }
+        "customer_feedback" => feedback::check(params, name, &payload)?,
         "" => return Err(GraphError::required(&format!("{name}[template_type]"))),
         other => templates::check(params, name, other, &mut payload)?,
     }

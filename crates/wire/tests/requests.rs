@@ -78,10 +78,61 @@ fn types_and_tags() {
         (json!({"tag": "NO_SUCH_TAG"}), "(#100) Param tag must be one of {HUMAN_AGENT, CUSTOMER_FEEDBACK}"),
         (
             json!({"tag": "CUSTOMER_FEEDBACK"}),
-            "(#100) The tag CUSTOMER_FEEDBACK is not built yet in this version of Baton",
+            "(#100) The tag CUSTOMER_FEEDBACK is only for messages with the customer_feedback template",
         ),
     ] {
         assert_eq!(tag(more), Err(expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_survey_is_known_by_its_template() {
+    let survey = json!({
+        "template_type": "customer_feedback", "title": "How was it?", "subtitle": "Rate us", "button_title": "Rate",
+        "feedback_screens": [{"questions": [{"id": "q1", "type": "csat", "title": "Happy?"}]}],
+        "business_privacy": {"url": "https://example.com/privacy"}, "expires_in_days": 3,
+    });
+    let sent = |payload: &Value, more: Value| {
+        let mut body = json!({"message": {"attachment": {"type": "template", "payload": payload}}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        send(&body).map(|call| (call.ask, call.message.unwrap())).map_err(|error| error.message)
+    };
+    let (ask, message) = sent(&survey, json!({})).unwrap();
+    assert_eq!(ask, Ask::Send(Send { tag: None, control: None, survey: true }));
+    assert_eq!(message.content["attachment"]["payload"], survey, "as it was given");
+    let tagged =
+        sent(&survey, json!({"messaging_type": "MESSAGE_TAG", "tag": "CUSTOMER_FEEDBACK"})).unwrap().0;
+    assert_eq!(tagged, Ask::Send(Send { tag: Some(Tag::CustomerFeedback), control: None, survey: true }));
+    let name = "message[attachment][payload]";
+    for (pointer, value, wrong) in [
+        ("/title", json!("x".repeat(66)), "Length of param {}[title] must be less than or equal to 65"),
+        (
+            "/button_title",
+            json!("x".repeat(21)),
+            "Length of param {}[button_title] must be less than or equal to 20",
+        ),
+        ("/feedback_screens", json!([]), "The parameter {}[feedback_screens] is required"),
+        ("/feedback_screens", json!([{}, {}]), "Param {}[feedback_screens] must have at most 1 elements"),
+        (
+            "/feedback_screens/0/questions/0/type",
+            json!("quiz"),
+            "Param {}[feedback_screens][0][questions][0][type] must be one of {csat, nps, ces, free_form}",
+        ),
+        (
+            "/feedback_screens/0/questions/0/id",
+            json!(""),
+            "The parameter {}[feedback_screens][0][questions][0][id] is required",
+        ),
+        ("/business_privacy", json!({}), "The parameter {}[business_privacy][url] is required"),
+        ("/expires_in_days", json!(8), "Param {}[expires_in_days] must be an integer between 1 and 7"),
+    ] {
+        let mut other = survey.clone();
+        *other.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(
+            sent(&other, json!({})),
+            Err(format!("(#100) {}", wrong.replace("{}", name))),
+            "{pointer}"
+        );
     }
 }
 
@@ -230,7 +281,7 @@ fn bad_messages_say_what_is_wrong() {
         ),
         (
             json!({"attachment": {"type": "template", "payload": {"template_type": "customer_feedback"}}}),
-            "The template customer_feedback is not built yet in this version of Baton",
+            "The parameter message[attachment][payload][title] is required",
         ),
         (button(json!([])), "The parameter message[attachment][payload][buttons] is required"),
         (

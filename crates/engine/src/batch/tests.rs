@@ -45,6 +45,8 @@ fn new_app(role: &str) -> Arc<App> {
 }
 
 /// Page 1 goes by the Handover Protocol, page 2 has a default app: `bot` in both.
+mod surveys;
+
 fn settings() -> Settings {
     let page = |id: u64| {
         let side = Side {
@@ -77,6 +79,7 @@ fn found() -> Found {
         head: Position(10),
         threads: HashMap::new(),
         seen: HashMap::new(),
+        due: HashMap::new(),
     }
 }
 
@@ -108,7 +111,8 @@ fn keyed(mut prepared: Prepared, key: &str, body: u8) -> Prepared {
 }
 
 fn decide(found: &Found, requests: &[Prepared]) -> (Batch, Vec<Outcome>) {
-    decide_batch(found, requests, Stream(3), &KEY)
+    let (batch, _, outcomes) = decide_batch(found, &[], requests, Stream(3), &KEY);
+    (batch, outcomes)
 }
 
 fn rules(outcomes: &[Outcome]) -> Vec<String> {
@@ -227,8 +231,8 @@ fn a_lapse_that_is_found_gets_a_row_and_a_change_of_control_of_its_own() {
     assert_eq!((ended.position, ended.at, ended.cause), (Position(11), until, Cause::Expiry));
     assert_eq!((ended.from, ended.to), (Some(app("desk")), None));
     assert_eq!(batch.rows[1].previous, Some(Position(11)));
-    assert_eq!(outcomes[0].decided.as_ref().unwrap().rows, 0..batch.rows.len());
-    assert_eq!(outcomes[0].decided.as_ref().unwrap().from, None, "it had lapsed before");
+    assert_eq!(outcomes[0].decided[0].rows, 0..batch.rows.len());
+    assert_eq!(outcomes[0].decided[0].from, None, "it had lapsed before");
 }
 
 #[test]
@@ -247,7 +251,7 @@ fn a_repeated_key_gets_the_first_answer_and_writes_nothing() {
     later.seen = batch.seen.into_iter().collect();
     let (batch, outcomes) = decide(&later, &[first]);
     assert_eq!(*receipt(&outcomes[0]), answered);
-    assert!(outcomes[0].decided.is_none());
+    assert!(outcomes[0].decided.is_empty());
     assert!(batch.rows.is_empty() && batch.threads.is_empty() && batch.seen.is_empty());
 }
 
@@ -313,7 +317,7 @@ fn a_receipt_says_what_was_decided_and_names_the_message() {
     assert_eq!(told.notices.len(), heard);
     let messages: Vec<_> = told.notices.iter().filter(|notice| notice.event == "messages").collect();
     assert_eq!(messages.len(), 2);
-    let decided = outcomes[0].decided.as_ref().unwrap();
+    let decided = &outcomes[0].decided[0];
     assert_eq!(told.thread.owner, decided.to.map(AppId::number));
     assert_eq!(told.thread.expires_at, decided.expires_at.map(|at| at.0));
 }

@@ -25,5 +25,6 @@ mod receiver;
 mod routing;
 mod rules;
 mod settings;
+mod surveys;
 mod transports;
 mod world;

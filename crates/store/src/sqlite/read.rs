@@ -359,13 +359,22 @@ pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result
 pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Due>, Trouble> {
     let sql = "SELECT thread, number, at, app, content FROM due
                WHERE at <= ?1 ORDER BY at, thread, number LIMIT ?2";
-    all(db, sql, params![until.0, at_most(limit)], |row| {
-        let thread = thread_in(row, 0, "due")?;
-        let by = app(row.get(3)?).map_err(|wrong| damaged("due", "app", thread_text(&thread), wrong))?;
-        let content: Vec<u8> = row.get(4)?;
-        let at = Timestamp(row.get(2)?);
-        Ok(Due { thread, number: row.get(1)?, at, by, content: Bytes::from(content) })
-    })
+    all(db, sql, params![until.0, at_most(limit)], due_row)
+}
+
+/// What is due of one thread, whenever that is.
+pub(super) fn due_of(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Vec<Due>, Trouble> {
+    let sql = "SELECT thread, number, at, app, content FROM due
+               WHERE stream = ?1 AND thread = ?2 ORDER BY number";
+    all(db, sql, params![stream.0, thread_text(key)], due_row)
+}
+
+fn due_row(row: &Row<'_>) -> Result<Due, Trouble> {
+    let thread = thread_in(row, 0, "due")?;
+    let by = app(row.get(3)?).map_err(|wrong| damaged("due", "app", thread_text(&thread), wrong))?;
+    let content: Vec<u8> = row.get(4)?;
+    let (number, at) = (Position(row.get(1)?), Timestamp(row.get(2)?));
+    Ok(Due { thread, number, at, by, content: Bytes::from(content) })
 }
 
 pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Trouble> {

@@ -90,8 +90,13 @@ impl Tx<'_> {
                 seen.insert(key.clone(), kept);
             }
         }
+        let mut due = HashMap::new();
+        // Hardly any thread holds something back, so hardly any is asked for.
+        for (key, _) in threads.iter().filter(|(_, kept): &(_, &Remembered)| kept.thread.held > 0) {
+            due.insert(key.clone(), read::due_of(self.db, stream, key)?);
+        }
         let settings = Arc::clone(&self.state.settings);
-        Ok(Found { now, settings, head: head.position, threads, seen })
+        Ok(Found { now, settings, head: head.position, threads, seen, due })
     }
 
     fn write(&self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
@@ -255,12 +260,12 @@ impl Tx<'_> {
                        at = excluded.at, app = excluded.app, content = excluded.content";
         let text = thread_text(&due.thread);
         let content = due.content.as_ref();
-        self.run(sql, params![stream.0, text, due.number, due.at.0, due.by.number(), content])
+        self.run(sql, params![stream.0, text, due.number.0, due.at.0, due.by.number(), content])
     }
 
-    fn undue(&self, stream: Stream, thread: &ThreadKey, number: u32) -> Result<(), Trouble> {
+    fn undue(&self, stream: Stream, thread: &ThreadKey, number: Position) -> Result<(), Trouble> {
         let sql = "DELETE FROM due WHERE stream = ?1 AND thread = ?2 AND number = ?3";
-        self.run(sql, params![stream.0, thread_text(thread), number])
+        self.run(sql, params![stream.0, thread_text(thread), number.0])
     }
 
     fn count(&self, stream: Stream, counted: &Counted) -> Result<(), Trouble> {
@@ -321,6 +326,11 @@ impl Tx<'_> {
         }
         for app in after.apps.iter().filter(|app| has_first_address(&before, app)) {
             self.run("DELETE FROM parked WHERE app = ?1", [app.id.number()])?;
+        }
+        for page in check::rerouted(&before, &after) {
+            // The keys of a page's threads begin with its number and a slash, and a zero comes after the slash.
+            let sql = "UPDATE due SET at = min(at, ?1) WHERE thread >= ?2 AND thread < ?3";
+            self.run(sql, params![now.0, format!("{page}/"), format!("{page}0")])?;
         }
         self.state.heads = heads;
         self.state.settings = Arc::clone(&after);
