@@ -120,20 +120,15 @@ impl Caller {
         Ok(Self { shared: Arc::clone(shared), known, node, once })
     }
 
-    /// The caller at a node of the path: the token's page (`me` too, API-1), or that page's account. Where it is
-    /// neither, the caller comes back: other nodes are all alike, so that nobody learns what else there is.
-    pub(crate) fn at(mut self, node: &str) -> Result<Self, Self> {
+    /// Goes to a node of the path: the token's page (`me` too, API-1), or that page's account. False where it is
+    /// neither: other nodes are all alike, so that nobody learns what else there is.
+    pub(crate) fn goes_to(&mut self, node: &str) -> bool {
         let page = &self.known.page;
         let is_here =
             |id: &PageId| *id == page.id || page.instagram.as_ref().is_some_and(|account| account.id == *id);
         let found = if node == "me" { Some(page.id) } else { node.parse().ok().filter(is_here) };
-        match found {
-            Some(node) => {
-                self.node = node;
-                Ok(self)
-            }
-            None => Err(self),
-        }
+        self.node = found.unwrap_or(self.node);
+        found.is_some()
     }
 
     /// The token: query string, body, header; the first that is found (API-4, wire.md 1.2).

@@ -188,14 +188,14 @@ impl Received<'_> {
         if let Some(app) = token.and_then(|token| AppCaller::of(&self.shared, &token)) {
             return app_route(&app?, &params, method, node, edge).await;
         }
-        let caller = Caller::of(&self.shared, &self.headers, &self.query, &params)?;
-        match caller.at(node) {
-            Ok(caller) => route(&caller, &params, method, node, edge).await,
-            // What is neither the page nor its account may be somebody who writes to it.
-            Err(caller) => match (method, edge, node.parse()) {
-                ("GET" | "HEAD", "", Ok(person)) => person::get(&caller, &params, person).await,
-                (_, _, Ok(_) | Err(_)) => Err(GraphError::unknown_node(method, node).into()),
-            },
+        let mut caller = Caller::of(&self.shared, &self.headers, &self.query, &params)?;
+        if caller.goes_to(node) {
+            return route(&caller, &params, method, node, edge).await;
+        }
+        // What is neither the page nor its account may be somebody who writes to it.
+        match (method, edge, node.parse()) {
+            ("GET" | "HEAD", "", Ok(person)) => person::get(&caller, &params, person).await,
+            (_, _, Ok(_) | Err(_)) => Err(GraphError::unknown_node(method, node).into()),
         }
     }
 }
