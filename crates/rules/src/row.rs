@@ -313,10 +313,9 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
     let message = match action {
         Action::Person(Did { what: What::Menu { url: true, .. }, .. }) => None,
         Action::Person(did) => Some(said(case, did, after)),
-        Action::App { ask: crate::Ask::Send(_), .. } | Action::Inbox { desk: Desk::Reply, .. } => {
-            (row.survey == Survey::None).then(|| echo(case, before, row.first, after))
-        }
-        Action::Due { .. } => (row.survey == Survey::None).then(|| echo(case, before, row.first, after)),
+        Action::App { ask: crate::Ask::Send(_), .. }
+        | Action::Inbox { desk: Desk::Reply, .. }
+        | Action::Due { .. } => (row.survey == Survey::None).then(|| echo(case, before, row.first, after)),
         Action::App { .. } | Action::Inbox { .. } => None,
     };
     events.extend(message);
