@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Survey,
+    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Survey,
     Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
@@ -247,12 +247,7 @@ impl Work<'_> {
         if decision.concerns_control() {
             self.batch.control.push(control(request, &decision, self.head, now));
         }
-        self.batch.counted.extend(decision.counts.iter().map(|count| Counted {
-            page: page.id,
-            surface: request.thread.surface,
-            ad: count.ad.clone(),
-            counts: AdCounts { entries: count.entries, conversations: count.conversations },
-        }));
+        self.batch.counted.extend(decision.counts.iter().map(|count| counted(&request.thread, count)));
         let receipt = Receipt {
             message_id,
             at: now.0,
@@ -374,6 +369,15 @@ fn control(request: &Request, decision: &Decision, position: Position, now: Time
         to: decision.to,
         expires_at: decision.expires_at,
         metadata: said_with(request).or(fixed).map(Into::into),
+    }
+}
+
+fn counted(thread: &ThreadKey, count: &AdCount) -> Counted {
+    Counted {
+        page: thread.page,
+        surface: thread.surface,
+        ad: count.ad.clone(),
+        counts: AdCounts { entries: count.entries, conversations: count.conversations },
     }
 }
 

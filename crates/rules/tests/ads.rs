@@ -1,5 +1,7 @@
 //! AD-6: what is counted for an ad, over the life of a thread.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
+
 use baton_rules::build::{Page, app, asks, desk, did, did_by_ad, page, person};
 use baton_rules::{
     Action, AdCount, Ask, Desk, MenuLevel, Send, Signal, Thread, Timestamp, What, decide, standing,
