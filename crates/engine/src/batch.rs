@@ -211,8 +211,7 @@ impl Work<'_> {
                 let handed = before.and_then(|remembered| remembered.thread.handed.as_deref());
                 webhook::hop_context(notice.app, handed.unwrap_or_default())
             });
-            let held = decision.survey == Survey::Held;
-            if is_message(request, event.kind) || held {
+            if is_message(request, event.kind) || decision.survey == Survey::Held {
                 message_id = Some(mid.as_str().to_owned());
             }
             talked |= matches!(event.kind, EventKind::Said | EventKind::Echo);
@@ -241,13 +240,7 @@ impl Work<'_> {
             });
             previous = Some(position);
         }
-        if let (Survey::Held, Some(by)) = (decision.survey, decision.by) {
-            self.hold(request, by, self.head);
-        }
-        if decision.concerns_control() {
-            self.batch.control.push(control(request, &decision, self.head, now));
-        }
-        self.batch.counted.extend(decision.counts.iter().map(|count| counted(&request.thread, count)));
+        self.keep(request, &decision);
         let receipt = Receipt {
             message_id,
             at: now.0,
@@ -266,6 +259,17 @@ impl Work<'_> {
             rows,
         };
         (receipt, decided)
+    }
+
+    /// What follows from a decision beside its rows: a survey that is held back, an entry in the history.
+    fn keep(&mut self, request: &Request, decision: &Decision) {
+        if let (Survey::Held, Some(by)) = (decision.survey, decision.by) {
+            self.hold(request, by, self.head);
+        }
+        if decision.concerns_control() {
+            self.batch.control.push(control(request, decision, self.head, self.found.now));
+        }
+        self.batch.counted.extend(decision.counts.iter().map(|count| counted(&request.thread, count)));
     }
 
     fn remember(&mut self, request: &Request, before: Option<&Remembered>, thread: Thread, talked: bool) {

@@ -27,6 +27,9 @@ pub(crate) enum Job {
     Due { thread: ThreadKey, reply: oneshot::Sender<Result<u64, StoreError>> },
 }
 
+/// What became of each thread that was due, and of each request.
+type Came = (Vec<Vec<Decided>>, Vec<Outcome>);
+
 /// Runs until the engine drops its sender and everything taken is answered.
 pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Receiver<Job>) {
     let mut gathered = Vec::with_capacity(BATCH);
@@ -65,7 +68,7 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     }
     let wanted = wanted(shared, &due, &requests);
     let asked = Arc::new((due, requests));
-    let came: Arc<Mutex<(Vec<Vec<Decided>>, Vec<Outcome>)>> = Arc::default();
+    let came: Arc<Mutex<Came>> = Arc::default();
     let decide: Decide = {
         let (asked, came, key) = (Arc::clone(&asked), Arc::clone(&came), shared.key);
         Box::new(move |found| {

@@ -27,6 +27,8 @@ use crate::settings::{HANDOVER, ROUTING, apps_of, first};
 const BEGINNING: i64 = 1_767_225_600_000;
 /// How long the last life waits for what is pending, in pieces of half an hour.
 const PATIENCE: usize = 600;
+/// How long nobody does anything at the end: longer than control lasts, and longer than every window.
+const LULLS: [i64; 2] = [25 * 3_600_000, 9 * 24 * 3_600_000];
 /// How often the node crashes at least.
 const CRASHES: usize = 3;
 
@@ -263,6 +265,11 @@ impl World {
         crate::operator::everybody_back(engine).await;
         if let Some(wrong) = engine.verify(app("late")).await {
             self.record.broken(node.clock.now(), format_args!("late does not verify: {wrong}"));
+        }
+        // All control lapses, and what waits for that happens by itself: while it may, and when it is too late.
+        for lull in LULLS {
+            node.clock.jump(lull);
+            node.clock.sleep(60_000).await;
         }
         for _ in 0..PATIENCE {
             node.clock.sleep(30 * 60_000).await;
