@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Survey,
-    Thread, ThreadKey, Timestamp, decide, standing,
+    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface,
+    Survey, Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
     AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen,
