@@ -26,6 +26,7 @@ pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
 pub use row::Rule;
 pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+pub use window::human_closes;
 
 use row::{Case, Row, no, settle};
 

@@ -7,6 +7,7 @@ mod activity;
 mod apps;
 mod baton;
 mod bounds;
+mod conversations;
 mod dry_run;
 mod graph;
 mod hop_context;
