@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
-use crate::{api, graph};
+use crate::{api, console, graph};
 
 pub(crate) mod body;
 pub(crate) mod ids;
@@ -182,6 +182,7 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         .route("/readyz", get(ready))
         .route("/problems", get(problem::list))
         .route("/problems/{slug}", get(problem::page))
+        .merge(console::routes())
         .nest(api::ROOT, api::routes(&shared))
         .method_not_allowed_fallback(wrong_method)
         .fallback(graph::answer)
@@ -201,6 +202,7 @@ async fn home(axum::extract::State(shared): Part) -> Response {
         "version": shared.version,
         "graph_api": format!("{}/v25.0", shared.public_url),
         "baton_api": format!("{}{}", shared.public_url, api::ROOT),
+        "console": format!("{}{}/", shared.public_url, console::ROOT),
         "problems": format!("{}/problems", shared.public_url),
     }))
     .into_response()

@@ -149,3 +149,13 @@ async fn a_rule_is_answered_as_the_specification_has_it() {
     let unknown = w.get("/baton/v1/rules/MCR-AD-99").await;
     assert_eq!((unknown.status, unknown.slug().as_str()), (404, "not-found"));
 }
+
+#[tokio::test]
+async fn the_console_is_served_without_the_token_and_its_calls_are_not() {
+    let w = World::start().await;
+    let page = w.send(w.client.get(w.url("/console/inbox/2001/ann"))).await;
+    // Built or not, it is an answer of the console's own and not the Graph API's.
+    assert!(page.text.contains("console") || page.text.contains("<base href=\"../../\""), "{}", page.text);
+    assert!(page.header("content-type").starts_with("text/"), "{:?}", page.headers);
+    assert_eq!(w.send(w.client.get(w.url("/baton/v1/conversations"))).await.status, 401);
+}
