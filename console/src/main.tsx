@@ -19,6 +19,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { followLink } from "./api/client";
 import { client } from "./api/queries";
 import { router } from "./router";
 import { SignedIn } from "./screens/sign-in";
@@ -26,8 +27,7 @@ import { SignedIn } from "./screens/sign-in";
 // Nothing of the style is made at run time: the variables are files, so the page needs no inline style.
 const theme = createTheme({ cursorType: "pointer", defaultRadius: "md", primaryColor: "violet" });
 
-const root = document.getElementById("root");
-if (root) {
+function render(root: HTMLElement): void {
   createRoot(root).render(
     <StrictMode>
       <MantineProvider
@@ -45,3 +45,6 @@ if (root) {
     </StrictMode>,
   );
 }
+
+const root = document.getElementById("root");
+if (root) void followLink().then(() => render(root));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { axe, open, visit } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { behindALine, start } from "./server.mjs";
 
 const SIZES = { wide: { width: 1440, height: 900 }, tablet: { width: 1000, height: 800 }, phone: { width: 390, height: 844 } };
 const ADDRESSES = {
@@ -61,21 +61,23 @@ test("an event of Live, opened by its address", async () => {
 });
 
 test("not connected: it is said, nothing can be changed, and it goes on by itself", async () => {
-  const { page, close } = await visit(browser, server, "inbox/2001/ada");
+  const line = await behindALine(server);
+  const { page, close } = await visit(browser, line, "inbox/2001/ada");
   await page.getByRole("textbox", { name: "Reply as Inbox" }).fill("A draft");
-  await page.getByText(/takes control/).waitFor();
-  // The connection is cut, as a proxy does it.
-  const session = await page.context().newCDPSession(page);
-  await session.send("Network.enable");
-  const cut = (offline) => session.send("Network.emulateNetworkConditions", { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
-  await cut(true);
+  await page.getByText(/Sending takes control/).waitFor();
+  await page.getByRole("banner").getByText("Live", { exact: true }).waitFor();
+  line.cut();
   await page.getByText("Not connected to Baton").waitFor();
   assert.ok(await page.getByRole("button", { name: /Take over and send/ }).isDisabled());
   assert.equal(await page.getByRole("textbox", { name: "Reply as Inbox" }).inputValue(), "A draft");
   assert.deepEqual(await axe(page), []);
-  await cut(false);
+  line.mend();
+  // What happened meanwhile is there when it is back.
+  const missed = { type: "message", message: { text: "Said while the line was cut" } };
+  await server.call("POST", "pages/2001/people/ada/events", missed);
   await page.getByRole("button", { name: "Try now" }).click();
-  await page.getByText("Live", { exact: true }).first().waitFor();
   await page.getByText("Not connected to Baton").waitFor({ state: "detached" });
+  await page.getByRole("log").getByText("Said while the line was cut").waitFor();
   await close();
+  line.close();
 });

@@ -1,6 +1,7 @@
 // A Baton of its own for each story: `baton dev` with its demo, gone when the story ends.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -33,11 +34,49 @@ export async function start() {
   return {
     url,
     token,
+    /** The link that signs in, once. */
+    link: /http:\S+#link=\w+/.exec(told)?.[0],
     call,
     stop: async () => {
       child.kill("SIGTERM");
       await ended;
       rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same server behind a line that can be cut. */
+export async function behindALine(server) {
+  const port = Number(new URL(server.url).port);
+  const open = new Set();
+  let whole = true;
+  const line = createServer((near) => {
+    if (!whole) return near.destroy();
+    const far = connect(port, "127.0.0.1");
+    for (const [one, other] of [[near, far], [far, near]]) {
+      open.add(one);
+      one.pipe(other);
+      one.on("error", () => other.destroy());
+      one.on("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+    }
+  });
+  await new Promise((resolve) => line.listen(0, "127.0.0.1", resolve));
+  return {
+    ...server,
+    url: `http://127.0.0.1:${line.address().port}`,
+    cut: () => {
+      whole = false;
+      for (const one of open) one.destroy();
+    },
+    mend: () => {
+      whole = true;
+    },
+    close: () => {
+      for (const one of open) one.destroy();
+      line.close();
     },
   };
 }

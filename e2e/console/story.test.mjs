@@ -51,7 +51,7 @@ test("from the ad to the next day", async () => {
 
   // A day later the strip stands on this screen too, and the timeline shows everything.
   await server.call("POST", "clock", { advance: "24h" });
-  await page.getByText(/Time is not real: \+1 d/).waitFor();
+  await page.getByText(/Time is not real: \+24 h/).waitFor();
   const options = conversation.getByRole("listbox", { name: "Changes of control" }).getByRole("option");
   await conversation.getByRole("button", { name: "All", exact: true }).click();
   const said = (await options.evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")))).join("\n");
@@ -114,4 +114,16 @@ test("who has no token sees no conversation; a wrong one is said to be wrong", a
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("region", { name: "Conversation with ada" }).waitFor();
   await close();
+});
+
+test("the link that is printed signs in, once", async () => {
+  const path = server.link.replace(`${server.url}/console/`, "");
+  const first = await visit(browser, server, path, { token: null });
+  await first.page.getByRole("option", { name: /ada/ }).waitFor();
+  assert.ok(!first.page.url().includes("link="), "the code does not stay in the address");
+  first.fine();
+  await first.close();
+  const second = await visit(browser, server, path, { token: null });
+  await second.page.getByRole("alert").getByText(/used before/).waitFor();
+  await second.close();
 });

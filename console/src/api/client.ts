@@ -19,6 +19,25 @@ export function signOut(): void {
   sessionStorage.removeItem(KEPT);
 }
 
+/** Why the link by which the console was opened did not sign in. */
+export let linkRefused: string | null = null;
+
+/** A link from `baton dev` signs in, once: its code stands behind `#`, and is taken out of the address at once. */
+export async function followLink(): Promise<void> {
+  const code = /^#link=(\w+)$/.exec(location.hash)?.[1];
+  if (!code) return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  try {
+    const body = JSON.stringify({ link: code });
+    const response = await fetch(new URL("sign-in", CONSOLE), { method: "POST", body, cache: "no-store" });
+    const answer = (await response.json()) as { operator_token?: string; detail?: string };
+    if (answer.operator_token) signIn(answer.operator_token);
+    else linkRefused = answer.detail ?? "This link does not sign in.";
+  } catch {
+    linkRefused = "Baton does not answer.";
+  }
+}
+
 /** What the server answered when it did not do it. */
 export class Problem extends Error {
   constructor(readonly document: ProblemDocument) {

@@ -4,7 +4,7 @@ import { directory, letters, unknownApp } from "./apps";
 import { initials, personName } from "./people";
 import { plain, sentence } from "./sentences";
 import { brief, DAY, duration, HOUR, lasting, left, MINUTE, moment, nextTick, offset } from "./time";
-import { clusters, defaultRange, fold, lanes, shares, span, ticks } from "./timeline";
+import { clusters, defaultRange, fold, lanes, markKind, shares, span, ticks } from "./timeline";
 
 const START = Date.parse("2026-11-24T08:00:00.000Z");
 const BOT = "111";
@@ -48,7 +48,8 @@ describe("durations and times in words", () => {
     expect(duration(40_900)).toBe("40 s");
     expect(duration(DAY)).toBe("1 d");
     expect(duration(-5)).toBe("0 s");
-    expect(lasting(DAY - 400)).toBe("1 d");
+    expect(lasting(DAY - 400)).toBe("24 h");
+    expect(lasting(3 * DAY - 400)).toBe("3 d");
   });
   test("today without a day, within a week the weekday, else the date", () => {
     const now = Date.parse("2026-11-24T16:30:00Z");
@@ -65,7 +66,7 @@ describe("durations and times in words", () => {
     expect(nextTick(10 * MINUTE + 20_000, 0)).toBe(20_000);
     expect(nextTick(0, 1)).toBe(Number.POSITIVE_INFINITY);
   });
-  test("an offset has a sign", () => expect(offset(DAY - 300)).toBe("+1 d"));
+  test("an offset has a sign", () => expect(offset(DAY - 300)).toBe("+24 h"));
 });
 
 describe("apps and people", () => {
@@ -164,6 +165,15 @@ describe("the fold of a history", () => {
     ]);
     expect(entries[1]?.owner).toBe(BOT);
     expect(entries.map((one) => one.changes)).toEqual([true, false, true, false, true]);
+  });
+  test("a send is a take, a pass, a release or a mere message, by what it does to control", () => {
+    const sends = [
+      { from_app_id: BOT, to_app_id: DESK },
+      { from_app_id: DESK, to_app_id: BOT },
+      { from_app_id: DESK, to_app_id: null },
+      { from_app_id: DESK, to_app_id: DESK },
+    ].map((change) => entry(0, "send", { by_app_id: DESK, ...change }));
+    expect(sends.map(markKind)).toEqual(["take", "pass", "release", "message"]);
   });
   test("entries of one moment and rule are told apart", () => {
     const twice = [entry(0, "request"), entry(0, "request")];

@@ -21,7 +21,9 @@ export function duration(ms: number): string {
 
 /** How long something lasts that was told by its end: to the nearest minute, for ends are whole seconds. */
 export function lasting(ms: number): string {
-  return duration(Math.round(ms / MINUTE) * MINUTE);
+  const whole = Math.round(ms / MINUTE) * MINUTE;
+  // The rules count in hours: 24 h, and not 1 d.
+  return whole < 2 * DAY && whole % HOUR === 0 && whole > 0 ? `${whole / HOUR} h` : duration(whole);
 }
 
 export function clockTime(at: number, seconds = false): string {
@@ -86,7 +88,7 @@ export function nextTick(until: number, now: number): number {
   return rest % MINUTE || MINUTE;
 }
 
-/** A signed offset, as `+1 d` or `−3 min`. */
+/** A signed offset, as `+24 h` or `−3 min`. */
 export function offset(ms: number): string {
   const far = Math.abs(ms);
   return `${ms < 0 ? "−" : "+"}${far < MINUTE ? duration(far) : lasting(far)}`;

@@ -81,6 +81,8 @@ const KINDS: Record<Cause, MarkKind> = {
 
 export function markKind(entry: HistoryEntry): MarkKind {
   if (entry.refused) return "refusal";
+  const answers = entry.cause === "send" || entry.cause === "inbox_reply";
+  if (answers && entry.from_app_id === entry.to_app_id) return "message";
   // A send that gives control away is a pass, one that takes it a take.
   if (entry.cause === "send" && entry.by_app_id !== entry.to_app_id)
     return entry.to_app_id ? "pass" : "release";

@@ -1,6 +1,6 @@
 /** Who may use the console: whoever has the operator token. It is kept for this tab, and forgotten with it. */
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
-import { Problem as ApiProblem, signIn } from "../api/client";
+import { Problem as ApiProblem, linkRefused, signIn } from "../api/client";
 import { client, useRouting } from "../api/queries";
 import { Button, Problem } from "../parts/basic";
 import { Logo } from "../parts/logo";
@@ -41,6 +41,7 @@ function Form({ failed }: { failed: boolean }) {
           autoFocus
         />
         {wrong && <p role="alert">This is not the operator token of this server.</p>}
+        {!wrong && linkRefused && <p role="alert">{linkRefused}</p>}
         <p id="where">
           It stands in <code>server.json</code> in the server’s data directory; <code>baton dev</code> says
           where that is. It is kept in this tab only.

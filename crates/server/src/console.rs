@@ -2,6 +2,7 @@
 //! hold nothing secret; who may do something is asked by the API that it calls.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Path;
@@ -9,6 +10,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::serve::Shared;
+
+mod sign_in;
+
+pub(crate) use sign_in::OneTimeLink;
 
 /// Where it is.
 pub(crate) const ROOT: &str = "/console";
@@ -32,10 +39,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; f
 struct Built;
 
 /// The console's routes, at [`ROOT`].
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route(ROOT, get(|| async { Redirect::permanent("console/") }))
         .route("/console/", get(|headers: HeaderMap| async move { answer(Built::get, "", &headers) }))
+        .route(
+            "/console/sign-in",
+            get(|headers: HeaderMap| async move { answer(Built::get, "sign-in", &headers) }).post(sign_in::post),
+        )
         .route(
             "/console/{*path}",
             get(|Path(path): Path<String>, headers: HeaderMap| async move { answer(Built::get, &path, &headers) }),

@@ -165,6 +165,8 @@ pub(crate) struct Server {
     pub(crate) operator_token: String,
     /// What makes ids, secrets and tokens.
     pub(crate) mint: Mint,
+    /// The code of the link that signs in to the console once: `dev` prints it.
+    pub(crate) console_link: Option<String>,
     /// Where it keeps things.
     pub(crate) place: Place,
     serving: JoinHandle<std::io::Result<()>>,
@@ -173,22 +175,23 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to serve. `verify_again`: an app that is not verified is asked again when
-    /// something is to be delivered.
+    /// Opens everything and begins to serve. `dev`: an app that is not verified is asked again when something is
+    /// to be delivered, and there is a link that signs in to the console.
     pub(crate) async fn start(
         config: &Config,
         place: Place,
         token: Option<&str>,
-        verify_again: bool,
+        dev: bool,
     ) -> Result<Self, Failure> {
         let mut mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
         let (listener, address) = listen(config.listen).await?;
         let operator_token = operator_token(token, &place, &mut mint)?;
         let store = open(&place.database, config.streams).await?;
-        let engine = engine(config, store, mint.seed(), verify_again).await?;
+        let engine = engine(config, store, mint.seed(), dev).await?;
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
+        let console_link = dev.then(|| mint.console_link());
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
@@ -197,6 +200,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION"),
             started: Arc::clone(&started),
             mint: mint.clone(),
+            console_link: console_link.as_deref().map(Secret::new),
         };
         // The server's generator goes another way from here than this one.
         mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
@@ -204,7 +208,18 @@ impl Server {
         let shutdown = stopping.clone();
         let serving =
             tokio::spawn(async move { serve::run(listener, state, shutdown.cancelled_owned()).await });
-        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, started, stopping })
+        Ok(Self {
+            engine,
+            url,
+            public_url,
+            operator_token,
+            mint,
+            console_link,
+            place,
+            serving,
+            started,
+            stopping,
+        })
     }
 
     /// It is ready: says so, and where it is, in `server.json`.

@@ -190,7 +190,12 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
         </Menu>
       </div>
       {phone && (
-        <button type="button" className={css.phoneOwner} onClick={more ?? undefined}>
+        <button
+          type="button"
+          className={css.phoneOwner}
+          data-app={one.owner_app_id ? apps.app(one.owner_app_id).colour : "none"}
+          onClick={more ?? undefined}
+        >
           {pill}
           <span className="hidden">: about this conversation</span>
           <IconChevronDown size={18} aria-hidden="true" />

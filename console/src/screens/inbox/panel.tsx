@@ -51,7 +51,7 @@ function InControl({ one }: { one: OneConversation }) {
             {owner?.inbox && " (you)"}
           </strong>
           <p>
-            {owner && place?.defaultApp === owner.id && "default app, "}
+            {owner && place?.defaultApp === owner.id && (since ? "default app, " : "default app")}
             {since && (
               <>
                 since <Moment at={Date.parse(since.at)} />
