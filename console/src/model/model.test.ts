@@ -187,6 +187,7 @@ describe("where things stand", () => {
   const now = START + 90 * MINUTE;
   test("the shortest range that shows three changes", () => {
     expect(defaultRange(timeline, now)).toBe("12h");
+    expect(defaultRange(timeline, START + 75 * MINUTE), "two of them are not enough").toBe("12h");
     expect(defaultRange(timeline, START + 61 * MINUTE - MINUTE)).toBe("1h");
     expect(defaultRange(fold([], START, BOT), START + 2 * DAY)).toBe("3d");
     expect(defaultRange(timeline, START + 9 * DAY)).toBe("all");
@@ -200,6 +201,8 @@ describe("where things stand", () => {
   test("lanes: who appears, in the settings' order, the inbox last", () => {
     const range = span(timeline, "all", now);
     expect(lanes(timeline, range, [BOT], [DESK, BOT], INBOX).shown).toEqual([DESK, BOT, INBOX]);
+    const gone = "999";
+    expect(lanes(timeline, range, [INBOX, gone], [DESK, BOT], INBOX).shown.slice(-2)).toEqual([gone, INBOX]);
     const many = Array.from({ length: 9 }, (_, n) => `9${n}`);
     const { shown, more } = lanes(timeline, range, many, many, INBOX);
     expect(shown).toHaveLength(6);
