@@ -31,8 +31,9 @@ after(async () => {
 for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
   for (const colorScheme of ["light", "dark"]) {
     for (const [size, viewport] of Object.entries(SIZES)) {
+      // There the table is a sheet that a tap opens.
+      if (size === "phone" && name === "inbox-table") continue;
       test(`${name}, ${colorScheme}, ${size}`, async () => {
-        if (size === "phone" && name === "inbox-table") return;
         const { page, fine, close } = await visit(browser, server, path, { colorScheme, viewport });
         await ready(page);
         if (process.env.BATON_PICTURES) {
