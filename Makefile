@@ -31,7 +31,7 @@ help: ## this menu
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: release ## build, and start `baton dev` with the demo
+run: with-console release ## build, and start `baton dev` with the demo
 	@echo
 	@echo "baton dev starts: a page, two bots and a human desk. It says what happens, and what to try next."
 	@echo "For a second terminal: export PATH=\"$(TARGET)/release:\$$PATH\", then baton send, baton thread explain, baton clock."
@@ -45,6 +45,37 @@ test: lint unit rules rows sim e2e power-loss ## all tests that fit a quarter of
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
 	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000
+
+# The console is embedded into the program if it is there when the program is built. Without Node.js the program is
+# built all the same, and says at /console/ that it has none.
+CONSOLE := console/dist/index.html
+CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print)
+
+.PHONY: console
+console: $(CONSOLE) ## build the web console, to be embedded by the next build of the program
+
+$(CONSOLE): $(CONSOLE_SOURCES) console/node_modules/.package-lock.json
+	cd console && npm run --silent build
+	@touch $@
+
+console/node_modules/.package-lock.json: console/package-lock.json
+	$(call need,node,nodejs)
+	$(call need,npm,npm)
+	cd console && npm ci
+
+.PHONY: with-console
+with-console:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console; \
+	else echo "npm is not there: the program is built without the web console" >&2; fi
+
+.PHONY: console-test
+console-test: $(CONSOLE) ## lint and tests of the web console
+	cd console && npm run --silent lint && npm run --silent test
+
+.PHONY: e2e-console
+e2e-console: $(CONSOLE) $(PROFILE) e2e/console/node_modules/.package-lock.json ## stories in a browser against the real program
+	$(call need,chromium,chromium)
+	npm --prefix e2e/console test
 
 .PHONY: lint
 lint: rust ## formatting, clippy, and cargo-deny if it is there
@@ -83,7 +114,7 @@ e2e: ## real clients against the real program
 		"$$client/.venv/bin/python" -m unittest discover -v -s "$$client" -p 'test_*.py'; \
 	done
 
-e2e/clients/%/node_modules/.package-lock.json: e2e/clients/%/package-lock.json
+e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
 	cd $(dir $<) && npm ci

@@ -87,9 +87,15 @@ pub(crate) fn standard_open(thread: &Thread, now: Timestamp) -> bool {
     thread.window_closes.is_some_and(|closes| now < closes)
 }
 
-/// Whether the human agent window is open: 7 days from the last user message (WIN-3).
+/// When the human agent window closes, in which the inbox answers too: 7 days from the last user message (WIN-3,
+/// WIN-12). None where the person never sent one.
+pub fn human_closes(thread: &Thread) -> Option<Timestamp> {
+    thread.last_heard.map(|heard| heard.plus_seconds(7 * DAY))
+}
+
+/// Whether the human agent window is open.
 pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
-    thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(7 * DAY))
+    human_closes(thread).is_some_and(|closes| now < closes)
 }
 
 /// Whether a message may be sent now, ownership apart (WIN-6). Calls that are no messages need no window (WIN-7).

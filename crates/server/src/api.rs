@@ -20,6 +20,7 @@ mod answer;
 mod apps;
 mod change;
 mod clock;
+mod conversations;
 mod cursor;
 mod dry_run;
 mod fields;
@@ -33,6 +34,7 @@ mod person;
 mod practice;
 mod query;
 mod routing;
+mod rules;
 mod threads;
 pub(crate) mod time;
 mod tokens;
@@ -51,6 +53,10 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/pages/{page}/threads/{person}/history", get(history::list))
         .route("/pages/{page}/threads/{person}/messages", get(messages::list))
         .route("/pages/{page}/threads/{person}/inbox", post(inbox::act))
+        .route("/pages/{page}/conversations/{person}", get(conversations::one))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/counts", get(conversations::counts))
+        .route("/rules/{name}", get(rules::one))
         .route("/apps", get(apps::list).post(apps::create))
         .route("/apps/{app}", get(apps::show).patch(apps::patch).delete(apps::remove))
         .route("/pages", get(pages::list).post(pages::create))

@@ -60,7 +60,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     let mut signals = Signals::listen()?;
     let with_demo = given.is_none() && !arguments.no_demo;
     let place = place(common, arguments, &config, with_demo)?;
-    let wishes = Wishes { token: common.token.as_deref(), verify_again: true, ..Wishes::default() };
+    let wishes = Wishes { token: common.token.as_deref(), dev: true, ..Wishes::default() };
     let mut server = Server::start(&config, place, wishes).await?;
     let ready = match prepare(&mut server, given, with_demo).await {
         Ok(applied) => server.announce().map(|()| applied),

@@ -5,6 +5,7 @@ mod api;
 mod caller;
 pub mod cli;
 pub mod config;
+mod console;
 pub mod demo;
 mod dev;
 mod graph;

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
-use crate::{api, graph, media};
+use crate::{api, console, graph, media};
 
 pub(crate) mod body;
 pub(crate) mod ids;
@@ -58,6 +58,8 @@ pub struct State {
     pub started: Arc<AtomicBool>,
     /// What makes ids, secrets and tokens; drawn once, at start-up.
     pub mint: Mint,
+    /// The code of a link that signs in to the console, once.
+    pub console_link: Option<Secret>,
 }
 
 /// What every handler is given.
@@ -70,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) version: &'static str,
     started: Arc<AtomicBool>,
     pub(crate) ids: Ids,
+    /// The link that signs in to the console, until it is used.
+    pub(crate) link: console::OneTimeLink,
     /// Places for programs that listen to what happens.
     pub(crate) listeners: Arc<Semaphore>,
     /// When the server stops, what would never end ends.
@@ -165,6 +169,7 @@ async fn connection(
 /// address is all that a client changes.
 fn router(mut state: State, stopping: CancellationToken) -> Router {
     let shared = Arc::new(Shared {
+        link: console::OneTimeLink::new(state.console_link.as_ref(), &state.operator_token),
         operator: Sha256::digest(state.operator_token.reveal().as_bytes()).into(),
         engine: state.engine,
         listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
@@ -183,6 +188,7 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         .route("/problems", get(problem::list))
         .route("/problems/{slug}", get(problem::page))
         .route(&format!("/{}/{{name}}", media::ROOT), get(media::get))
+        .merge(console::routes())
         .nest(api::ROOT, api::routes(&shared))
         .method_not_allowed_fallback(wrong_method)
         .fallback(graph::answer)
@@ -206,6 +212,7 @@ async fn home(axum::extract::State(shared): Part, request: Request) -> Response 
         "version": shared.version,
         "graph_api": format!("{}/v25.0", shared.public_url),
         "baton_api": format!("{}{}", shared.public_url, api::ROOT),
+        "console": format!("{}{}/", shared.public_url, console::ROOT),
         "problems": format!("{}/problems", shared.public_url),
     }))
     .into_response()

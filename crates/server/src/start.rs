@@ -136,8 +136,9 @@ impl Place {
 pub(crate) struct Wishes<'a> {
     /// Its operator token; none: the one that is kept, or a new one.
     pub(crate) token: Option<&'a str>,
-    /// An app that is not verified is asked again when something is to be delivered.
-    pub(crate) verify_again: bool,
+    /// For a developer: an app that is not verified is asked again when something is to be delivered, and there is a
+    /// link that signs in to the console.
+    pub(crate) dev: bool,
     /// Where a virtual clock that is new stands still; none: it shows the system's time.
     pub(crate) frozen_at: Option<Timestamp>,
 }
@@ -154,6 +155,8 @@ pub(crate) struct Server {
     pub(crate) operator_token: String,
     /// What makes ids, secrets and tokens.
     pub(crate) mint: Mint,
+    /// The code of the link that signs in to the console once: `dev` prints it.
+    pub(crate) console_link: Option<String>,
     /// Where it keeps things.
     pub(crate) place: Place,
     serving: JoinHandle<std::io::Result<()>>,
@@ -172,6 +175,7 @@ impl Server {
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
+        let console_link = wishes.dev.then(|| mint.console_link());
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
@@ -180,6 +184,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION"),
             started: Arc::clone(&started),
             mint: mint.clone(),
+            console_link: console_link.as_deref().map(Secret::new),
         };
         // The server's generator goes another way from here than this one.
         mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
@@ -187,7 +192,18 @@ impl Server {
         let shutdown = stopping.clone();
         let serving =
             tokio::spawn(async move { serve::run(listener, state, shutdown.cancelled_owned()).await });
-        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, started, stopping })
+        Ok(Self {
+            engine,
+            url,
+            public_url,
+            operator_token,
+            mint,
+            console_link,
+            place,
+            serving,
+            started,
+            stopping,
+        })
     }
 
     /// It is ready: `/readyz` says so.
@@ -315,7 +331,7 @@ async fn engine(
         in_flight: delivery.in_flight,
         read_ahead: delivery.read_ahead,
         waiting: config.limits.waiting,
-        verify_again: wishes.verify_again,
+        verify_again: wishes.dev,
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

@@ -12,6 +12,7 @@ mod baton;
 mod bounds;
 mod calls;
 mod compat;
+mod conversations;
 mod dry_run;
 mod graph;
 mod handshake;

@@ -226,6 +226,7 @@ impl World {
             version: "0.0.0",
             started: Arc::clone(&started),
             mint: Mint::seeded([3; 32]),
+            console_link: Some(Secret::new("one-time")),
         };
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;
