@@ -71,6 +71,7 @@ impl Node {
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
+            console_link: None,
             limits: Limits::default(),
             public_url: base.clone(),
             version: "0.0.0",
