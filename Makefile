@@ -16,6 +16,7 @@ KILLS ?= 50
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAMS := $(TARGET)/$(PROFILE)
 CLIENTS := $(wildcard e2e/clients/*/package-lock.json)
+PYTHON_CLIENTS := $(wildcard e2e/clients/*/requirements.txt)
 export BATON_BIN := $(PROGRAMS)/baton
 
 # $(call need,program,Debian package): installs it where that is allowed, else says what is missing.
@@ -27,10 +28,10 @@ endef
 
 .PHONY: help
 help: ## this menu
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: release ## build, and start `baton dev` with the demo
+run: with-console release ## build, and start `baton dev` with the demo
 	@echo
 	@echo "baton dev starts: a page, two bots and a human desk. It says what happens, and what to try next."
 	@echo "For a second terminal: export PATH=\"$(TARGET)/release:\$$PATH\", then baton send, baton thread explain, baton clock."
@@ -39,11 +40,42 @@ run: release ## build, and start `baton dev` with the demo
 	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
-test: lint unit rows sim e2e openapi power-loss ## all tests that fit a quarter of an hour on two cores
+test: lint unit rules rows sim e2e openapi power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
-	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 OPENAPI='--long --examples 300'
+	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
+
+# The console is embedded into the program if it is there when the program is built. Without Node.js the program is
+# built all the same, and says at /console/ that it has none.
+CONSOLE := console/dist/index.html
+CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print)
+
+.PHONY: console
+console: $(CONSOLE) ## build the web console, to be embedded by the next build of the program
+
+$(CONSOLE): $(CONSOLE_SOURCES) console/node_modules/.package-lock.json
+	cd console && npm run --silent build
+	@touch $@
+
+console/node_modules/.package-lock.json: console/package-lock.json
+	$(call need,node,nodejs)
+	$(call need,npm,npm)
+	cd console && npm ci
+
+.PHONY: with-console
+with-console:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console; \
+	else echo "npm is not there: the program is built without the web console" >&2; fi
+
+.PHONY: console-test
+console-test: $(CONSOLE) ## lint and tests of the web console
+	cd console && npm run --silent lint && npm run --silent test
+
+.PHONY: e2e-console
+e2e-console: $(CONSOLE) $(PROFILE) e2e/console/node_modules/.package-lock.json ## stories in a browser against the real program
+	$(call need,chromium,chromium)
+	npm --prefix e2e/console test
 
 .PHONY: lint
 lint: rust ## formatting, clippy, and cargo-deny if it is there
@@ -56,6 +88,10 @@ lint: rust ## formatting, clippy, and cargo-deny if it is there
 unit: rust ## the tests of the crates
 	cargo test --workspace --locked
 
+.PHONY: rules
+rules: rust ## the rules of the specification: specified, built, tested; RULES=all says where
+	cargo test --workspace --locked --quiet --test rulebook -- --nocapture --exact every_rule_is_built_and_tested_by_name
+
 .PHONY: rows
 rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a test must notice each
 	python3 crates/rules/tests/delete_rows.py $(ROWS)
@@ -64,11 +100,21 @@ rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a tes
 sim: $(PROFILE) ## simulated nodes with faults: SEEDS=1000 of them, or SEED=42 once more
 	$(PROGRAMS)/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-.PHONY: e2e
-e2e: $(PROFILE) $(CLIENTS:package-lock.json=node_modules/.package-lock.json) ## real clients against the real program
-	for client in $(dir $(CLIENTS)); do npm --prefix "$$client" test; done
+.PHONY: linearizable
+linearizable: rust ## apps, people and operators at once: SEEDS=100 stories, or SEED=42 once more
+	LINEARIZABLE_SEEDS=$(SEEDS) $(if $(SEED),LINEARIZABLE_SEED=$(SEED)) \
+	cargo test --locked -p baton-server --test linearizable -- --nocapture
 
-e2e/clients/%/node_modules/.package-lock.json: e2e/clients/%/package-lock.json
+.PHONY: e2e
+e2e: $(PROFILE) $(CLIENTS:package-lock.json=node_modules/.package-lock.json) $(PYTHON_CLIENTS:requirements.txt=.venv/installed)
+e2e: ## real clients against the real program
+	for client in $(dir $(CLIENTS)); do npm --prefix "$$client" test; done
+	for client in $(dir $(PYTHON_CLIENTS)); do \
+		PYTHONPATH=e2e/clients/support PYTHONDONTWRITEBYTECODE=1 \
+		"$$client/.venv/bin/python" -m unittest discover -v -s "$$client" -p 'test_*.py'; \
+	done
+
+e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
 	cd $(dir $<) && npm ci
@@ -84,6 +130,16 @@ e2e/openapi/.venv/made: e2e/openapi/requirements.txt | python
 	|| { echo "Python's venv is missing: install it (on Debian: apt-get install python3-venv), or run this as root" >&2; exit 1; }
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# The versions are written down whole, so nothing else is fetched. A virtual environment that is half made is made anew.
+e2e/clients/%/.venv/installed: e2e/clients/%/requirements.txt
+	$(call need,python3,python3)
+	rm -rf $(dir $@)
+	python3 -m venv $(dir $@) \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y python3-venv && python3 -m venv $(dir $@); } \
+	|| { echo "venv is missing: install it (on Debian: apt-get install python3-venv), or run this as root" >&2; exit 1; }
+	$(dir $@)bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	touch $@
 
 .PHONY: power-loss

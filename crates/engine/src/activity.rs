@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_rules::{AppId, Refused, ThreadKey, Timestamp};
-use baton_store::JournalRow;
+use baton_store::{Chain, JournalRow};
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
@@ -77,20 +77,18 @@ impl Activity {
     /// What is kept of it: bodies may be large, and are in the database.
     fn without_bodies(&self) -> Self {
         let mut activity = self.clone();
+        let slim = |row: &Arc<JournalRow>| {
+            let nothing = (Bytes::new(), None, None);
+            let (whole, reduced, context) = nothing;
+            Arc::new(JournalRow { whole, reduced, context, ..JournalRow::clone(row) })
+        };
         match &mut activity.kind {
-            ActivityKind::Decision { rows, .. } => {
-                let slim = |row: &Arc<JournalRow>| {
-                    let nothing = (Bytes::new(), None, None);
-                    let (whole, reduced, context) = nothing;
-                    Arc::new(JournalRow { whole, reduced, context, ..JournalRow::clone(row) })
-                };
+            ActivityKind::Decision { rows, .. } | ActivityKind::Settings { told: rows, .. } => {
                 *rows = rows.iter().map(slim).collect();
             }
             ActivityKind::Delivery { body, .. } => *body = Bytes::new(),
-            ActivityKind::Refusal { .. }
-            | ActivityKind::Verification { .. }
-            | ActivityKind::Settings { .. }
-            | ActivityKind::Clock { .. } => {}
+            ActivityKind::Refusal { .. } | ActivityKind::Verification { .. } | ActivityKind::Clock { .. } => {
+            }
         }
         activity
     }
@@ -126,8 +124,8 @@ pub enum ActivityKind {
     Delivery {
         /// The app.
         app: AppId,
-        /// The events in it: whose, and the platform's name.
-        events: Vec<(ThreadKey, Box<str>)>,
+        /// The events in it: what each is a part of, and the platform's name.
+        events: Vec<(Chain, Box<str>)>,
         /// Whether in `standby`.
         standby: bool,
         /// The HTTP status; none where there was no answer.
@@ -152,6 +150,8 @@ pub enum ActivityKind {
     Settings {
         /// The new version.
         version: u64,
+        /// What apps are told because of it (`app_roles`).
+        told: Vec<Arc<JournalRow>>,
     },
     /// The virtual clock was moved.
     Clock {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface, Thread,
-    ThreadKey, Timestamp, decide, standing,
+    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface,
+    Survey, Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
-    Batch, ControlRow, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen, SeenKey, Stream,
+    AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen,
+    SeenKey, Stream,
 };
 use baton_wire::MessageId;
 use baton_wire::inbound::{EntryPoint, Kind};
@@ -17,7 +18,10 @@ use baton_wire::requests::Message;
 use baton_wire::webhook::{self, Between, Item};
 use bytes::Bytes;
 
+use self::surveys::{HELD, Holding};
 use crate::receipt::{CallersKey, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
+
+mod surveys;
 
 /// A request with what had to be looked up for it beforehand.
 #[derive(Clone, Debug)]
@@ -25,14 +29,16 @@ pub(crate) struct Prepared {
     pub(crate) request: Request,
     /// The app that made the tapped button.
     pub(crate) creator: Option<AppId>,
+    /// The version of the settings by which the caller was let in: it is decided by these or not at all.
+    pub(crate) under: Option<u64>,
 }
 
 /// What became of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) answer: Result<Receipt, Failure>,
-    /// The decision, where there is a new one.
-    pub(crate) decided: Option<Decided>,
+    /// What was decided anew: surveys that were due before it, the decision itself, surveys that it set free.
+    pub(crate) decided: Vec<Decided>,
 }
 
 /// A decision, as listeners are told of it.
@@ -48,17 +54,19 @@ pub(crate) struct Decided {
 
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
-        Self { answer: Err(failure), decided: None }
+        Self { answer: Err(failure), decided: Vec::new() }
     }
 }
 
-/// Decides a batch of one stream. `key` signs message ids.
+/// Decides a batch of one stream: first of the threads that are `due`, then what is asked. `key` signs message
+/// ids. Returns what is written, what became of each thread that was due, and of each request.
 pub(crate) fn decide_batch(
     found: &Found,
+    due: &[ThreadKey],
     requests: &[Prepared],
     stream: Stream,
     key: &[u8; 32],
-) -> (Batch, Vec<Outcome>) {
+) -> (Batch, Vec<Vec<Decided>>, Vec<Outcome>) {
     let mut work = Work {
         found,
         stream,
@@ -67,12 +75,15 @@ pub(crate) fn decide_batch(
         batch: Batch::default(),
         threads: HashMap::new(),
         seen: HashMap::new(),
+        holding: Holding::default(),
     };
+    let told = due.iter().map(|thread| work.surveys(thread)).collect();
     let outcomes = requests.iter().map(|prepared| work.take(prepared)).collect();
+    work.settle_held();
     let mut batch = work.batch;
     batch.threads = work.threads.into_iter().collect();
     batch.seen = work.seen.into_iter().collect();
-    (batch, outcomes)
+    (batch, told, outcomes)
 }
 
 struct Work<'a> {
@@ -83,29 +94,54 @@ struct Work<'a> {
     batch: Batch,
     threads: HashMap<ThreadKey, Remembered>,
     seen: HashMap<SeenKey, Seen>,
+    holding: Holding,
 }
 
 impl Work<'_> {
     fn take(&mut self, prepared: &Prepared) -> Outcome {
         let request = &prepared.request;
+        if prepared.under.is_some_and(|version| version != self.found.settings.version) {
+            return Failure::SettingsChanged.into();
+        }
         if let Some(key) = &request.key
             && let Some(outcome) = self.repeated(&request.thread, key)
         {
             return outcome;
         }
+        // Control may have lapsed with nobody there to see it: what waited for that comes first.
+        let mut decided = self.surveys(&request.thread);
+        let mut outcome = self.ask(prepared);
+        decided.append(&mut outcome.decided);
+        decided.append(&mut self.surveys(&request.thread));
+        Outcome { decided, ..outcome }
+    }
+
+    /// A thread as it is after what was decided so far.
+    fn thread(&self, key: &ThreadKey) -> Option<&Remembered> {
+        self.threads.get(key).or_else(|| self.found.threads.get(key))
+    }
+
+    fn ask(&mut self, prepared: &Prepared) -> Outcome {
+        let request = &prepared.request;
         let settings = self.found.settings.clone();
         let (page, surface) = (request.thread.page, request.thread.surface);
         let (Some(page), Some(routing)) = (settings.page(page), settings.routing(page, surface)) else {
             return Failure::NoPage.into();
         };
-        let before =
-            self.threads.get(&request.thread).or_else(|| self.found.threads.get(&request.thread)).cloned();
+        let before = self.thread(&request.thread).cloned();
         let now = self.found.now;
         let action = action(prepared);
         let thread = before.as_ref().map(|remembered| &remembered.thread);
         match decide(routing, &request.thread.person, thread, &action, now) {
             Err(refused) => self.refuse(request, routing, before.as_ref(), refused),
-            Ok(decision) => self.write(request, page, routing, before.as_ref(), decision),
+            Ok(decision) if decision.survey == Survey::Held && decision.thread.held > HELD => {
+                Failure::Busy.into()
+            }
+            Ok(decision) => {
+                let (receipt, decided) = self.write(request, page, routing, before.as_ref(), decision, None);
+                self.remember_answer(request, &receipt);
+                Outcome { answer: Ok(receipt), decided: vec![decided] }
+            }
         }
     }
 
@@ -117,7 +153,7 @@ impl Work<'_> {
             return Some(Failure::KeyReused.into());
         }
         let receipt = serde_json::from_slice(&seen.answer).ok()?;
-        Some(Outcome { answer: Ok(receipt), decided: None })
+        Some(Outcome { answer: Ok(receipt), decided: Vec::new() })
     }
 
     fn refuse(
@@ -146,6 +182,7 @@ impl Work<'_> {
         Failure::Refused { refused, surface: request.thread.surface, thread }.into()
     }
 
+    /// Writes a decision. A message that was accepted before has its id by that place.
     fn write(
         &mut self,
         request: &Request,
@@ -153,7 +190,8 @@ impl Work<'_> {
         routing: &Routing,
         before: Option<&Remembered>,
         decision: Decision,
-    ) -> Outcome {
+        accepted: Option<Position>,
+    ) -> (Receipt, Decided) {
         let first = self.batch.rows.len();
         let now = self.found.now;
         let mut previous = before.map(|remembered| remembered.last);
@@ -166,13 +204,14 @@ impl Work<'_> {
         let mut talked = false;
         for event in &decision.events {
             let position = self.head.next();
-            let mid = MessageId::mint(self.key, request.thread.surface, self.stream.0, position.0);
+            let place = accepted.unwrap_or(position);
+            let mid = MessageId::mint(self.key, request.thread.surface, self.stream.0, place.0);
             let item = render(request, page, now, &mid, event.kind);
             let context = event.notices.iter().find(|notice| notice.context).map(|notice| {
                 let handed = before.and_then(|remembered| remembered.thread.handed.as_deref());
                 webhook::hop_context(notice.app, handed.unwrap_or_default())
             });
-            if is_message(request, event.kind) {
+            if is_message(request, event.kind) || decision.survey == Survey::Held {
                 message_id = Some(mid.as_str().to_owned());
             }
             talked |= matches!(event.kind, EventKind::Said | EventKind::Echo);
@@ -185,7 +224,7 @@ impl Work<'_> {
             let (whole, reduced) = item.map(|item| (item.whole, item.reduced)).unwrap_or_default();
             self.push(JournalRow {
                 position,
-                thread: Some(request.thread.clone()),
+                chain: Some(request.thread.clone().into()),
                 previous,
                 at: now,
                 rule: decision.rule.0.into(),
@@ -201,9 +240,7 @@ impl Work<'_> {
             });
             previous = Some(position);
         }
-        if decision.concerns_control() {
-            self.batch.control.push(control(request, &decision, self.head, now));
-        }
+        self.keep(request, &decision);
         let receipt = Receipt {
             message_id,
             at: now.0,
@@ -212,7 +249,7 @@ impl Work<'_> {
             thread: ThreadSeen::of(decision.to, decision.expires_at),
             notices,
         };
-        self.remember(request, before, decision.thread, talked, &receipt);
+        self.remember(request, before, decision.thread, talked);
         let rows = first..self.batch.rows.len();
         let decided = Decided {
             thread: request.thread.clone(),
@@ -221,27 +258,34 @@ impl Work<'_> {
             expires_at: decision.expires_at,
             rows,
         };
-        Outcome { answer: Ok(receipt), decided: Some(decided) }
+        (receipt, decided)
     }
 
-    fn remember(
-        &mut self,
-        request: &Request,
-        before: Option<&Remembered>,
-        thread: Thread,
-        talked: bool,
-        receipt: &Receipt,
-    ) {
+    /// What follows from a decision beside its rows: a survey that is held back, an entry in the history.
+    fn keep(&mut self, request: &Request, decision: &Decision) {
+        if let (Survey::Held, Some(by)) = (decision.survey, decision.by) {
+            self.hold(request, by, self.head);
+        }
+        if decision.concerns_control() {
+            self.batch.control.push(control(request, decision, self.head, self.found.now));
+        }
+        self.batch.counted.extend(decision.counts.iter().map(|count| counted(&request.thread, count)));
+    }
+
+    fn remember(&mut self, request: &Request, before: Option<&Remembered>, thread: Thread, talked: bool) {
         let now = self.found.now;
         let last_message_at = match before {
             Some(remembered) if !talked => remembered.last_message_at,
             Some(_) | None => now,
         };
         self.threads.insert(request.thread.clone(), Remembered { thread, last: self.head, last_message_at });
+    }
+
+    fn remember_answer(&mut self, request: &Request, receipt: &Receipt) {
         if let Some(key) = &request.key {
             // A receipt is plain data: it cannot fail to be written as JSON.
             let answer = serde_json::to_vec(receipt).map(Bytes::from).unwrap_or_default();
-            let seen = Seen { fingerprint: key.fingerprint, answer, at: now };
+            let seen = Seen { fingerprint: key.fingerprint, answer, at: self.found.now };
             self.seen.insert((request.thread.clone(), key.key.as_str().into()), seen);
         }
     }
@@ -251,7 +295,7 @@ impl Work<'_> {
         let position = self.head.next();
         self.push(JournalRow {
             position,
-            thread: Some(thread.clone()),
+            chain: Some(thread.clone().into()),
             previous: *previous,
             at: lapse.at,
             rule: lapse.rule.0.into(),
@@ -332,6 +376,15 @@ fn control(request: &Request, decision: &Decision, position: Position, now: Time
     }
 }
 
+fn counted(thread: &ThreadKey, count: &AdCount) -> Counted {
+    Counted {
+        page: thread.page,
+        surface: thread.surface,
+        ad: count.ad.clone(),
+        counts: AdCounts { entries: count.entries, conversations: count.conversations },
+    }
+}
+
 /// Whether an event is one that a `mid` names.
 fn is_message(request: &Request, kind: EventKind) -> bool {
     match (&request.what, kind) {
@@ -357,7 +410,8 @@ fn render(request: &Request, page: &Page, now: Timestamp, mid: &MessageId, kind:
         Surface::Messenger => page.id,
         Surface::Instagram => page.instagram.as_ref().map_or(page.id, |instagram| instagram.id),
     };
-    let between = Between { page: account, person: &request.thread.person, at: now };
+    let surface = request.thread.surface;
+    let between = Between { page: account, surface, person: &request.thread.person, at: now };
     let given = said_with(request).unwrap_or_default();
     let text = |metadata: Metadata| match metadata {
         Metadata::Given => given,
@@ -367,7 +421,7 @@ fn render(request: &Request, page: &Page, now: Timestamp, mid: &MessageId, kind:
         EventKind::Quiet => None,
         EventKind::Said => match &request.what {
             Requested::Person(event) => {
-                Some(webhook::said(between, mid, event, ad_title(page, event.entry.as_ref())))
+                Some(webhook::said(between, mid, event, ad_title(page, surface, event.entry.as_ref())))
             }
             Requested::App { .. } | Requested::Inbox(_) => None,
         },
@@ -394,9 +448,12 @@ fn sent(request: &Request) -> Option<(AppId, Message)> {
     }
 }
 
-fn ad_title<'a>(page: &'a Page, entry: Option<&EntryPoint>) -> Option<&'a str> {
+fn ad_title<'a>(page: &'a Page, surface: Surface, entry: Option<&EntryPoint>) -> Option<&'a str> {
     match entry {
-        Some(EntryPoint::Ad { id }) => page.ads.iter().find(|ad| ad.id == *id).map(|ad| ad.name.as_str()),
+        Some(EntryPoint::Ad { id }) => {
+            let mut ads = page.ads.iter().filter(|ad| Surface::from(ad.on) == surface);
+            ads.find(|ad| ad.id == *id).map(|ad| ad.name.as_str())
+        }
         Some(EntryPoint::Link { .. } | EntryPoint::Organic) | None => None,
     }
 }

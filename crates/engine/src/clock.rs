@@ -133,16 +133,21 @@ impl VirtualClock {
         self.turn(|now| Timestamp(now.0.saturating_add(by_ms)))
     }
 
+    /// Whether it may be moved to a moment now.
+    pub(crate) fn may_be_set(&self, to: Timestamp) -> Result<(), ClockRefused> {
+        may_go(self.now(), to)
+    }
+
+    /// Moves it forward to a moment, unless it is there already: it may run meanwhile.
+    pub(crate) fn set_at_least(&self, to: Timestamp) -> Result<(), ClockRefused> {
+        self.turn(|now| now.max(to))
+    }
+
     fn turn(&self, to: impl FnOnce(Timestamp) -> Timestamp) -> Result<(), ClockRefused> {
         let mut inner = self.locked();
         let now = inner.show();
         let to = to(now);
-        if to > LAST {
-            return Err(ClockRefused::TooFar);
-        }
-        if to < now {
-            return Err(ClockRefused::Back);
-        }
+        may_go(now, to)?;
         inner.kept.offset = to.0.saturating_sub(system_now().0);
         if inner.kept.frozen.is_some() {
             inner.kept.frozen = Some(to);
@@ -168,6 +173,13 @@ impl VirtualClock {
         drop(inner);
         self.moved.notify_waiters();
     }
+}
+
+fn may_go(now: Timestamp, to: Timestamp) -> Result<(), ClockRefused> {
+    if to > LAST {
+        return Err(ClockRefused::TooFar);
+    }
+    if to < now { Err(ClockRefused::Back) } else { Ok(()) }
 }
 
 impl Inner {

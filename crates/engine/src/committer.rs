@@ -1,14 +1,15 @@
 //! The write loop, one for each stream: gathers what arrived while the last commit was in flight, has it
-//! decided and committed, answers, and wakes delivery.
+//! decided and committed, answers, and wakes delivery. A thread is in one stream, so its changes are applied one after
+//! another, and of two that want the same the first is the one that gets it (API-11).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use baton_rules::Timestamp;
-use baton_store::{Decide, Stream, Wanted};
+use baton_rules::{ThreadKey, Timestamp};
+use baton_store::{Decide, StoreError, Stream, Wanted};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::activity::ActivityKind;
-use crate::batch::{Outcome, Prepared, decide_batch};
+use crate::batch::{Decided, Outcome, Prepared, decide_batch};
 use crate::engine::Shared;
 use crate::receipt::{Failure, Receipt};
 
@@ -18,11 +19,16 @@ const BATCH: usize = 256;
 /// How long after a failure to look whether it was written all the same.
 const LOOK_MS: i64 = 1_000;
 
-/// A request on its way, and where its answer goes.
-pub(crate) struct Job {
-    pub(crate) prepared: Prepared,
-    pub(crate) reply: oneshot::Sender<Result<Receipt, Failure>>,
+/// What a committer has to do, and where its answer goes.
+pub(crate) enum Job {
+    /// A request on its way.
+    Ask { prepared: Box<Prepared>, reply: oneshot::Sender<Result<Receipt, Failure>> },
+    /// A thread of which something is due. The answer is how much of it ran.
+    Due { thread: ThreadKey, reply: oneshot::Sender<Result<u64, StoreError>> },
 }
+
+/// What became of each thread that was due, and of each request.
+type Came = (Vec<Vec<Decided>>, Vec<Outcome>);
 
 /// Runs until the engine drops its sender and everything taken is answered.
 pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Receiver<Job>) {
@@ -46,27 +52,45 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
 
 /// Decides and commits; false: the store could not.
 async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
-    let (requests, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.prepared, job.reply)).unzip();
-    let wanted = wanted(shared, &requests);
-    let requests = Arc::new(requests);
-    let outcomes: Arc<Mutex<Vec<Outcome>>> = Arc::default();
+    let (mut requests, mut replies) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+    let (mut due, mut waiting) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match job {
+            Job::Ask { prepared, reply } => {
+                requests.push(*prepared);
+                replies.push(reply);
+            }
+            Job::Due { thread, reply } => {
+                due.push(thread);
+                waiting.push(reply);
+            }
+        }
+    }
+    let wanted = wanted(shared, &due, &requests);
+    let asked = Arc::new((due, requests));
+    let came: Arc<Mutex<Came>> = Arc::default();
     let decide: Decide = {
-        let (requests, outcomes, key) = (Arc::clone(&requests), Arc::clone(&outcomes), shared.key);
+        let (asked, came, key) = (Arc::clone(&asked), Arc::clone(&came), shared.key);
         Box::new(move |found| {
-            let (batch, decided) = decide_batch(found, &requests, stream, &key);
+            let (batch, told, outcomes) = decide_batch(found, &asked.0, &asked.1, stream, &key);
             // The store may run this again; the last run is the one that counts.
-            *outcomes.lock().unwrap_or_else(PoisonError::into_inner) = decided;
+            *came.lock().unwrap_or_else(PoisonError::into_inner) = (told, outcomes);
             batch
         })
     };
     let committed = shared.store.commit(stream, wanted, decide).await;
-    let outcomes = std::mem::take(&mut *outcomes.lock().unwrap_or_else(PoisonError::into_inner));
+    let (told, outcomes) = std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
-            shared.committed(stream, &batch.rows);
+            // Before delivery hears of it: listeners are told the cause before its effect.
+            told.iter().flatten().for_each(|decided| tell(shared, &batch.rows, decided));
+            outcomes.iter().flat_map(|one| &one.decided).for_each(|one| tell(shared, &batch.rows, one));
+            shared.committed(stream, &batch);
+            for (ran, reply) in told.into_iter().zip(waiting) {
+                let _ = reply.send(Ok(ran.len() as u64));
+            }
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
-                tell(shared, &batch.rows, &outcome);
                 // Whoever asked may be gone; what was decided stands.
                 let _ = reply.send(outcome.answer);
             }
@@ -76,13 +100,16 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             for reply in replies {
                 let _ = reply.send(Err(Failure::Store(error.clone())));
             }
+            for reply in waiting {
+                let _ = reply.send(Err(error.clone()));
+            }
         }
     }
     done
 }
 
-fn wanted(shared: &Shared, requests: &[Prepared]) -> Wanted {
-    let mut wanted = Wanted { now: Some(shared.clock.now()), ..Wanted::default() };
+fn wanted(shared: &Shared, due: &[ThreadKey], requests: &[Prepared]) -> Wanted {
+    let mut wanted = Wanted { now: Some(shared.clock.now()), threads: due.to_vec(), ..Wanted::default() };
     for prepared in requests {
         let thread = &prepared.request.thread;
         if !wanted.threads.contains(thread) {
@@ -96,15 +123,13 @@ fn wanted(shared: &Shared, requests: &[Prepared]) -> Wanted {
 }
 
 /// Tells listeners.
-fn tell(shared: &Shared, rows: &[Arc<baton_store::JournalRow>], outcome: &Outcome) {
-    if let Some(decided) = &outcome.decided {
-        let rows = rows.get(decided.rows.clone()).unwrap_or_default().to_vec();
-        shared.tell(ActivityKind::Decision {
-            thread: decided.thread.clone(),
-            from: decided.from,
-            to: decided.to,
-            expires_at: decided.expires_at,
-            rows,
-        });
-    }
+fn tell(shared: &Shared, rows: &[Arc<baton_store::JournalRow>], decided: &Decided) {
+    let rows = rows.get(decided.rows.clone()).unwrap_or_default().to_vec();
+    shared.tell(ActivityKind::Decision {
+        thread: decided.thread.clone(),
+        from: decided.from,
+        to: decided.to,
+        expires_at: decided.expires_at,
+        rows,
+    });
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_rules::{AppId, Channel, PageId, Surface, Timestamp};
-use baton_store::{App, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream};
+use baton_store::{
+    App, Chain, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream,
+};
 use baton_wire::envelope::{Entry, envelope};
 use baton_wire::signature::sign;
 use bytes::Bytes;
@@ -18,11 +20,10 @@ use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Step};
 use crate::transport::SendError;
+use crate::walk::{PIECE, Pieces};
 
 /// How long an app's task stays when nothing is pending, so that a trickle does not start it anew each time.
 const LINGER_MS: i64 = 2_000;
-/// A parked conversation is read in pieces of this many rows.
-const WALK: usize = 200;
 /// How long to wait when the store cannot do what is asked of it.
 const STORE_MS: i64 = 1_000;
 
@@ -130,12 +131,12 @@ fn joined(mut older: Round, newer: Round) -> Round {
             None => older.cursors.push(cursor),
         }
     }
-    for (app, stream, thread) in newer.unpark {
-        older.park.retain(|parked| parked.thread != thread);
-        older.unpark.push((app, stream, thread));
+    for (app, stream, chain) in newer.unpark {
+        older.park.retain(|parked| parked.chain != chain);
+        older.unpark.push((app, stream, chain));
     }
     for parked in newer.park {
-        older.park.retain(|before| before.thread != parked.thread);
+        older.park.retain(|before| before.chain != parked.chain);
         older.park.push(parked);
     }
     older.dead.extend(newer.dead);
@@ -179,7 +180,7 @@ impl Worker {
 
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
-        let Some(app) = self.deliverable() else { return Ok(()) };
+        let Some((app, begun)) = self.deliverable() else { return Ok(()) };
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
             read_ahead: self.shared.policy.read_ahead.max(1),
@@ -189,22 +190,22 @@ impl Worker {
         let cursors = self.shared.store.cursors(self.app).await?;
         let parked = self.shared.store.parked(self.app).await?;
         let mut lanes = Lanes::new(self.app, bounds, &cursors, parked);
-        while self.step(&mut lanes, &app).await {}
+        while self.step(&mut lanes, (&app, begun)).await {}
         self.flush(&mut lanes).await;
         Ok(())
     }
 
     /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
     /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
-    /// the new one.
-    async fn step(&mut self, lanes: &mut Lanes, began: &App) -> bool {
+    /// the new one, and an app that was deleted and made again has nothing of the old one's.
+    async fn step(&mut self, lanes: &mut Lanes, began: (&App, u64)) -> bool {
         while let Ok(report) = self.reported.try_recv() {
             self.take(lanes, report);
         }
         self.settle(lanes);
         let app = self.deliverable().filter(|_| !self.shared.stopping.is_cancelled());
-        let app = app.filter(|app| is_reached_alike(app, began));
-        let Some(app) = app else {
+        let app = app.filter(|(app, begun)| is_reached_alike(app, began.0) && *begun == began.1);
+        let Some((app, _)) = app else {
             if lanes.under_way() == 0 {
                 return false;
             }
@@ -229,13 +230,15 @@ impl Worker {
                     self.pause(lanes, self.later(), false).await;
                 }
             },
-            Step::Walk { thread, after, until } => match self.walk(&thread, after, until).await {
-                Ok(rows) => lanes.walked(&thread, until, rows),
-                Err(error) => {
-                    tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
-                    lanes.not_walked(&thread, self.later());
+            Step::Walk { chain, after, until, mut pieces } => {
+                match self.walk(&chain, (after, until), &mut pieces).await {
+                    Ok(rows) => lanes.walked(&chain, until, rows, pieces),
+                    Err(error) => {
+                        tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
+                        lanes.not_walked(&chain, self.later());
+                    }
                 }
-            },
+            }
             Step::Wait(due) => {
                 let idle = lanes.is_idle(|stream| shared.head(stream)) && self.unsettled.is_empty();
                 return self.pause(lanes, due, idle).await;
@@ -248,12 +251,13 @@ impl Worker {
         Timestamp(self.shared.clock.now().0 + STORE_MS)
     }
 
-    /// The app, if there is anywhere to deliver to: an app without an address gets nothing.
-    fn deliverable(&self) -> Option<Arc<App>> {
+    /// The app and when delivery to it began, if there is anywhere to deliver to: an app without an address gets
+    /// nothing.
+    fn deliverable(&self) -> Option<(Arc<App>, u64)> {
         let settings = self.shared.store.settings();
         let app = settings.app(self.app)?;
         let waits = !app.verified && !self.shared.policy.verify_again;
-        (app.webhook_url.is_some() && !waits).then(|| Arc::clone(app))
+        (app.webhook_url.is_some() && !waits).then(|| (Arc::clone(app), settings.begun(self.app)))
     }
 
     /// Waits for news, an answer or a moment. False: nothing came of a long wait with nothing pending.
@@ -308,7 +312,7 @@ impl Worker {
         let (now, jitter) = (self.shared.clock.now(), self.random.random());
         let again_at = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
         let events = (reported.items.iter())
-            .map(|item| (item.thread.clone(), item.row.event.clone().unwrap_or_default()))
+            .map(|item| (item.chain.clone(), item.row.event.clone().unwrap_or_default()))
             .collect();
         self.shared.tell(ActivityKind::Delivery {
             app: self.app,
@@ -342,9 +346,9 @@ impl Worker {
         });
     }
 
-    /// Records what is left before the loop ends. The next one starts there; of a parked conversation it may
-    /// repeat the rows since its last record.
+    /// Records what is left before the loop ends. The next one starts there and repeats nothing.
     async fn flush(&mut self, lanes: &mut Lanes) {
+        lanes.stop(self.shared.clock.now());
         self.settle(lanes);
         while !self.unsettled.is_empty() {
             if self.unsettled.under_way {
@@ -365,32 +369,14 @@ impl Worker {
         }
     }
 
-    /// A conversation's rows for this app in (after, until], the oldest first, some of them.
+    /// A parked conversation's next rows.
     async fn walk(
         &self,
-        thread: &baton_rules::ThreadKey,
-        after: Position,
-        until: Position,
+        chain: &Chain,
+        range: (Position, Position),
+        pieces: &mut Pieces,
     ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
-        let mut oldest: Vec<Arc<JournalRow>> = Vec::new();
-        let mut before = Some(until.next());
-        // The chain leads backwards: the last piece that still has rows after `after` is the first to send.
-        while let Some(position) = before {
-            let rows = self.shared.store.conversation(thread, Some(position), WALK).await?;
-            before = rows
-                .last()
-                .filter(|row| row.previous.is_some_and(|previous| previous > after))
-                .map(|row| row.position);
-            let mine = |row: &&Arc<JournalRow>| {
-                row.position > after && row.notices.iter().any(|notice| notice.app == self.app)
-            };
-            let piece: Vec<_> = rows.iter().filter(mine).cloned().collect();
-            if !piece.is_empty() {
-                oldest = piece;
-            }
-        }
-        oldest.reverse();
-        Ok(oldest)
+        pieces.next(self.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
     }
 
     /// Whether the app's address is verified, asking it again where the policy says so.
@@ -406,6 +392,8 @@ impl Worker {
         if !app.secret.reveal().is_empty() {
             headers.push(("x-hub-signature", signatures.sha1));
             headers.push(("x-hub-signature-256", signatures.sha256));
+            let streams = self.shared.store.streams();
+            headers.extend(standard(app, &items, streams, self.shared.clock.now(), &body));
         }
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
         let url = app.webhook_url.clone().unwrap_or_default();
@@ -448,28 +436,63 @@ async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     }
 }
 
+/// The headers of Standard Webhooks beside the platform's: an id that stays the same over retries, the moment of this
+/// try, and a signature over both and the body.
+fn standard(
+    app: &App,
+    items: &[Item],
+    streams: u16,
+    now: Timestamp,
+    body: &[u8],
+) -> [(&'static str, String); 3] {
+    // A batch that is cut otherwise is another message: its id says what is in it.
+    let place = |item: &Item| {
+        let stream = item.chain.stream(streams);
+        format!("{}-{}", stream.0, item.row.position.0)
+    };
+    let first = items.first().map(place).unwrap_or_default();
+    let id = format!("msg_{}-{first}-{}", app.id, items.len());
+    let timestamp = now.seconds().to_string();
+    let signature = baton_wire::signature::standard(app.secret.reveal(), &id, &timestamp, body);
+    [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]
+}
+
 /// The bytes of a webhook.
 fn body(settings: &Settings, app: &App, items: &[Item]) -> Bytes {
-    let quiet = app.compat.iter().any(|switch| switch == "no-hop-context");
-    let entries: Vec<Entry<'_>> = items
+    let has = |name: &str| app.compat.iter().any(|switch| switch == name);
+    let quiet = has("no-hop-context");
+    let shown: Vec<std::borrow::Cow<'_, [u8]>> = items
         .iter()
-        .map(|item| Entry {
-            id: account(settings, item.thread.page, item.thread.surface),
-            time: item.row.at.0,
-            channel: item.notice.channel,
-            item: match (item.notice.form, &item.row.reduced) {
+        .map(|item| {
+            let bytes = match (item.notice.form, &item.row.reduced) {
                 (baton_rules::Form::Reduced, Some(reduced)) => reduced,
                 (baton_rules::Form::Reduced | baton_rules::Form::Whole, _) => &item.row.whole,
-            },
+            };
+            if has("app-ids-as-numbers") {
+                baton_wire::webhook::with_numbers(bytes).into()
+            } else {
+                bytes.as_ref().into()
+            }
+        })
+        .collect();
+    let entries: Vec<Entry<'_>> = items
+        .iter()
+        .zip(&shown)
+        .map(|(item, shown)| Entry {
+            id: account(settings, item.chain.page(), item.chain.surface()),
+            time: item.row.at.0,
+            channel: item.notice.channel,
+            both: has("empty-messaging-beside-standby"),
+            item: shown,
             context: item.row.context.as_deref().filter(|_| item.notice.context && !quiet),
         })
         .collect();
-    let surface = items.first().map_or(Surface::Messenger, |item| item.thread.surface);
+    let surface = items.first().map_or(Surface::Messenger, |item| item.chain.surface());
     envelope(surface, &entries)
 }
 
 /// The id that an entry carries: the page's, or its Instagram account's.
-fn account(settings: &Settings, page: PageId, surface: Surface) -> PageId {
+pub(crate) fn account(settings: &Settings, page: PageId, surface: Surface) -> PageId {
     let instagram = settings.page(page).and_then(|page| page.instagram.as_ref()).map(|side| side.id);
     match surface {
         Surface::Messenger => page,
@@ -498,8 +521,8 @@ pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Optio
             }
             Ok(Settings::new(settings.version, apps, settings.pages.clone()))
         });
-        match shared.store.configure(shared.clock.now(), change).await {
-            Ok(configured) => shared.configured(&configured),
+        match shared.configure(change).await {
+            Ok(_) => {}
             Err(failed) => {
                 tracing::warn!(%app, error = %failed, "the verified address was not recorded");
                 error = Some(format!("it verified, but that was not recorded: {failed}"));

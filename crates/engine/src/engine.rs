@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    Change, ConfigureError, Configured, Found, JournalRow, Listed, Person, Position, Settings, Slice, Store,
-    StoreError, Stream, Wanted, stream_of,
+    AdCounts, Batch, Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person,
+    Position, Remembered, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -18,14 +18,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::{Activities, Activity, ActivityKind};
+use crate::announce;
 use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
+use crate::due::{self, Dues};
 use crate::history::{self, HistoryEntry, HistoryPlace};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
 use crate::transport::Transport;
+
+mod assets;
+mod makers;
 
 /// What the number of a run is drawn with, so that it has nothing to do with anything else that is drawn.
 const RUN: u64 = 0x6261_746f_6e5f_7275;
@@ -33,6 +38,9 @@ const RUN: u64 = 0x6261_746f_6e5f_7275;
 const RECENT: usize = 4_096;
 /// And no more than this many bytes of them.
 const RECENT_BYTES: usize = 4 * 1024 * 1024;
+/// How often a thread and the settings are read again until both are of one moment. A change of settings takes a
+/// commit, and a row is said to be there right after its own.
+const LOOKS: usize = 10_000;
 /// How far back a button is looked for: rows of the conversation.
 const BUTTONS: usize = 1_000;
 
@@ -74,6 +82,8 @@ pub struct ThreadState {
     pub seen: ThreadSeen,
     /// Everything else: folder, queue, windows; the lapse applied.
     pub thread: Thread,
+    /// The thread as it is remembered: what it would be by other settings follows from this.
+    pub kept: Thread,
     /// When the last message of either side was.
     pub last_message_at: Timestamp,
 }
@@ -125,6 +135,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) key: [u8; 32],
     pub(crate) delivery: Delivery,
+    pub(crate) dues: Dues,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     activity: Activities,
@@ -148,7 +159,11 @@ impl Shared {
     }
 
     /// Rows were committed: delivery may have them.
-    pub(crate) fn committed(self: &Arc<Self>, stream: Stream, rows: &[Arc<JournalRow>]) {
+    pub(crate) fn committed(self: &Arc<Self>, stream: Stream, batch: &Batch) {
+        if !batch.due.is_empty() {
+            self.dues.news.notify_one();
+        }
+        let rows = &batch.rows;
         let (Some(last), Some(recent)) = (rows.last(), self.recent.get(usize::from(stream.0))) else {
             return;
         };
@@ -161,11 +176,20 @@ impl Shared {
         }
     }
 
-    /// The settings changed: the row of the change stands in every stream, and is nobody's to hear.
-    pub(crate) fn configured(&self, configured: &Configured) {
-        for (head, position) in self.heads.iter().zip(&configured.positions) {
-            head.fetch_max(position.0, Ordering::AcqRel);
+    /// Changes the settings. The row of the change stands in every stream and is nobody's to hear; what it
+    /// tells apps stands right after it.
+    pub(crate) async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
+        let announce = Box::new(|change: &Changing<'_>| announce::roles(change));
+        let configured = self.store.configure(self.clock.now(), change, announce).await?;
+        let told = configured.told.iter().map(|(stream, row)| (*stream, row.position));
+        let own = (0..).map(Stream).zip(configured.positions.iter().copied());
+        for (stream, position) in own.chain(told) {
+            if let Some(head) = self.heads.get(usize::from(stream.0)) {
+                head.fetch_max(position.0, Ordering::AcqRel);
+            }
         }
+        self.dues.news.notify_one();
+        Ok(configured)
     }
 
     /// Learns of rows that were written although the store said that they were not: the answer to a commit
@@ -176,6 +200,7 @@ impl Shared {
             moved |= known.fetch_max(head.0, Ordering::AcqRel) < head.0;
         }
         if moved {
+            self.dues.news.notify_one();
             for app in &self.store.settings().apps {
                 delivery::wake(self, app.id);
             }
@@ -221,6 +246,7 @@ impl Engine {
             transport: parts.transport,
             policy: parts.policy,
             delivery: Delivery::default(),
+            dues: Dues::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             activity: Activities::default(),
@@ -239,26 +265,44 @@ impl Engine {
         for app in &shared.store.settings().apps {
             delivery::wake(&shared, app.id);
         }
-        Ok(Self { shared, committers: Arc::new(Mutex::new(committers)) })
+        let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
+        engine.shared.tasks.spawn(due::run(engine.clone()));
+        Ok(engine)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The way to a stream's committer; none when the engine stops.
+    pub(crate) fn committer(&self, stream: Stream) -> Option<mpsc::Sender<Job>> {
+        let committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
+        committers.get(usize::from(stream.0)).cloned()
     }
 
     /// Decides, and answers when the decision is durable.
     pub async fn submit(&self, request: Request) -> Result<Receipt, Failure> {
-        let creator = self.creator(&request).await?;
+        self.decided(request, None).await
+    }
+
+    /// The same, if the settings still have this version when it is decided, else
+    /// [`Failure::SettingsChanged`]: who was let in by some settings is not heard under others.
+    pub async fn submit_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
+        self.decided(request, Some(version)).await
+    }
+
+    async fn decided(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
+        let (request, maker) = self.by_profile(request).await?;
+        let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
-        let jobs = {
-            let committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
-            committers.get(usize::from(stream.0)).cloned()
-        };
-        let Some(jobs) = jobs else { return Err(Failure::Stopping) };
+        let Some(jobs) = self.committer(stream) else { return Err(Failure::Stopping) };
         let (reply, answer) = oneshot::channel();
         let key = request.thread.clone();
-        jobs.try_send(Job { prepared: Prepared { request, creator }, reply }).map_err(
-            |error| match error {
-                mpsc::error::TrySendError::Full(_) => Failure::Busy,
-                mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
-            },
-        )?;
+        let prepared = Box::new(Prepared { request, creator, under });
+        jobs.try_send(Job::Ask { prepared, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::Busy,
+            mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
+        })?;
         drop(jobs);
         let answer = answer.await.unwrap_or(Err(Failure::Stopping));
         if let Err(Failure::Refused { refused, thread, .. }) = &answer {
@@ -271,18 +315,30 @@ impl Engine {
     /// Decides without doing it: what [`submit`](Self::submit) would answer now, with nothing written and
     /// nobody told. A message that would be sent has no id yet.
     pub async fn dry_run(&self, request: Request) -> Result<Receipt, Failure> {
+        self.would(request, None).await
+    }
+
+    /// The same, if the settings have this version: what [`submit_under`](Self::submit_under) would answer.
+    pub async fn dry_run_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
+        self.would(request, Some(version)).await
+    }
+
+    async fn would(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
         let request = Request { key: None, ..request };
-        let creator = self.creator(&request).await?;
+        let (request, maker) = self.by_profile(request).await?;
+        let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
-        let remembered = self.shared.store.thread(&request.thread).await?;
+        let (settings, remembered) = self.remembered(&request.thread).await?;
         let found = Found {
             now: self.now(),
-            settings: self.settings(),
+            settings,
             head: self.shared.head(stream),
             threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
             seen: HashMap::new(),
+            due: HashMap::new(),
         };
-        let (_, outcomes) = decide_batch(&found, &[Prepared { request, creator }], stream, &self.shared.key);
+        let prepared = Prepared { request, creator, under };
+        let (_, _, outcomes) = decide_batch(&found, &[], &[prepared], stream, &self.shared.key);
         let answer = outcomes.into_iter().next().map_or(Err(Failure::Stopping), |outcome| outcome.answer);
         answer.map(|receipt| Receipt { message_id: None, ..receipt })
     }
@@ -295,7 +351,7 @@ impl Engine {
         if let Some(mid) = button.mid {
             let Some((stream, position)) = MessageId::place(&self.shared.key, mid) else { return Ok(None) };
             let row = store.row(Stream(stream), Position(position)).await?;
-            let own = row.filter(|row| row.thread.as_ref() == Some(&request.thread));
+            let own = row.filter(|row| row.thread() == Some(&request.thread));
             return Ok(own.and_then(|row| row.by));
         }
         let mut before = None;
@@ -322,7 +378,7 @@ impl Engine {
     /// Changes the settings, and delivers by the new ones. Addresses that are not verified are asked again, also
     /// when nothing changed: whoever says the same again wants to know whether it works now.
     pub async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
-        let configured = match self.shared.store.configure(self.shared.clock.now(), change).await {
+        let configured = match self.shared.configure(change).await {
             Ok(configured) => configured,
             Err(error) => {
                 // It may have been written all the same; if that cannot be seen now, the next commit shows it.
@@ -331,11 +387,11 @@ impl Engine {
             }
         };
         if !configured.positions.is_empty() {
-            self.shared.configured(&configured);
             for app in configured.before.apps.iter().chain(&configured.after.apps) {
                 delivery::wake(&self.shared, app.id);
             }
-            self.shared.tell(ActivityKind::Settings { version: configured.after.version });
+            let told = configured.told.iter().map(|(_, row)| Arc::clone(row)).collect();
+            self.shared.tell(ActivityKind::Settings { version: configured.after.version, told });
         }
         self.verify_addresses().await;
         Ok(configured)
@@ -371,27 +427,36 @@ impl Engine {
     }
 
     /// Moves the virtual clock to a moment and keeps it there over a restart; answers with the clock and how
-    /// many due rows ran. Control that lapses on the way is seen when a thread is next looked at; nothing runs
-    /// for it, and nothing else is due by itself before surveys are sent.
+    /// much ran of what was due on the way. All of that runs at its own time, in due order. Control that lapses on
+    /// the way is seen when a thread is next looked at; nothing runs for it.
     pub async fn set_clock(&self, to: Timestamp) -> Result<(ClockState, u64), ClockFailure> {
-        self.move_clock(|clock| clock.set(to)).await
+        self.move_clock(|_| to).await
     }
 
     /// The same, by a number of milliseconds.
     pub async fn advance_clock(&self, by_ms: i64) -> Result<(ClockState, u64), ClockFailure> {
-        self.move_clock(|clock| clock.advance(by_ms)).await
+        self.move_clock(|now| Timestamp(now.0.saturating_add(by_ms))).await
     }
 
     async fn move_clock(
         &self,
-        turn: impl FnOnce(&crate::VirtualClock) -> Result<(), ClockRefused>,
+        to: impl FnOnce(Timestamp) -> Timestamp,
     ) -> Result<(ClockState, u64), ClockFailure> {
         let clock = self.shared.clock.as_virtual().ok_or(ClockRefused::NotVirtual)?;
+        let _turn = self.shared.dues.turn.lock().await;
         let was = clock.now();
-        turn(clock)?;
+        let to = to(was);
+        clock.may_be_set(to)?;
+        let mut ran = 0;
+        while let Some(at) = due::next(self).await?.filter(|at| *at <= to) {
+            clock.set_at_least(at)?;
+            self.shared.store.keep_clock(clock.kept()).await?;
+            ran += due::run_due(self, at).await?;
+        }
+        clock.set_at_least(to)?;
         self.shared.store.keep_clock(clock.kept()).await?;
         self.shared.tell(ActivityKind::Clock { was });
-        Ok((clock.state(), 0))
+        Ok((clock.state(), ran))
     }
 
     /// Freezes the virtual clock, or lets it run.
@@ -410,20 +475,51 @@ impl Engine {
 
     /// A thread, if the person ever wrote.
     pub async fn thread(&self, key: &ThreadKey) -> Result<Option<ThreadState>, StoreError> {
-        let remembered = self.shared.store.thread(key).await?;
-        Ok(remembered.and_then(|remembered| self.state(Listed { key: key.clone(), remembered })))
+        let (settings, remembered) = self.remembered(key).await?;
+        Ok(remembered.and_then(|remembered| self.state(&settings, Listed { key: key.clone(), remembered })))
     }
 
-    fn state(&self, listed: Listed) -> Option<ThreadState> {
-        let settings = self.settings();
+    /// A thread, and the settings as they were when it stood so: what a change of settings did to it is seen
+    /// with the change or not at all.
+    async fn remembered(&self, key: &ThreadKey) -> Result<(Arc<Settings>, Option<Remembered>), StoreError> {
+        let store = &self.shared.store;
+        let stream = usize::from(stream_of(key, store.streams()).0);
+        for _ in 0..LOOKS {
+            let before = store.settings();
+            let remembered = store.thread(key).await?;
+            // A row may be seen before the store says that it is there, and the settings that it goes by too.
+            let heads = store.heads().await?;
+            let said = remembered
+                .as_ref()
+                .is_none_or(|known| heads.get(stream).is_some_and(|head| known.last <= *head));
+            if said && store.settings().version == before.version {
+                return Ok((before, remembered));
+            }
+            tokio::task::yield_now().await;
+        }
+        let text = format!("{LOOKS} times the thread of {} and the settings were of two moments", key.person);
+        Err(StoreError::Unavailable(text))
+    }
+
+    fn state(&self, settings: &Settings, listed: Listed) -> Option<ThreadState> {
         let routing = settings.routing(listed.key.page, listed.key.surface)?;
         let stands = standing(routing, &listed.remembered.thread, self.now());
         Some(ThreadState {
             key: listed.key,
             seen: ThreadSeen::of(stands.owner, stands.expires_at),
             thread: stands.thread,
+            kept: listed.remembered.thread,
             last_message_at: listed.remembered.last_message_at,
         })
+    }
+
+    /// What was counted for the ads of a page's surface (AD-6), by their ids.
+    pub async fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> Result<HashMap<Box<str>, AdCounts>, StoreError> {
+        self.shared.store.ad_counts(page, surface).await
     }
 
     /// What is known of a person; none where the person never wrote.
@@ -457,18 +553,26 @@ impl Engine {
             let listed = self.shared.store.threads(page, surface, after, limit.max(50)).await?;
             let Some(last) = listed.last() else { break };
             after = Some((last.remembered.last_message_at, last.key.clone()));
-            found.extend(
-                listed.into_iter().filter_map(|listed| self.state(listed)).filter(|state| filter.fits(state)),
-            );
+            let settings = self.settings();
+            let states = listed.into_iter().filter_map(|listed| self.state(&settings, listed));
+            found.extend(states.filter(|state| filter.fits(state)));
         }
         found.truncate(limit);
         Ok(found)
     }
 
-    /// What an app sees of a thread's owner; none where the person never wrote.
-    pub async fn owner(&self, key: &ThreadKey, caller: AppId) -> Result<Option<OwnerSeen>, StoreError> {
-        let remembered = self.shared.store.thread(key).await?;
-        let settings = self.settings();
+    /// What an app that was let in by the settings of this version sees of a thread's owner; none where the
+    /// person never wrote. [`Failure::SettingsChanged`] where the settings are others.
+    pub async fn owner(
+        &self,
+        under: u64,
+        key: &ThreadKey,
+        caller: AppId,
+    ) -> Result<Option<OwnerSeen>, Failure> {
+        let (settings, remembered) = self.remembered(key).await?;
+        if settings.version != under {
+            return Err(Failure::SettingsChanged);
+        }
         let routing = settings.routing(key.page, key.surface);
         Ok(remembered
             .zip(routing)

@@ -2,18 +2,19 @@
 //! come out. One [`Lanes`] for each app with something pending.
 //!
 //! An app has a *lane* for each stream: rows are read in order past the cursor and sorted into *talks*, one
-//! for each conversation. Within a talk one webhook is under way at a time, in order; talks do not wait for
-//! one another. The cursor follows the oldest row that is neither served nor given up. A talk that keeps
+//! for each chain: a conversation, or what the app is told of a page itself. Within a talk one webhook is
+//! under way at a time, in order; talks do not wait for one another. The cursor follows the oldest row that is neither served nor given up. A talk that keeps
 //! failing while others succeed is *parked*: the cursor passes it, and it walks on by itself. When the app
 //! fails altogether nothing is parked, and one probe at a time is sent.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use baton_rules::{AppId, Channel, Notice, Surface, ThreadKey, Timestamp};
-use baton_store::{Cursor, DeadLetter, JournalRow, Parked, Position, Round, Slice, Stream};
+use baton_rules::{AppId, Channel, Notice, Surface, Timestamp};
+use baton_store::{Chain, Cursor, DeadLetter, JournalRow, Parked, Position, Round, Slice, Stream};
 
 use crate::retry::{HOPELESS_TRIES, Profile, delay_ms, is_hopeless};
+use crate::walk::Pieces;
 
 /// Failures in a row after which an app is taken to fail altogether.
 const FAILING: u32 = 3;
@@ -42,8 +43,9 @@ pub(crate) enum Step {
     Post(Vec<Item>),
     /// Read a stream after a position, and report the rows.
     Read { stream: Stream, after: Position, limit: usize },
-    /// Read a parked conversation's own rows in (after, until], the oldest first, and report them.
-    Walk { thread: ThreadKey, after: Position, until: Position },
+    /// Read a parked conversation's own rows in (after, until], the oldest first, and report them with what was
+    /// learnt of its pieces.
+    Walk { chain: Chain, after: Position, until: Position, pieces: Pieces },
     /// Nothing until that moment, an answer, or news.
     Wait(Option<Timestamp>),
 }
@@ -51,7 +53,7 @@ pub(crate) enum Step {
 /// One event on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    pub(crate) thread: ThreadKey,
+    pub(crate) chain: Chain,
     pub(crate) row: Arc<JournalRow>,
     pub(crate) notice: Notice,
 }
@@ -72,9 +74,9 @@ pub(crate) struct Lanes {
     app: AppId,
     bounds: Bounds,
     lanes: Vec<Lane>,
-    talks: HashMap<ThreadKey, Talk>,
-    ready: VecDeque<ThreadKey>,
-    waiting: BTreeSet<(Timestamp, ThreadKey)>,
+    talks: HashMap<Chain, Talk>,
+    ready: VecDeque<Chain>,
+    waiting: BTreeSet<(Timestamp, Chain)>,
     under_way: usize,
     health: Health,
     round: Round,
@@ -86,6 +88,8 @@ struct Lane {
     read_to: Position,
     /// Rows that were read and are neither served, parked nor given up.
     open: BTreeSet<Position>,
+    /// The last row that was served or given up, whatever is open before it.
+    ahead: Position,
 }
 
 #[derive(Default)]
@@ -105,12 +109,14 @@ struct Talk {
 }
 
 /// Where a parked talk stands.
-#[derive(Clone, Copy)]
 struct Walk {
     /// Everything of the conversation up to here is done.
     done: Position,
     /// The lane has passed rows of the conversation up to here.
     passed: Position,
+    /// What is recorded as its first row that is not served.
+    recorded: Position,
+    pieces: Pieces,
 }
 
 /// Whether the app as a whole answers.
@@ -120,7 +126,7 @@ struct Health {
     /// Failures since anything was served.
     failures: u32,
     /// The first talk to fail since, and whether others did too.
-    first: Option<ThreadKey>,
+    first: Option<Chain>,
     several: bool,
     /// There was no answer at all.
     silent: bool,
@@ -145,6 +151,7 @@ impl Lanes {
                 served: cursor.served,
                 read_to: cursor.served,
                 open: BTreeSet::new(),
+                ahead: cursor.served,
             })
             .collect();
         lanes.sort_by_key(|lane| lane.stream);
@@ -162,16 +169,17 @@ impl Lanes {
         for parked in parked {
             let Some(stream) = this.lane(parked.stream) else { continue };
             let passed = this.lanes[stream].served;
-            let walk = Walk { done: Position(parked.next.0.saturating_sub(1)), passed };
+            let done = Position(parked.next.0.saturating_sub(1));
+            let walk = Walk { done, passed, recorded: parked.next, pieces: Pieces::default() };
             let talk = Talk {
                 stream,
                 failures: parked.attempts,
-                since: Some(parked.since),
+                since: (parked.attempts > 0).then_some(parked.since),
                 parked: Some(walk),
                 ..Talk::default()
             };
-            this.talks.insert(parked.thread.clone(), talk);
-            this.waiting.insert((parked.due, parked.thread));
+            this.talks.insert(parked.chain.clone(), talk);
+            this.waiting.insert((parked.due, parked.chain));
         }
         this
     }
@@ -201,9 +209,9 @@ impl Lanes {
     pub(crate) fn next(&mut self, now: Timestamp, head: impl Fn(Stream) -> Position) -> Step {
         while let Some((due, _)) = self.waiting.first()
             && *due <= now
-            && let Some((_, thread)) = self.waiting.pop_first()
+            && let Some((_, chain)) = self.waiting.pop_first()
         {
-            self.ready.push_back(thread);
+            self.ready.push_back(chain);
         }
         if let Some(read) = self.read(head) {
             return read;
@@ -241,7 +249,7 @@ impl Lanes {
             return Some(Step::Wait(None));
         }
         if let Some(pause) = self.health.pause.filter(|pause| now < *pause) {
-            let untried = |thread: &ThreadKey| self.talks.get(thread).is_some_and(|talk| talk.failures == 0);
+            let untried = |chain: &Chain| self.talks.get(chain).is_some_and(|talk| talk.failures == 0);
             let Some(fresh) = self.ready.iter().position(untried) else {
                 return Some(Step::Wait(Some(pause)));
             };
@@ -252,31 +260,32 @@ impl Lanes {
             if now < early {
                 return Some(Step::Wait(Some(early.min(pause))));
             }
-            if let Some(thread) = self.ready.remove(fresh) {
-                self.ready.push_front(thread);
+            if let Some(chain) = self.ready.remove(fresh) {
+                self.ready.push_front(chain);
             }
         } else if self.ready.is_empty()
-            && let Some((_, thread)) = self.waiting.pop_first()
+            && let Some((_, chain)) = self.waiting.pop_first()
         {
             // A conversation that waits out its own delay may be the probe as well.
-            self.ready.push_back(thread);
+            self.ready.push_back(chain);
         }
         None
     }
 
     /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
     fn start(&mut self) -> Option<Step> {
-        let thread = self.ready.pop_front()?;
-        let Some(talk) = self.talks.get_mut(&thread) else { return self.start() };
-        if let (true, Some(walk)) = (talk.queue.is_empty(), talk.parked) {
+        let chain = self.ready.pop_front()?;
+        let Some(talk) = self.talks.get_mut(&chain) else { return self.start() };
+        if let (true, Some(walk)) = (talk.queue.is_empty(), &mut talk.parked) {
             talk.busy = true;
             self.under_way += 1;
-            return Some(Step::Walk { thread, after: walk.done, until: walk.passed });
+            let pieces = std::mem::take(&mut walk.pieces);
+            return Some(Step::Walk { chain, after: walk.done, until: walk.passed, pieces });
         }
         let single = talk.failures > 0 || self.health.failures > 0;
         let mut items = Vec::new();
         let room = if single { 1 } else { self.bounds.max_batch };
-        let kind = gather(self.app, &thread, talk, None, room, &mut items)?;
+        let kind = gather(self.app, &chain, talk, None, room, &mut items)?;
         talk.send(self.health.served);
         self.under_way += 1;
         if !single {
@@ -289,19 +298,19 @@ impl Lanes {
     fn fill(&mut self, kind: (Surface, Channel), items: &mut Vec<Item>) {
         let mut passed = Vec::new();
         while items.len() < self.bounds.max_batch && passed.len() < self.bounds.max_batch {
-            let Some(thread) = self.ready.pop_front() else { break };
+            let Some(chain) = self.ready.pop_front() else { break };
             let room = self.bounds.max_batch - items.len();
-            let Some(talk) = self.talks.get_mut(&thread) else { continue };
+            let Some(talk) = self.talks.get_mut(&chain) else { continue };
             let fits =
-                talk.failures == 0 && gather(self.app, &thread, talk, Some(kind), room, items).is_some();
+                talk.failures == 0 && gather(self.app, &chain, talk, Some(kind), room, items).is_some();
             if fits {
                 talk.send(self.health.served);
             } else {
-                passed.push(thread);
+                passed.push(chain);
             }
         }
-        for thread in passed.into_iter().rev() {
-            self.ready.push_front(thread);
+        for chain in passed.into_iter().rev() {
+            self.ready.push_front(chain);
         }
     }
 
@@ -309,12 +318,12 @@ impl Lanes {
     pub(crate) fn loaded(&mut self, stream: Stream, slice: &Slice) {
         let Some(at) = self.lane(stream) else { return };
         for row in &slice.rows {
-            let Some(thread) = &row.thread else { continue };
+            let Some(chain) = &row.chain else { continue };
             let lane = &mut self.lanes[at];
             if row.position <= lane.read_to {
                 continue;
             }
-            let talk = self.talks.entry(thread.clone()).or_default();
+            let talk = self.talks.entry(chain.clone()).or_default();
             if let Some(walk) = &mut talk.parked {
                 walk.passed = walk.passed.max(row.position);
                 continue;
@@ -324,7 +333,7 @@ impl Lanes {
             talk.queue.push_back(Arc::clone(row));
             lane.open.insert(row.position);
             if new {
-                self.ready.push_back(thread.clone());
+                self.ready.push_back(chain.clone());
             }
         }
         let lane = &mut self.lanes[at];
@@ -333,18 +342,25 @@ impl Lanes {
     }
 
     /// Rows of a parked conversation, as asked for by [`Step::Walk`]; `until` is the step's.
-    pub(crate) fn walked(&mut self, thread: &ThreadKey, until: Position, rows: Vec<Arc<JournalRow>>) {
+    pub(crate) fn walked(
+        &mut self,
+        chain: &Chain,
+        until: Position,
+        rows: Vec<Arc<JournalRow>>,
+        pieces: Pieces,
+    ) {
         self.under_way = self.under_way.saturating_sub(1);
         let app = self.app;
-        let Some(talk) = self.talks.get_mut(thread) else { return };
+        let Some(talk) = self.talks.get_mut(chain) else { return };
         talk.busy = false;
         let stream = self.lanes[talk.stream].stream;
         let Some(walk) = &mut talk.parked else { return };
+        walk.pieces = pieces;
         if let Some(first) = rows.first() {
             let parked = Parked {
                 app,
                 stream,
-                thread: thread.clone(),
+                chain: chain.clone(),
                 next: first.position,
                 attempts: talk.failures,
                 since: talk.since.unwrap_or(first.at),
@@ -353,36 +369,79 @@ impl Lanes {
             // What is known of a row that failed before stands.
             let anew = talk.failures == 0;
             talk.queue = rows.into();
-            self.ready.push_back(thread.clone());
+            self.ready.push_back(chain.clone());
             if anew {
                 self.record_parked(parked);
             }
         } else if walk.passed > until {
             // The lane passed more of it meanwhile.
             walk.done = until;
-            self.ready.push_back(thread.clone());
+            self.ready.push_back(chain.clone());
         } else {
-            self.talks.remove(thread);
-            self.record_rejoined(stream, thread);
+            self.talks.remove(chain);
+            self.record_rejoined(stream, chain);
         }
     }
 
     /// The rows of a parked conversation could not be read: it is tried again at that moment.
-    pub(crate) fn not_walked(&mut self, thread: &ThreadKey, again: Timestamp) {
+    pub(crate) fn not_walked(&mut self, chain: &Chain, again: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
-        let Some(talk) = self.talks.get_mut(thread) else { return };
+        let Some(talk) = self.talks.get_mut(chain) else { return };
         talk.busy = false;
-        self.waiting.insert((again, thread.clone()));
+        self.waiting.insert((again, chain.clone()));
+    }
+
+    /// Leaves everything recorded as it stands, so that whoever goes on repeats nothing. What was served behind a
+    /// row that is still open is behind the cursor only when that row's conversation is parked.
+    pub(crate) fn stop(&mut self, now: Timestamp) {
+        let waiting: HashMap<Chain, Timestamp> =
+            self.waiting.iter().map(|(due, chain)| (chain.clone(), *due)).collect();
+        let open = |talk: &Talk| talk.queue.front().filter(|_| talk.parked.is_none()).map(|row| row.position);
+        let behind =
+            self.talks.iter().filter_map(|(chain, talk)| Some((open(talk)?, talk.stream, chain.clone())));
+        let mut behind: Vec<_> = behind.filter(|(open, at, _)| *open < self.lanes[*at].ahead).collect();
+        behind.sort_unstable();
+        for (_, _, chain) in behind {
+            let due = waiting.get(&chain).copied().unwrap_or(now);
+            self.park(&chain, due);
+        }
+        self.record_progress(now);
+    }
+
+    /// Records how far parked conversations have come since they were last recorded. Not at each row: a stop
+    /// records it, and a crash may repeat what was served since.
+    fn record_progress(&mut self, now: Timestamp) {
+        let waiting: HashMap<&Chain, Timestamp> =
+            self.waiting.iter().map(|(due, chain)| (chain, *due)).collect();
+        let further = self.talks.iter().filter_map(|(chain, talk)| {
+            let walk = talk.parked.as_ref().filter(|walk| walk.done.next() > walk.recorded)?;
+            Some(Parked {
+                app: self.app,
+                stream: self.lanes[talk.stream].stream,
+                chain: chain.clone(),
+                next: walk.done.next(),
+                attempts: talk.failures,
+                since: talk.since.unwrap_or(now),
+                due: waiting.get(chain).copied().unwrap_or(now),
+            })
+        });
+        let mut further: Vec<Parked> = further.collect();
+        // In an order that does not depend on how a map is laid out.
+        further.sort_by(|a, b| a.chain.cmp(&b.chain));
+        further.into_iter().for_each(|parked| self.record_parked(parked));
     }
 
     fn record_parked(&mut self, parked: Parked) {
-        self.round.park.retain(|before| before.thread != parked.thread);
+        if let Some(walk) = self.talks.get_mut(&parked.chain).and_then(|talk| talk.parked.as_mut()) {
+            walk.recorded = parked.next;
+        }
+        self.round.park.retain(|before| before.chain != parked.chain);
         self.round.park.push(parked);
     }
 
-    fn record_rejoined(&mut self, stream: Stream, thread: &ThreadKey) {
-        self.round.park.retain(|before| before.thread != *thread);
-        self.round.unpark.push((self.app, stream, thread.clone()));
+    fn record_rejoined(&mut self, stream: Stream, chain: &Chain) {
+        self.round.park.retain(|before| before.chain != *chain);
+        self.round.unpark.push((self.app, stream, chain.clone()));
     }
 
     /// The answer to a webhook. Returns when it is tried again, where it failed.
@@ -405,16 +464,16 @@ impl Lanes {
             }
             return None;
         }
-        let mut threads: Vec<&ThreadKey> = items.iter().map(|item| &item.thread).collect();
-        threads.dedup();
+        let mut chains: Vec<&Chain> = items.iter().map(|item| &item.chain).collect();
+        chains.dedup();
         self.health.failures = self.health.failures.saturating_add(1);
-        let known = self.health.first.get_or_insert_with(|| threads[0].clone());
-        self.health.several |= threads.iter().any(|thread| *thread != known);
+        let known = self.health.first.get_or_insert_with(|| chains[0].clone());
+        self.health.several |= chains.iter().any(|chain| *chain != known);
         self.health.silent |= *answer == Answered::Nothing;
         self.health.last = Some(now);
         let mut again = None;
-        for thread in threads {
-            again = self.failed(thread, answer, reason, now, jitter).or(again);
+        for chain in chains {
+            again = self.failed(chain, answer, reason, now, jitter).or(again);
         }
         if self.health.fails_altogether() {
             let failures = self.health.failures - FAILING + 1;
@@ -428,11 +487,11 @@ impl Lanes {
     /// The app answers again: what waits because it did not is tried now. What is parked waits for itself.
     fn release(&mut self) {
         let talks = &self.talks;
-        let parked = |thread: &ThreadKey| talks.get(thread).is_some_and(|talk| talk.parked.is_some());
+        let parked = |chain: &Chain| talks.get(chain).is_some_and(|talk| talk.parked.is_some());
         let (waits, freed): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|(_, thread)| parked(thread));
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, chain)| parked(chain));
         self.waiting = waits;
-        self.ready.extend(freed.into_iter().map(|(_, thread)| thread));
+        self.ready.extend(freed.into_iter().map(|(_, chain)| chain));
     }
 
     /// The app's address does not verify: as if it did not answer.
@@ -442,38 +501,40 @@ impl Lanes {
     }
 
     fn served(&mut self, item: &Item) {
-        let Some(talk) = self.talks.get_mut(&item.thread) else { return };
+        let Some(talk) = self.talks.get_mut(&item.chain) else { return };
         talk.busy = false;
         talk.recovered();
         talk.queue.pop_front();
         let at = talk.stream;
-        self.done_with(&item.thread, item.row.position);
+        self.done_with(&item.chain, item.row.position);
         self.advance(at);
     }
 
     /// A row is behind its talk: on with the next, or the talk ends.
-    fn done_with(&mut self, thread: &ThreadKey, position: Position) {
-        let Some(talk) = self.talks.get_mut(thread) else { return };
+    fn done_with(&mut self, chain: &Chain, position: Position) {
+        let Some(talk) = self.talks.get_mut(chain) else { return };
         match &mut talk.parked {
             Some(walk) => walk.done = position,
             None => {
-                self.lanes[talk.stream].open.remove(&position);
+                let lane = &mut self.lanes[talk.stream];
+                lane.open.remove(&position);
+                lane.ahead = lane.ahead.max(position);
             }
         }
         // Of a webhook with several events of one talk, only the last one's leaves it ready.
-        if self.ready.back() == Some(thread) {
+        if self.ready.back() == Some(chain) {
             self.ready.pop_back();
         }
         if talk.queue.is_empty() && talk.parked.is_none() {
-            self.talks.remove(thread);
+            self.talks.remove(chain);
         } else {
-            self.ready.push_back(thread.clone());
+            self.ready.push_back(chain.clone());
         }
     }
 
     fn failed(
         &mut self,
-        thread: &ThreadKey,
+        chain: &Chain,
         answer: &Answered,
         reason: &str,
         now: Timestamp,
@@ -481,7 +542,7 @@ impl Lanes {
     ) -> Option<Timestamp> {
         let (app, served, profile) = (self.app, self.health.served, self.bounds.profile);
         let fails_altogether = self.health.fails_altogether();
-        let talk = self.talks.get_mut(thread)?;
+        let talk = self.talks.get_mut(chain)?;
         talk.busy = false;
         talk.failures = talk.failures.saturating_add(1);
         if talk.since.is_none() {
@@ -501,35 +562,38 @@ impl Lanes {
                 app,
                 stream,
                 position: row.position,
-                thread: thread.clone(),
+                chain: chain.clone(),
                 at: now,
                 attempts,
                 reason: reason.into(),
             });
-            self.done_with(thread, row.position);
+            self.done_with(chain, row.position);
+            // What was given up is not tried again after a restart.
+            self.record_progress(now);
             self.advance(at);
             return None;
         }
         let tries = if hopeless { talk.hopeless } else { talk.failures };
         let due = Timestamp(now.0 + delay_ms(profile, tries, hopeless, jitter));
         if talk.parked.is_some() || (others_succeed && talk.failures >= 2) {
-            self.park(thread, due);
+            self.park(chain, due);
         }
-        self.waiting.insert((due, thread.clone()));
+        self.waiting.insert((due, chain.clone()));
         self.crowded(at);
         Some(due)
     }
 
     /// Lets the lane pass a conversation, which walks on by itself from the row that failed.
-    fn park(&mut self, thread: &ThreadKey, due: Timestamp) {
+    fn park(&mut self, chain: &Chain, due: Timestamp) {
         let app = self.app;
-        let Some(talk) = self.talks.get_mut(thread) else { return };
+        let Some(talk) = self.talks.get_mut(chain) else { return };
         let Some(next) = talk.queue.front().map(|row| row.position) else { return };
         let at = talk.stream;
         let lane = &mut self.lanes[at];
         if talk.parked.is_none() {
             let last = talk.queue.back().map_or(next, |row| row.position);
-            talk.parked = Some(Walk { done: Position(next.0 - 1), passed: last });
+            let done = Position(next.0 - 1);
+            talk.parked = Some(Walk { done, passed: last, recorded: next, pieces: Pieces::default() });
             for row in &talk.queue {
                 lane.open.remove(&row.position);
             }
@@ -539,7 +603,7 @@ impl Lanes {
         let parked = Parked {
             app,
             stream: lane.stream,
-            thread: thread.clone(),
+            chain: chain.clone(),
             next,
             attempts: talk.failures,
             since: talk.since.unwrap_or(due),
@@ -574,16 +638,16 @@ impl Lanes {
         }
         let Some(oldest) = lane.open.first().copied() else { return };
         let health = &self.health;
-        let stuck = self.waiting.iter().find(|(_, thread)| {
-            self.talks.get(thread).is_some_and(|talk| {
+        let stuck = self.waiting.iter().find(|(_, chain)| {
+            self.talks.get(chain).is_some_and(|talk| {
                 talk.stream == at
                     && talk.parked.is_none()
                     && talk.queue.front().is_some_and(|row| row.position == oldest)
                     && (!health.several || health.served > talk.served_before)
             })
         });
-        if let Some((due, thread)) = stuck.cloned() {
-            self.park(&thread, due);
+        if let Some((due, chain)) = stuck.cloned() {
+            self.park(&chain, due);
         }
     }
 
@@ -618,7 +682,7 @@ impl Talk {
 /// Adds a talk's next events of one kind; the kind is that of its first, or the given one.
 fn gather(
     app: AppId,
-    thread: &ThreadKey,
+    chain: &Chain,
     talk: &Talk,
     kind: Option<(Surface, Channel)>,
     room: usize,
@@ -628,11 +692,11 @@ fn gather(
     let mut added = false;
     for row in talk.queue.iter().take(room) {
         let notice = *row.notices.iter().find(|notice| notice.app == app)?;
-        let this = (thread.surface, notice.channel);
+        let this = (chain.surface(), notice.channel);
         if *kind.get_or_insert(this) != this {
             break;
         }
-        items.push(Item { thread: thread.clone(), row: Arc::clone(row), notice });
+        items.push(Item { chain: chain.clone(), row: Arc::clone(row), notice });
         added = true;
     }
     if added { kind } else { None }

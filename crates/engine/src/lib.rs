@@ -5,16 +5,19 @@
 //! [`Engine`] is the handle that the server holds; [`Engine::submit`] is the one way to make a decision.
 
 mod activity;
+mod announce;
 mod batch;
 mod clock;
 mod committer;
 mod delivery;
+mod due;
 mod engine;
 mod history;
 mod lanes;
 mod receipt;
 mod retry;
 mod transport;
+mod walk;
 
 pub use activity::{Activity, ActivityKind};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};

@@ -123,6 +123,9 @@ pub enum Failure {
     /// The store cannot write now.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The settings are no longer those by which the caller was let in: look again who it is.
+    #[error("the settings have changed meanwhile")]
+    SettingsChanged,
     /// More is waiting than is kept waiting: try again later.
     #[error("too much is waiting")]
     Busy,

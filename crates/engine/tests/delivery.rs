@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baton_engine::{
@@ -13,12 +13,14 @@ use baton_engine::{
 use baton_rules::build::{app, person};
 use baton_rules::{Fields, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
-use baton_store::{App, Connection, KeptClock, KeptMoveToMain, Page, Secret, Settings, Side, Store, Token};
+use baton_store::{
+    App, Changing, Connection, KeptClock, KeptMoveToMain, Page, Secret, Settings, Side, Store, Token,
+};
 use baton_wire::inbound::PersonEvent;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -27,6 +29,11 @@ const NOW: Timestamp = Timestamp(1_767_225_600_000);
 struct Receiver {
     up: AtomicBool,
     silent: AtomicBool,
+    /// Of whom nothing is taken.
+    refused: Mutex<Option<&'static str>>,
+    /// What is answered only when the gate opens.
+    held: Mutex<Option<&'static str>>,
+    gate: Notify,
     /// What was tried: who wrote what.
     tried: mpsc::UnboundedSender<(String, String)>,
 }
@@ -43,7 +50,15 @@ impl Transport for Receiver {
             let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap().to_owned();
             let item = "/entry/0/messaging/0";
             let said = (text(&format!("{item}/sender/id")), text(&format!("{item}/message/text")));
+            let refused = self.refused.lock().unwrap().is_some_and(|who| who == said.0);
+            let held = self.held.lock().unwrap().is_some_and(|what| what == said.1);
             self.tried.send(said).unwrap();
+            if held {
+                self.gate.notified().await;
+            }
+            if refused {
+                return Ok(Answer { status: 503, body: Bytes::new() });
+            }
             if self.silent.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
@@ -114,8 +129,14 @@ struct Node {
 /// A node over this store, its clock standing still; its receiver is down.
 async fn node(store: &MemoryStore, at: Timestamp) -> Node {
     let (sender, tried) = mpsc::unbounded_channel();
-    let receiver =
-        Arc::new(Receiver { up: AtomicBool::new(false), silent: AtomicBool::new(false), tried: sender });
+    let receiver = Arc::new(Receiver {
+        up: AtomicBool::new(false),
+        silent: AtomicBool::new(false),
+        refused: Mutex::default(),
+        held: Mutex::default(),
+        gate: Notify::new(),
+        tried: sender,
+    });
     let clock = Arc::new(VirtualClock::new(KeptClock { offset: 0, frozen: Some(at) }));
     let parts = Parts {
         store: Arc::new(store.reopen()),
@@ -136,7 +157,8 @@ async fn node(store: &MemoryStore, at: Timestamp) -> Node {
 
 async fn disk() -> MemoryStore {
     let store = MemoryStore::new(2, [1; 32]);
-    store.configure(NOW, Box::new(|_: &Settings| Ok(settings()))).await.unwrap();
+    let silent = Box::new(|_: &Changing<'_>| Vec::new());
+    store.configure(NOW, Box::new(|_: &Settings| Ok(settings())), silent).await.unwrap();
     store
 }
 
@@ -205,6 +227,34 @@ async fn what_was_served_is_not_served_again_after_a_stop() {
     second.receiver.up.store(true, Ordering::SeqCst);
     second.say("ann", "3").await.unwrap();
     assert_eq!(second.next().await.1, "3");
+    second.engine.stop(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_served_of_a_parked_conversation_is_not_served_again_after_a_stop() {
+    let disk = disk().await;
+    let mut first = node(&disk, NOW).await;
+    first.receiver.up.store(true, Ordering::SeqCst);
+    *first.receiver.refused.lock().unwrap() = Some("ann");
+    for (name, text) in [("ann", "1"), ("bob", "2"), ("ann", "3"), ("ann", "4"), ("ann", "5")] {
+        first.say(name, text).await.unwrap();
+    }
+    while first.store.parked(app("bot")).await.unwrap().is_empty() {
+        first.next().await;
+    }
+    // It walks on, and the stop comes while the third of its events is under way.
+    *first.receiver.refused.lock().unwrap() = None;
+    *first.receiver.held.lock().unwrap() = Some("4");
+    while first.next().await.1 != "4" {}
+    let stopping = first.engine.clone();
+    let stop = tokio::spawn(async move { stopping.stop(Duration::from_secs(10)).await });
+    tokio::task::yield_now().await;
+    first.receiver.gate.notify_one();
+    stop.await.unwrap();
+
+    let mut second = node(&disk, first.clock.now()).await;
+    second.receiver.up.store(true, Ordering::SeqCst);
+    assert_eq!(second.next().await, ("ann".to_owned(), "5".to_owned()));
     second.engine.stop(Duration::from_secs(10)).await;
 }
 

@@ -173,6 +173,8 @@ pub struct Send {
 pub enum Tag {
     /// `HUMAN_AGENT`.
     HumanAgent,
+    /// `CUSTOMER_FEEDBACK`: a survey may be sent for 7 days.
+    CustomerFeedback,
     /// One of the tags that ended on 2026-04-27 (WIN-5).
     Retired,
 }
@@ -180,12 +182,12 @@ pub enum Tag {
 /// The Send API's `thread_control`, as given (TC-1 to TC-8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadControl {
-    /// Send, then pass; none: to the default app.
+    /// Send, then pass (TC-3); none: to the default app (TC-1, TC-4).
     Pass {
         /// `app_id`.
         to: Option<AppId>,
     },
-    /// Send, then release.
+    /// Send, then release (TC-2, TC-5, TC-6).
     Release,
     /// `payload` beside `app_id` or `control_type` (TC-7).
     Both,

@@ -15,7 +15,7 @@ use std::ops::Deref;
 
 use crate::action::{Action, Ask, Desk, Did, Entry, What};
 use crate::ids::{AppId, PersonId, Surface, Timestamp};
-use crate::routing::{Ad, ConnectedApp, Fields, Link, Routing};
+use crate::routing::{Ad, ConnectedApp, Fields, Link, Profile, Routing};
 use crate::thread::{Grant, Thread};
 use crate::window::DAY;
 
@@ -74,6 +74,11 @@ pub fn page() -> Page {
     Page(Routing::new(Surface::Messenger))
 }
 
+/// An Instagram account with nothing set and nobody connected.
+pub fn account() -> Page {
+    Page(Routing::new(Surface::Instagram))
+}
+
 /// A page's settings as they are built up. Reads as the [`Routing`] that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page(Routing);
@@ -92,6 +97,18 @@ impl Page {
         self.0
     }
 
+    /// The app with this role name; `inbox` is this surface's.
+    pub fn id(&self, name: &str) -> AppId {
+        if name == "inbox" { self.0.inbox() } else { app(name) }
+    }
+
+    /// Goes by a profile.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.0.profile = profile;
+        self
+    }
+
     /// Connects an app with every field and standby access, unless it is connected.
     #[must_use]
     pub fn app(self, name: &str) -> Self {
@@ -101,7 +118,7 @@ impl Page {
     /// Connects an app, and changes its connection.
     #[must_use]
     pub fn app_with(mut self, name: &str, change: impl FnOnce(&mut ConnectedApp)) -> Self {
-        let id = app(name);
+        let id = self.id(name);
         if !self.0.reaches(id) {
             let fields = Fields::ALL.iter().fold(Fields::NONE, |all, (field, _)| all.with(*field));
             let connected = ConnectedApp {
@@ -135,33 +152,35 @@ impl Page {
         page
     }
 
-    /// Sets the default app, connected: Conversation Routing (MCR).
+    /// Sets the default app, connected: Conversation Routing.
     #[must_use]
     pub fn default_app(self, name: &str) -> Self {
         let mut page = self.app(name);
-        page.0.default = Some(app(name));
+        page.0.default = Some(page.id(name));
         page
     }
 
     /// Sets the social/organic route.
     #[must_use]
     pub fn organic(mut self, name: &str) -> Self {
-        self.0.organic = Some(app(name));
+        self.0.organic = Some(self.id(name));
         self
     }
 
     /// Routes a link.
     #[must_use]
     pub fn link(mut self, reference: &str, to: &str) -> Self {
-        self.0.links.push(Link { reference: reference.into(), app: app(to) });
+        let link = Link { reference: reference.into(), app: self.id(to) };
+        self.0.links.push(link);
         self
     }
 
     /// Publishes an ad for everybody; `to` is its receiving app.
     #[must_use]
     pub fn ad(self, id: &str, to: Option<&str>, days: Option<i64>) -> Self {
+        let to = to.map(|to| self.id(to));
         self.ad_with(id, |ad| {
-            ad.app = to.map(app);
+            ad.app = to;
             ad.days = days;
         })
     }
@@ -185,10 +204,9 @@ impl Page {
 
 /// A thread whose person wrote at `heard`, never if none, and that an app was given until a moment.
 pub fn thread(page: &Routing, owner: Option<(&str, Timestamp)>, heard: Option<Timestamp>) -> Thread {
-    let control = owner.map(|(name, until)| Grant {
-        app: app(name),
-        connection: page.connection(app(name)).unwrap_or_default(),
-        until,
+    let control = owner.map(|(name, until)| {
+        let app = if name == "inbox" { page.inbox() } else { app(name) };
+        Grant { app, connection: page.connection(app).unwrap_or_default(), until }
     });
     let window_closes = heard.map(|heard| heard.plus_seconds(DAY));
     Thread { control, last_heard: heard, window_closes, ..Thread::default() }

@@ -1,6 +1,7 @@
 //! What a decision says: the rule, the thread as it is now, and who must hear what, in order.
 
 use crate::action::Cause;
+use crate::ads::AdCount;
 use crate::ids::AppId;
 use crate::refusal::Refusal;
 use crate::row::Rule;
@@ -31,10 +32,13 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What becomes of a survey.
     pub survey: Survey,
+    /// What is counted for ads (AD-6).
+    pub counts: Vec<AdCount>,
 }
 
 impl Decision {
-    /// Whether this belongs in the history of control: the owner changed, or somebody acted on control.
+    /// Whether this belongs in the history of control: the owner changed, somebody acted on control, or a survey
+    /// that was held back for control's sake was given up (HOP-SURVEY-5).
     pub fn concerns_control(&self) -> bool {
         let acted = match self.cause {
             Cause::Pass
@@ -71,7 +75,7 @@ impl Decision {
             | EventKind::Requested { .. }
             | EventKind::Metadata { .. } => false,
         });
-        acted || moved || self.from != self.to
+        acted || moved || self.from != self.to || self.survey == Survey::Dropped
     }
 }
 

@@ -4,30 +4,37 @@
 //! each row carries the identifier that it has in `docs/protocol/thread-control.md`.
 
 mod action;
+mod ads;
 pub mod build;
 mod decision;
 mod ids;
 mod modes;
+mod notices;
 mod ownership;
+pub mod practice;
 mod refusal;
 mod routing;
 mod row;
+mod settle;
 pub mod setup;
 mod thread;
 mod window;
 
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
+pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
 pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
 };
 pub use refusal::Refusal;
-pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Routing};
+pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
-pub use thread::{Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+pub use thread::{Entered, Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+pub use window::human_closes;
 
-use row::{Case, Row, no, settle};
+use row::{Case, Row, no, ok};
+use settle::settle;
 
 /// Decides what an action means.
 ///
@@ -50,7 +57,9 @@ pub fn decide(
     let stands = standing(routing, thread.unwrap_or(&new), now);
     let case = Case { routing, mode, person, stands, now, by };
 
+    let is_due = matches!(action, Action::Due { .. });
     if !routing.messaging_enabled
+        && !is_due
         && (caller.is_none() || matches!(action.cause(), Cause::Send | Cause::InboxReply))
     {
         return settle(&case, action, no("SET-1", Refusal::Permission));
@@ -60,19 +69,13 @@ pub fn decide(
         return settle(&case, action, no("API-13", Refusal::Permission));
     }
     let row = match action {
-        Action::Person(did) => case.barred(did).unwrap_or_else(|| match mode {
-            Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::person(&case, did),
-            Mode::MessengerRouting => modes::messenger_routing::person(&case, did),
-        }),
+        Action::Person(did) => case.barred(did).unwrap_or_else(|| modes::person(&case, did)),
         // A retired tag is a wrong parameter, and parameters come before ownership (API-10).
         Action::App { ask: Ask::Send(Send { tag: Some(Tag::Retired), .. }), .. } => {
             no("WIN-5", Refusal::RetiredTag)
         }
         Action::App { ask, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::app(&case, *ask),
-                Mode::MessengerRouting => modes::messenger_routing::app(&case, *ask),
-            };
+            let row = modes::app(&case, *ask);
             match ask {
                 Ask::Send(message) if row.survey == Survey::None => {
                     within_window(row, window::check(case.thread(), message.tag, now))
@@ -88,18 +91,19 @@ pub fn decide(
             }
         }
         Action::Inbox { desk, .. } => {
-            let row = match mode {
-                Mode::HandoverPrimary | Mode::HandoverOpen => modes::handover::inbox(&case, *desk),
-                Mode::MessengerRouting => modes::messenger_routing::inbox(&case, *desk),
-            };
+            let row = modes::inbox(&case, *desk);
             match desk {
                 Desk::Reply => within_window(row, window::check_inbox(case.thread(), now)),
                 Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
             }
         }
-        // A survey waits for idle, which only the Handover Protocol has; elsewhere it was never held.
-        Action::Due { .. } => modes::handover::survey(&case),
+        // Whoever is not connected any more cannot send.
+        Action::Due { .. } if case.caller().is_none() => ok("API-13").survey(Survey::Dropped),
+        Action::Due { .. } => modes::survey(&case),
     };
+    // A survey that is only held on or given up is no send.
+    let barred = is_due && !routing.messaging_enabled && row.survey == Survey::None;
+    let row = if barred { no("SET-1", Refusal::Permission) } else { row };
     let row = if thread.is_none() { to_nobody(row, action) } else { row };
     settle(&case, action, row)
 }

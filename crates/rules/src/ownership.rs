@@ -18,7 +18,7 @@ pub struct OwnerSeen {
     pub element: Option<OwnerElement>,
 }
 
-/// The element of the answer's list.
+/// The element of the answer's list. Who waits for control is no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerElement {
     /// The owner, where the caller may know.
@@ -40,35 +40,37 @@ pub fn thread_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Time
             Some(owner) => seen("OWN-5", Some(owner), stands.expires_at),
             None => nothing("OWN-6"),
         },
-        Mode::MessengerRouting => {
+        Mode::MessengerRouting | Mode::InstagramRouting | Mode::MessengerRouting2025 => {
             let default = routing.default_app();
             let knows = stands.owner == Some(caller) || default == Some(caller);
-            if stands.owner != default {
-                return if knows {
-                    seen("OWN-1", stands.owner, stands.expires_at)
-                } else {
-                    seen("OWN-2", None, stands.expires_at)
+            if routing.fallback().is_some() && stands.owner == default {
+                // OWN-4: this control does not lapse; what is reported is the last user message + 24 h.
+                let reported = thread.last_heard.map(|heard| heard.plus_seconds(DAY).whole_second());
+                let running = reported.filter(|until| now < *until);
+                return match (knows, running) {
+                    (true, _) => seen("OWN-4", default, reported),
+                    (false, Some(until)) => seen("OWN-4", None, Some(until)),
+                    (false, None) => nothing("OWN-4"),
                 };
             }
-            // OWN-4: control by the default app does not lapse; what is reported is the last user message + 24 h.
-            let reported = thread.last_heard.map(|heard| heard.plus_seconds(DAY).whole_second());
-            let running = reported.filter(|until| now < *until);
-            match (knows, running) {
-                (true, _) => seen("OWN-4", default, reported),
-                (false, Some(until)) => seen("OWN-4", None, Some(until)),
-                (false, None) => nothing("OWN-4"),
+            match stands.owner {
+                Some(owner) if knows => seen("OWN-1", Some(owner), stands.expires_at),
+                Some(_) => seen("OWN-2", None, stands.expires_at),
+                None => nothing("OWN-3"),
             }
         }
+        Mode::ZeroConfig | Mode::MessengerZeroConfig => match stands.owner {
+            Some(owner) if owner == caller => seen("OWN-7", Some(owner), stands.expires_at),
+            Some(_) => seen("OWN-7", None, stands.expires_at),
+            None => nothing("OWN-6"),
+        },
     }
 }
 
-/// `is_owner` of a conversation (3.15): whether `caller` controls it. None in the Handover Protocol, which does
-/// not have the field.
+/// `is_owner` of a conversation (3.15): whether `caller` controls it. None where there is no Conversation Routing:
+/// the field is not there.
 pub fn is_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Timestamp) -> Option<bool> {
-    match routing.mode() {
-        Mode::MessengerRouting => Some(standing(routing, thread, now).owner == Some(caller)),
-        Mode::HandoverPrimary | Mode::HandoverOpen => None,
-    }
+    routing.mode().is_routing().then(|| standing(routing, thread, now).owner == Some(caller))
 }
 
 /// `secondary_receivers` (3.9): every app but the primary receiver that is connected here, the inbox included,
@@ -80,7 +82,11 @@ pub fn secondary_receivers(routing: &Routing, caller: AppId) -> Result<Vec<AppId
     }
     match routing.mode() {
         Mode::MessengerRouting => denied("E-HOP-DISABLED", Refusal::HandoverDisabled),
-        Mode::HandoverOpen => denied("E-ROLE", Refusal::NoRoles),
+        Mode::HandoverOpen
+        | Mode::InstagramRouting
+        | Mode::ZeroConfig
+        | Mode::MessengerRouting2025
+        | Mode::MessengerZeroConfig => denied("E-ROLE", Refusal::NoRoles),
         Mode::HandoverPrimary if routing.primary_receiver() != Some(caller) => {
             denied("E-SECVIS", Refusal::SecondariesHidden)
         }
@@ -100,13 +106,29 @@ pub enum Role {
     Secondary,
 }
 
+impl Role {
+    /// The platform's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Primary => "primary_receiver",
+            Role::Secondary => "secondary_receiver",
+        }
+    }
+}
+
 /// HOP-ROLE-1, WH-ROLE-1, WH-ROLE-2: which connected and subscribed apps' roles a change of settings changed,
 /// with the roles they have now. No role: the roles ended with the removal of the primary receiver.
 pub fn roles_changed(before: &Routing, after: &Routing) -> Vec<(AppId, Option<Role>)> {
     let role = |routing: &Routing, app: AppId| match routing.mode() {
         Mode::HandoverPrimary if routing.primary_receiver() == Some(app) => Some(Role::Primary),
         Mode::HandoverPrimary if routing.app(app).is_some() => Some(Role::Secondary),
-        Mode::HandoverPrimary | Mode::HandoverOpen | Mode::MessengerRouting => None,
+        Mode::HandoverPrimary
+        | Mode::HandoverOpen
+        | Mode::MessengerRouting
+        | Mode::InstagramRouting
+        | Mode::ZeroConfig
+        | Mode::MessengerRouting2025
+        | Mode::MessengerZeroConfig => None,
     };
     if !after.mode().is_handover() {
         return Vec::new();

@@ -12,9 +12,16 @@ pub enum Refusal {
     ReleaseNotOwner,
     /// E-EXT-NOTOWNER: extend by a non-owner, or when idle.
     ExtendNotOwner,
+    /// E-IG-NOTOWNER: Instagram's answer to whoever acts without control.
+    NotThreadOwner,
+    /// E-TAKE-OFF: take without Conversation Routing.
+    TakeOff,
+    /// E-REQ-OFF: request with Conversation Routing, by the later pages.
+    RequestOff,
     /// E-HOP-DISABLED: the page has a default app.
     HandoverDisabled,
-    /// E-TAKE-DENIED: only the primary receiver takes an owned thread.
+    /// E-TAKE-DENIED: only the primary receiver takes an owned thread; in Conversation Routing only an app with the
+    /// permission takes any.
     TakeDenied,
     /// E-SELF: the caller already owns the thread.
     AlreadyOwner,
@@ -24,6 +31,10 @@ pub enum Refusal {
     UnknownPerson,
     /// E-PARAM for `target_app_id`: no target where one is required.
     TargetMissing,
+    /// E-PARAM for a menu of one person's own, which Instagram does not have.
+    NoUserMenu,
+    /// E-PARAM for an edge that only the Handover Protocol has.
+    NoSuchEdge,
     /// E-DUR: `duration` is missing, or not between 1 and 604800.
     Duration,
     /// E-TC-BOTH: `payload` together with `app_id` or `control_type`.
@@ -51,18 +62,24 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every refusal with its identifier in the catalogue.
+    /// Every refusal with a name of its own: its identifier in the catalogue, or, where the catalogue has one
+    /// entry for several, the rule that refuses.
     pub const ALL: &'static [(Refusal, &'static str)] = &[
         (Refusal::SendOther, "E-SEND-OTHER"),
         (Refusal::PassNotOwner, "E-PASS-NOTOWNER"),
         (Refusal::ReleaseNotOwner, "E-REL-NOTOWNER"),
         (Refusal::ExtendNotOwner, "E-EXT-NOTOWNER"),
+        (Refusal::NotThreadOwner, "E-IG-NOTOWNER"),
+        (Refusal::TakeOff, "E-TAKE-OFF"),
+        (Refusal::RequestOff, "E-REQ-OFF"),
         (Refusal::HandoverDisabled, "E-HOP-DISABLED"),
         (Refusal::TakeDenied, "E-TAKE-DENIED"),
         (Refusal::AlreadyOwner, "E-SELF"),
         (Refusal::UnknownApp, "E-APPID"),
         (Refusal::UnknownPerson, "E-NOUSER"),
         (Refusal::TargetMissing, "E-PARAM"),
+        (Refusal::NoUserMenu, "ICR-MENU-2"),
+        (Refusal::NoSuchEdge, "ICR-META-1"),
         (Refusal::Duration, "E-DUR"),
         (Refusal::ThreadControlBoth, "E-TC-BOTH"),
         (Refusal::ThreadControlValue, "E-TC-VALUE"),
@@ -85,6 +102,8 @@ impl Refusal {
             | Refusal::HumanAgentNotApproved
             | Refusal::RetiredTag
             | Refusal::TargetMissing
+            | Refusal::NoUserMenu
+            | Refusal::NoSuchEdge
             | Refusal::Duration
             | Refusal::ThreadControlBoth
             | Refusal::ThreadControlValue => true,
@@ -92,6 +111,9 @@ impl Refusal {
             | Refusal::PassNotOwner
             | Refusal::ReleaseNotOwner
             | Refusal::ExtendNotOwner
+            | Refusal::NotThreadOwner
+            | Refusal::TakeOff
+            | Refusal::RequestOff
             | Refusal::HandoverDisabled
             | Refusal::TakeDenied
             | Refusal::AlreadyOwner
@@ -111,6 +133,8 @@ impl Refusal {
         matches!(
             self,
             Refusal::TargetMissing
+                | Refusal::NoUserMenu
+                | Refusal::NoSuchEdge
                 | Refusal::Duration
                 | Refusal::ThreadControlBoth
                 | Refusal::ThreadControlValue

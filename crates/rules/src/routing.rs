@@ -12,16 +12,27 @@ pub enum Mode {
     HandoverOpen,
     /// Conversation Routing on Messenger (MCR).
     MessengerRouting,
+    /// Conversation Routing on Instagram (ICR).
+    InstagramRouting,
+    /// Instagram without a default app: zero-config (ZC).
+    ZeroConfig,
+    /// Conversation Routing on Messenger by the page of 2025 (MCR25).
+    MessengerRouting2025,
+    /// Messenger without a default app by the page of 2025: zero-config (ZC-M).
+    MessengerZeroConfig,
 }
 
 impl Mode {
-    /// Whether this is the Handover Protocol, with or without a primary receiver.
-    pub const fn is_handover(self) -> bool {
-        match self {
-            Mode::HandoverPrimary | Mode::HandoverOpen => true,
-            Mode::MessengerRouting => false,
-        }
-    }
+    /// Every mode.
+    pub const ALL: &'static [Mode] = &[
+        Mode::HandoverPrimary,
+        Mode::HandoverOpen,
+        Mode::MessengerRouting,
+        Mode::InstagramRouting,
+        Mode::ZeroConfig,
+        Mode::MessengerRouting2025,
+        Mode::MessengerZeroConfig,
+    ];
 
     /// The specification's short name.
     pub const fn name(self) -> &'static str {
@@ -29,7 +40,60 @@ impl Mode {
             Mode::HandoverPrimary => "HOP-P",
             Mode::HandoverOpen => "HOP-N",
             Mode::MessengerRouting => "MCR",
+            Mode::InstagramRouting => "ICR",
+            Mode::ZeroConfig => "ZC",
+            Mode::MessengerRouting2025 => "MCR25",
+            Mode::MessengerZeroConfig => "ZC-M",
         }
+    }
+
+    /// Whether this is the Handover Protocol, with or without a primary receiver.
+    pub const fn is_handover(self) -> bool {
+        matches!(self, Mode::HandoverPrimary | Mode::HandoverOpen)
+    }
+
+    /// Whether this is Conversation Routing, of whichever kind: there is a default app.
+    pub const fn is_routing(self) -> bool {
+        matches!(self, Mode::MessengerRouting | Mode::InstagramRouting | Mode::MessengerRouting2025)
+    }
+
+    /// Whether a thread that nobody owns is everybody's: all hear it in `messaging` (SB-2).
+    pub(crate) const fn is_open(self) -> bool {
+        matches!(self, Mode::HandoverOpen | Mode::ZeroConfig | Mode::MessengerZeroConfig)
+    }
+
+    /// Whether `hop_context` tells an owner how it got control (WH-HOP-1).
+    pub(crate) const fn has_context(self) -> bool {
+        self.is_handover() || matches!(self, Mode::MessengerRouting2025 | Mode::MessengerZeroConfig)
+    }
+}
+
+/// Whose rules a surface goes by, where the documents disagree (C-1, C-4b, C-31). One that is not for the
+/// surface counts as unset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// The given documents'.
+    #[default]
+    Documents,
+    /// Messenger by the page of 2025: idle threads, take and extend in Conversation Routing.
+    Page2025,
+    /// Instagram by the page of 2026: no request in Conversation Routing.
+    Page2026,
+    /// Instagram by the Handover Protocol, as it was before Conversation Routing.
+    Legacy,
+}
+
+impl Profile {
+    /// Every profile that is to be chosen, with its surface and its name in `routing.toml`.
+    pub const ALL: &'static [(Profile, Surface, &'static str)] = &[
+        (Profile::Page2025, Surface::Messenger, "2025"),
+        (Profile::Page2026, Surface::Instagram, "2026"),
+        (Profile::Legacy, Surface::Instagram, "legacy"),
+    ];
+
+    /// The profile of a surface with this name.
+    pub fn named(surface: Surface, name: &str) -> Option<Profile> {
+        Self::ALL.iter().find(|(_, on, text)| *on == surface && *text == name).map(|(profile, _, _)| *profile)
     }
 }
 
@@ -49,6 +113,8 @@ pub enum MoveToMain {
 pub struct Routing {
     /// Which side of the page.
     pub surface: Surface,
+    /// Whose rules it goes by.
+    pub profile: Profile,
     /// Off: nobody sends, and what people do is refused.
     pub messaging_enabled: bool,
     /// What "move to Main" does.
@@ -117,12 +183,16 @@ impl Routing {
     pub fn new(surface: Surface) -> Self {
         Self {
             surface,
+            profile: Profile::Documents,
             messaging_enabled: true,
             inbox_move_to_main: MoveToMain::Take,
             default: None,
             primary: None,
             organic: None,
-            ad_max_days: 7,
+            ad_max_days: match surface {
+                Surface::Messenger => 7,
+                Surface::Instagram => 30,
+            },
             ad_window_days: 1,
             links: Vec::new(),
             ads: Vec::new(),
@@ -132,12 +202,36 @@ impl Routing {
 
     /// The mode that these settings mean (MODE-1; an app that is not connected counts as none, MODE-4).
     pub fn mode(&self) -> Mode {
-        if self.default_app().is_some() {
-            Mode::MessengerRouting
-        } else if self.primary_receiver().is_some() {
-            Mode::HandoverPrimary
-        } else {
-            Mode::HandoverOpen
+        let handover = match self.primary_receiver() {
+            Some(_) => Mode::HandoverPrimary,
+            None => Mode::HandoverOpen,
+        };
+        let routed = self.default_app().is_some();
+        match (self.surface, self.profile) {
+            (Surface::Messenger, Profile::Page2025) if routed => Mode::MessengerRouting2025,
+            (Surface::Messenger, Profile::Page2025) => Mode::MessengerZeroConfig,
+            (Surface::Messenger, _) if routed => Mode::MessengerRouting,
+            (Surface::Messenger, _) => handover,
+            (Surface::Instagram, Profile::Legacy) => handover,
+            (Surface::Instagram, _) if routed => Mode::InstagramRouting,
+            (Surface::Instagram, _) => Mode::ZeroConfig,
+        }
+    }
+
+    /// Who owns a thread that nobody was given: the default app in Conversation Routing on Messenger, where no
+    /// thread is idle (CLK-7, MODE-5); elsewhere nobody.
+    pub(crate) fn fallback(&self) -> Option<AppId> {
+        if self.mode() == Mode::MessengerRouting { self.default_app() } else { None }
+    }
+
+    /// Who hears in `messaging` what a person does in a thread that nobody owns; none: everybody (SB-2).
+    pub(crate) fn leader(&self) -> Option<AppId> {
+        match self.mode() {
+            Mode::HandoverPrimary => self.primary_receiver(),
+            Mode::MessengerRouting | Mode::InstagramRouting | Mode::MessengerRouting2025 => {
+                self.default_app()
+            }
+            Mode::HandoverOpen | Mode::ZeroConfig | Mode::MessengerZeroConfig => None,
         }
     }
 
@@ -234,14 +328,17 @@ impl Fields {
         self.0 & other.0 == other.0
     }
 
-    /// The field with this name; the documents' singular spellings are the same fields (WH-2).
+    /// The field with this name. The documents' singular spellings are the same fields (WH-2), and so are those
+    /// that are called otherwise on Instagram.
     pub fn named(name: &str) -> Option<Fields> {
-        let plural = match name {
+        let known = match name {
             "messaging_handover" => "messaging_handovers",
             "messaging_referral" => "messaging_referrals",
+            "messaging_seen" => "message_reads",
+            "message_edit" => "message_edits",
             other => other,
         };
-        Self::ALL.iter().find(|(_, text)| *text == plural).map(|(field, _)| *field)
+        Self::ALL.iter().find(|(_, text)| *text == known).map(|(field, _)| *field)
     }
 
     /// The names in this set.

@@ -1,9 +1,9 @@
-//! What a change of a page's settings may do: the rules SET-1, SET-2, SET-4 and MODE-2. Pure, like every
+//! What a change of a page's settings may do: the rules SET-1, SET-2, SET-4, MODE-1 and MODE-2. Pure, like every
 //! rule: the settings as they would be go in, a verdict comes out. What the settings then mean is derived
 //! from them alone ([`Routing::mode`]).
 
-use crate::ids::AppId;
-use crate::routing::{Fields, Routing};
+use crate::ids::{AppId, Surface};
+use crate::routing::{Fields, Profile, Routing};
 use crate::row::Rule;
 
 /// A setting that was not accepted; nothing changes.
@@ -32,6 +32,11 @@ pub enum Why {
     PrimaryNotConnected,
     /// There is a default app and a primary receiver.
     DefaultAndPrimary,
+    /// A default app in the profile `legacy`, which is the Handover Protocol.
+    DefaultInLegacy,
+    /// A primary receiver where there is no Handover Protocol: on Instagram without the profile `legacy`, on
+    /// Messenger in the profile `2025`.
+    PrimaryWithoutHandover,
     /// A link route or the organic route, without a default app.
     RouteWithoutDefault,
 }
@@ -46,6 +51,8 @@ impl Why {
         (Why::PrimaryIsInbox, Rule("SET-2")),
         (Why::PrimaryNotConnected, Rule("SET-2")),
         (Why::DefaultAndPrimary, Rule("SET-2")),
+        (Why::DefaultInLegacy, Rule("MODE-1")),
+        (Why::PrimaryWithoutHandover, Rule("MODE-1")),
         (Why::RouteWithoutDefault, Rule("SET-4")),
     ];
 
@@ -55,9 +62,12 @@ impl Why {
     }
 }
 
-/// SET-1, SET-2: whether a surface may get its default app. `after` is the surface as it would be.
+/// SET-1, SET-2, MODE-1: whether a surface may get its default app. `after` is the surface as it would be.
 pub fn default_app(after: &Routing) -> Result<(), NotAccepted> {
     let Some(default) = after.default else { return Ok(()) };
+    if (after.surface, after.profile) == (Surface::Instagram, Profile::Legacy) {
+        return Why::DefaultInLegacy.refuse();
+    }
     if after.primary.is_some() {
         return Why::DefaultAndPrimary.refuse();
     }
@@ -80,10 +90,15 @@ fn hears_messages(fields: Fields) -> bool {
     known.any(|field| field != Fields::STANDBY && fields.has(field))
 }
 
-/// SET-2: whether a surface may get its primary receiver. `after` is the surface as it would be.
+/// SET-2, MODE-1: whether a surface may get its primary receiver. `after` is the surface as it would be.
 pub fn primary_receiver(after: &Routing) -> Result<(), NotAccepted> {
+    let has_handover = match after.surface {
+        Surface::Messenger => after.profile != Profile::Page2025,
+        Surface::Instagram => after.profile == Profile::Legacy,
+    };
     match after.primary {
         None => Ok(()),
+        Some(_) if !has_handover => Why::PrimaryWithoutHandover.refuse(),
         Some(primary) if primary.is_inbox() => Why::PrimaryIsInbox.refuse(),
         Some(_) if after.default.is_some() => Why::DefaultAndPrimary.refuse(),
         Some(primary) if after.app(primary).is_none() => Why::PrimaryNotConnected.refuse(),

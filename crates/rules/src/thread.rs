@@ -15,7 +15,8 @@ pub struct Thread {
     pub length_days: u8,
     /// When the person last sent something that counts as a user message.
     pub last_heard: Option<Timestamp>,
-    /// When the standard messaging window closes (WIN-1); a reaction moves this and not `last_heard`.
+    /// When the standard messaging window closes, for the page and whoever owns the thread (WIN-1, WIN-10); a
+    /// reaction moves this and not `last_heard`.
     pub window_closes: Option<Timestamp>,
     /// Where the inbox shows the thread.
     pub folder: Folder,
@@ -25,6 +26,8 @@ pub struct Thread {
     pub held: u16,
     /// What the last pass or take said to the owner (WH-HOP-1); none when control came otherwise.
     pub handed: Option<Box<str>>,
+    /// The ad by which its owner has it, as long as that is so (AD-6).
+    pub entered: Option<Entered>,
     /// The mode that last decided about this thread: a change of mode drops the queue.
     pub mode: Option<Mode>,
 }
@@ -38,6 +41,17 @@ pub struct Grant {
     pub connection: u32,
     /// At this moment control has lapsed. Whole seconds.
     pub until: Timestamp,
+}
+
+/// That an app controls a thread by an ad's entry (AD-6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// The ad.
+    pub ad: Box<str>,
+    /// The app that the ad names.
+    pub app: AppId,
+    /// Whether the person has said something since.
+    pub opened: bool,
 }
 
 /// An app that asked for control and waits.
@@ -107,7 +121,8 @@ impl Thread {
     }
 }
 
-/// Where a thread stands at `now` under the page's present settings.
+/// Where a thread stands at `now` under the page's present settings. A change of mode moves nothing by itself: owned
+/// threads keep owner and time, and in Conversation Routing on Messenger an idle one is the default app's (MODE-3).
 pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing {
     let mode = routing.mode();
     let mut thread = thread.clone();
@@ -120,10 +135,7 @@ pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing 
     let held = thread.control;
     let valid = held.filter(|grant| routing.connection(grant.app) == Some(grant.connection));
     let live = valid.filter(|grant| now < grant.until);
-    let fallback = match mode {
-        Mode::MessengerRouting => routing.default_app(),
-        Mode::HandoverPrimary | Mode::HandoverOpen => None,
-    };
+    let fallback = routing.fallback();
     let lapse = match (valid, live) {
         (Some(grant), None) => {
             Some(Lapse { rule: window::lapse_rule(mode), from: grant.app, to: fallback, at: grant.until })
@@ -140,6 +152,10 @@ pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing 
             thread.requests.clear();
         }
     }
+    // The default app's control does not lapse: what it has by an ad ends with the day (AD-6).
+    let heard_lately = thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(window::DAY));
+    let holds = live.map(|grant| grant.app).or(fallback.filter(|_| heard_lately));
+    thread.entered = thread.entered.filter(|entered| holds == Some(entered.app));
     Standing {
         owner: live.map(|grant| grant.app).or(fallback),
         expires_at: live.map(|grant| grant.until),

@@ -1,4 +1,6 @@
-//! The arithmetic of expiry (CLK rules) and of the messaging window (WIN rules), and nothing else.
+//! The arithmetic of expiry (CLK rules) and of the messaging window (WIN rules), and nothing else. What counts as
+//! activity is the Exp column of the tables: more in the Handover Protocol (CLK-1) than elsewhere (CLK-2). An expiry
+//! moves control and never the window (WIN-8).
 
 use crate::action::Tag;
 use crate::ids::Timestamp;
@@ -74,24 +76,33 @@ pub(crate) fn lapse_rule(mode: Mode) -> Rule {
     match mode {
         Mode::HandoverPrimary | Mode::HandoverOpen => Rule("HOP-EXP-1"),
         Mode::MessengerRouting => Rule("MCR-EXP-1"),
+        Mode::InstagramRouting => Rule("ICR-EXP-1"),
+        Mode::MessengerRouting2025 => Rule("M25-2"),
+        Mode::ZeroConfig | Mode::MessengerZeroConfig => Rule("ZC-EXP-1"),
     }
 }
 
 /// Whether the standard window is open (WIN-1).
-fn standard_open(thread: &Thread, now: Timestamp) -> bool {
+pub(crate) fn standard_open(thread: &Thread, now: Timestamp) -> bool {
     thread.window_closes.is_some_and(|closes| now < closes)
 }
 
-/// Whether the human agent window is open: 7 days from the last user message (WIN-3).
-pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
-    thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(7 * DAY))
+/// When the human agent window closes, in which the inbox answers too: 7 days from the last user message (WIN-3,
+/// WIN-12). None where the person never sent one.
+pub fn human_closes(thread: &Thread) -> Option<Timestamp> {
+    thread.last_heard.map(|heard| heard.plus_seconds(7 * DAY))
 }
 
-/// Whether a message may be sent now, ownership apart (WIN-6).
+/// Whether the human agent window is open.
+pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
+    human_closes(thread).is_some_and(|closes| now < closes)
+}
+
+/// Whether a message may be sent now, ownership apart (WIN-6). Calls that are no messages need no window (WIN-7).
 pub(crate) fn check(thread: &Thread, tag: Option<Tag>, now: Timestamp) -> Result<(), (Rule, Refusal)> {
     match tag {
-        Some(Tag::HumanAgent) if human_open(thread, now) => Ok(()),
-        Some(Tag::HumanAgent) => Err((Rule("WIN-3"), Refusal::WindowClosed)),
+        Some(Tag::HumanAgent | Tag::CustomerFeedback) if human_open(thread, now) => Ok(()),
+        Some(Tag::HumanAgent | Tag::CustomerFeedback) => Err((Rule("WIN-3"), Refusal::WindowClosed)),
         Some(Tag::Retired) | None if standard_open(thread, now) => Ok(()),
         Some(Tag::Retired) | None => Err((Rule("WIN-4"), Refusal::WindowClosed)),
     }

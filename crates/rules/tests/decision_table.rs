@@ -15,13 +15,25 @@ use story::{Outcome, Story};
 const APPS: &str = "app bot human_agent; app desk; app care human_agent take_control";
 const ROUTES: &str = "link spring desk; ad sale desk 3; ad home bot; ad plain nobody";
 
-/// The modes, each with the states in which its threads are looked at.
-const MODES: [(&str, &str, &[&str]); 4] = [
+/// The modes, each with its settings and the states in which its threads are looked at.
+const MODES: [(&str, &str, &[&str]); 11] = [
     ("HOP-P", "primary bot", &["idle", "bot", "desk", "care", "inbox", "care lapsed"]),
     ("HOP-N", "", &["idle", "bot", "desk", "care", "inbox"]),
     ("MCR", "default bot", &["bot", "desk", "care", "inbox", "bot dormant", "care lapsed"]),
     ("MCR-R", "default bot; organic desk", &["bot", "desk", "care", "bot dormant", "care lapsed"]),
+    ("ICR", "instagram; default bot", ALL_STATES),
+    ("ICR-R", "instagram; default bot; organic desk", &["idle", "bot", "desk", "care", "care lapsed"]),
+    ("ICR26", "instagram; profile 2026; default bot", ALL_STATES),
+    ("ZC", "instagram", ALL_STATES),
+    ("MCR25", "profile 2025; default bot", ALL_STATES),
+    ("ZC-M", "profile 2025", ALL_STATES),
+    ("HOP-I", "instagram; profile legacy; primary bot", ALL_STATES),
 ];
+
+const ALL_STATES: &[&str] = &["idle", "bot", "desk", "care", "inbox", "care lapsed"];
+
+/// Modes that are another's with one row changed: shown where that row is asked for.
+const VARIANTS: [(&str, &str); 2] = [("ICR26", "request"), ("HOP-I", "menu user")];
 
 /// States in which only messages differ: outside of the window, and of the human agent's.
 const LATE: [&str; 2] = ["late", "old"];
@@ -140,21 +152,31 @@ impl Table {
     }
 }
 
-/// The modes with their settings and states, the states varied. The social route is about what people do.
-fn modes(vary: impl Fn(&str) -> Vec<String>) -> Vec<(&'static str, String, Vec<String>)> {
-    every_mode(vary).into_iter().filter(|(mode, _, _)| *mode != "MCR-R").collect()
+/// The modes with their settings and states, the states varied. The organic route is about what people do.
+fn modes(vary: impl Fn(&str) -> Vec<String>) -> Vec<Line> {
+    every_mode(vary).into_iter().filter(|(mode, _, _)| !mode.ends_with("-R")).collect()
 }
 
-fn every_mode(vary: impl Fn(&str) -> Vec<String>) -> Vec<(&'static str, String, Vec<String>)> {
-    let line = |(mode, settings, threads): &(&'static str, &str, &[&str])| {
-        (
-            *mode,
-            format!("{APPS}; {ROUTES}; {settings}"),
-            threads.iter().flat_map(|thread| vary(thread)).collect(),
-        )
-    };
-    MODES.iter().map(line).collect()
+/// The same without what is another mode's but for one row.
+fn every_mode(vary: impl Fn(&str) -> Vec<String>) -> Vec<Line> {
+    modes_and_variants("", vary)
 }
+
+fn modes_and_variants(asked: &str, vary: impl Fn(&str) -> Vec<String>) -> Vec<Line> {
+    let shown = |mode: &str| VARIANTS.iter().all(|(variant, row)| *variant != mode || *row == asked);
+    let line = |(mode, settings, threads): &(&'static str, &str, &[&str])| {
+        // The surface and its profile come first.
+        let (surface, rest): (Vec<&str>, Vec<&str>) =
+            settings.split("; ").partition(|word| *word == "instagram" || word.starts_with("profile"));
+        let settings = [surface.join("; ").as_str(), APPS, ROUTES, rest.join("; ").as_str()].join("; ");
+        let settings = settings.trim_start_matches("; ").to_owned();
+        (*mode, settings, threads.iter().flat_map(|thread| vary(thread)).collect())
+    };
+    MODES.iter().filter(|(mode, _, _)| shown(mode)).map(line).collect()
+}
+
+/// A mode, its settings, and its threads.
+type Line = (&'static str, String, Vec<String>);
 
 fn as_is(thread: &str) -> Vec<String> {
     vec![thread.to_owned()]
@@ -202,7 +224,9 @@ fn calls() -> Table {
     let mut table = Table::default();
     for ask in ASKS {
         for caller in CALLERS {
-            table.block(&format!("{caller}: {ask}"), modes(as_is));
+            let lines =
+                modes_and_variants(ask, as_is).into_iter().filter(|(mode, _, _)| !mode.ends_with("-R"));
+            table.block(&format!("{caller}: {ask}"), lines);
         }
     }
     table
@@ -248,8 +272,13 @@ fn every_rule_in_the_source_is_reached() {
     for table in [persons(), messages(), calls(), inbox()] {
         met.extend(table.met);
     }
-    let sources =
-        [include_str!("../src/modes/handover.rs"), include_str!("../src/modes/messenger_routing.rs")];
+    let sources = [
+        include_str!("../src/modes/handover.rs"),
+        include_str!("../src/modes/instagram_routing.rs"),
+        include_str!("../src/modes/messenger_routing.rs"),
+        include_str!("../src/modes/profile_2025.rs"),
+        include_str!("../src/modes/zero_config.rs"),
+    ];
     let mut unreached = Vec::new();
     let mut count = 0;
     for source in sources {

@@ -4,7 +4,8 @@ one, in a copy of the crate, and runs tests/tables.rs against it. A damaged row 
 must fail; a row that may be damaged unnoticed is a survivor, and this fails.
 
     delete_rows.py              every row is deleted once, and 20 other damages, chosen by a seed (--seed, --sample)
-    delete_rows.py --all        every damage to every row: a quarter of an hour
+    delete_rows.py --all        every damage to every row: half an hour
+    delete_rows.py --all --file zero_config.rs
     delete_rows.py --only HOP-PASS-3
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 
 CRATE = Path(__file__).resolve().parent.parent
 ROW = re.compile(r'\b(ok|no|refer)\("([A-Z0-9-]+)"')
-CHAINED = "owner expiry nobody pass pass_saying take take_silently request tell then_pass survey unless then_unless"
+CHAINED = "owner expiry nobody pass pass_saying take take_silently request tell then_pass payload survey unless then_unless"
 STATES = ["Idle", "C", "O", "P", "D"]
 FLAGS = ["--edition", "2024", "-A", "warnings", "-C", "debuginfo=0", "-C", "opt-level=0"]
 
@@ -116,13 +117,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="every damage")
     parser.add_argument("--only", metavar="RULE", help="every damage to the rows of one rule")
+    parser.add_argument("--file", metavar="NAME", help="the rows of one file of src/modes")
     parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
 
     todo, rows = [], 0
-    for file in sorted((CRATE / "src" / "modes").glob("*.rs")):
+    for file in sorted((CRATE / "src" / "modes").glob(args.file or "*.rs")):
         for number, line in enumerate(file.read_text().splitlines()):
             if ROW.search(line) and not line.lstrip().startswith("//"):
                 rows += 1

@@ -3,178 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
+mod histories;
+
 use std::collections::BTreeSet;
 
-use baton_rules::build::{self, app, name, page, person};
+use baton_rules::build::{app, name, person};
 use baton_rules::{
-    Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, MenuLevel, Mode,
-    Notice, Routing, Send, Signal, Standing, Survey, Tag, Thread, ThreadControl, Timestamp, What, decide,
-    standing, thread_owner,
+    Action, AppId, Ask, Channel, Decision, Did, Entry, EventKind, Fields, Folder, Form, MenuLevel, Mode,
+    Notice, Profile, Refusal, Routing, Send, Signal, Standing, Surface, Survey, Tag, Thread, Timestamp, What,
+    decide, standing, thread_owner,
 };
 use proptest::prelude::*;
-use proptest::sample::select;
 
-const HOUR: i64 = 60 * 60;
-const APPS: [&str; 3] = ["bot", "desk", "care"];
-
-/// One thing that happens.
-#[derive(Clone, Debug)]
-enum Step {
-    /// Somebody acts.
-    Act(Action<'static>),
-    /// An operator changes the settings.
-    Settings(Routing),
-    /// Time passes, in milliseconds.
-    Wait(i64),
-}
-
-/// An app that an action may name: a connected one, the inbox, or one that is nowhere.
-fn anybody() -> impl Strategy<Value = AppId> + Clone {
-    select(vec!["bot", "desk", "care", "inbox", "gone"]).prop_map(app)
-}
-
-fn whats() -> impl Strategy<Value = What> {
-    let creator = proptest::option::of(anybody());
-    let level = select(vec![MenuLevel::Page, MenuLevel::User]);
-    prop_oneof![
-        4 => Just(What::Message),
-        1 => Just(What::QuickReply),
-        2 => creator.clone().prop_map(|creator| What::Postback { creator }),
-        1 => (creator.clone(), level, any::<bool>()).prop_map(|(creator, level, url)| What::Menu { creator, level, url }),
-        1 => creator.clone().prop_map(|creator| What::GetStarted { creator }),
-        1 => creator.prop_map(|creator| What::IceBreaker { creator }),
-        1 => Just(What::Referral),
-        2 => select(vec![
-            Signal::Read,
-            Signal::Delivery,
-            Signal::Reaction,
-            Signal::Optin,
-            Signal::Edit,
-            Signal::Unsend,
-            Signal::AccountLinking,
-            Signal::Feedback,
-        ])
-        .prop_map(What::Signal),
-    ]
-}
-
-fn entries() -> impl Strategy<Value = Option<Entry<'static>>> {
-    prop_oneof![
-        6 => Just(None),
-        1 => Just(Some(Entry::Organic)),
-        2 => select(vec!["spring", "nowhere"]).prop_map(|reference| Some(Entry::Link { reference })),
-        3 => select(vec!["sale", "week", "plain", "draft", "theirs"]).prop_map(|id| Some(Entry::Ad { id })),
-    ]
-}
-
-fn sends() -> impl Strategy<Value = Send> {
-    let tag = prop_oneof![3 => Just(None), 2 => Just(Some(Tag::HumanAgent)), 1 => Just(Some(Tag::Retired))];
-    let control = prop_oneof![
-        4 => Just(None),
-        2 => proptest::option::of(anybody()).prop_map(|to| Some(ThreadControl::Pass { to })),
-        1 => Just(Some(ThreadControl::Release)),
-        1 => select(vec![Some(ThreadControl::Both), Some(ThreadControl::Unknown)]),
-    ];
-    (tag, control, any::<bool>()).prop_map(|(tag, control, survey)| Send { tag, control, survey })
-}
-
-fn asks() -> impl Strategy<Value = Ask> {
-    let duration =
-        proptest::option::of(select(vec![-1, 0, 1, 7200, 3 * 24 * HOUR, 7 * 24 * HOUR, 7 * 24 * HOUR + 1]));
-    prop_oneof![
-        3 => sends().prop_map(Ask::Send),
-        2 => proptest::option::of(anybody()).prop_map(|to| Ask::Pass { to }),
-        1 => Just(Ask::Take),
-        3 => Just(Ask::Request),
-        1 => Just(Ask::Release),
-        1 => duration.prop_map(|duration| Ask::Extend { duration }),
-        1 => anybody().prop_map(|to| Ask::Metadata { to }),
-        1 => select(vec![MenuLevel::Page, MenuLevel::User]).prop_map(|level| Ask::SetMenu { level }),
-    ]
-}
-
-fn actions() -> impl Strategy<Value = Action<'static>> {
-    let caller = select(APPS.to_vec()).prop_map(app);
-    let desk = prop_oneof![
-        2 => Just(Desk::Reply),
-        1 => Just(Desk::MoveToMain),
-        1 => Just(Desk::Done),
-        1 => anybody().prop_map(|to| Desk::Pass { to }),
-        1 => anybody().prop_map(|to| Desk::Grant { to }),
-    ];
-    let metadata = select(vec![None, Some("m")]);
-    prop_oneof![
-        6 => (whats(), entries()).prop_map(|(what, entry)| Action::Person(Did { what, entry })),
-        6 => (caller.clone(), asks(), metadata.clone()).prop_map(|(by, ask, metadata)| Action::App { by, ask, metadata }),
-        2 => (desk, metadata).prop_map(|(desk, metadata)| Action::Inbox { desk, metadata }),
-        1 => caller.prop_map(|by| Action::Due { by }),
-    ]
-}
-
-/// A page of three apps, some of them perhaps not connected, or again, or deaf.
-fn pages() -> impl Strategy<Value = Routing> {
-    let leader = proptest::option::of(select(vec!["bot", "desk", "inbox"]));
-    let app = (0..4u32, any::<u16>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let apps = [app.clone(), app.clone(), app];
-    (leader.clone(), leader.clone(), leader, apps, any::<bool>(), 0..20u8, 1..=7u8).prop_map(
-        |(default, primary, organic, apps, request, off, window)| {
-            let mut built = page();
-            for (role, (connection, deaf, standby, take_control, human_agent)) in APPS.into_iter().zip(apps) {
-                if connection == 0 {
-                    continue;
-                }
-                built = built.app_with(role, |app| {
-                    app.connection = connection / 2;
-                    app.standby = standby;
-                    app.take_control = take_control;
-                    app.human_agent = human_agent;
-                    // Most apps have all fields, some lack a few.
-                    if deaf % 4 == 0 {
-                        let kept = Fields::ALL.iter().enumerate().filter(|(bit, _)| deaf >> bit & 1 == 1);
-                        app.fields = kept.fold(Fields::NONE, |all, (_, (field, _))| all.with(*field));
-                    }
-                });
-            }
-            let ads = built
-                .link("spring", "desk")
-                .ad("sale", Some("desk"), None)
-                .ad("week", Some("care"), Some(7))
-                .ad("plain", None, None)
-                .ad_with("draft", |ad| ad.published = false)
-                .ad_with("theirs", |ad| ad.audience = vec![person("sam")]);
-            let mut routing = ads.routing();
-            routing.default = default.map(build::app);
-            routing.primary = primary.filter(|role| *role != "inbox").map(build::app);
-            routing.organic = organic.map(build::app);
-            routing.messaging_enabled = off > 0;
-            routing.ad_window_days = window;
-            if request {
-                routing.inbox_move_to_main = baton_rules::MoveToMain::Request;
-            }
-            routing
-        },
-    )
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let wait = select(vec![
-        1,
-        999,
-        1000,
-        60_000,
-        HOUR * 1000,
-        23 * HOUR * 1000,
-        24 * HOUR * 1000 - 1,
-        24 * HOUR * 1000,
-    ]);
-    let step = prop_oneof![
-        12 => actions().prop_map(Step::Act),
-        4 => wait.prop_map(Step::Wait),
-        1 => (1..8 * 24 * HOUR * 1000).prop_map(Step::Wait),
-        1 => pages().prop_map(Step::Settings),
-    ];
-    proptest::collection::vec(step, 1..40)
-}
+use histories::{APPS, HOUR, Step, pages, steps};
 
 /// As many histories as fit into a few seconds.
 fn config() -> ProptestConfig {
@@ -200,6 +41,11 @@ proptest! {
     }
 }
 
+/// Who owns what nobody was given.
+fn fallback(page: &Routing) -> Option<AppId> {
+    if page.mode() == Mode::MessengerRouting { page.default_app() } else { None }
+}
+
 /// What holds for a thread whenever it is looked at.
 fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
     let stands = standing(page, thread, now);
@@ -211,11 +57,11 @@ fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
             assert!(page.reaches(owner), "MODE-4: {} owns and is not connected", name(owner));
             assert!(now < until, "CLK: control that has lapsed is still shown");
             assert_eq!(until, until.whole_second(), "CLK-8");
-            assert_ne!(page.default_app(), Some(owner), "CLK-7: the default app's control does not lapse");
+            assert_ne!(fallback(page), Some(owner), "CLK-7: the default app's control does not lapse");
             lapses(page, thread, owner, until);
         }
         (Some(owner), None) => {
-            assert_eq!(page.default_app(), Some(owner), "only the default app owns without end");
+            assert_eq!(fallback(page), Some(owner), "only the default app of MCR owns without end");
         }
         (None, None) => {}
         (None, Some(_)) => panic!("nobody owns, until a moment"),
@@ -227,7 +73,7 @@ fn stands(page: &Routing, thread: &Thread, now: Timestamp) {
         assert!(seen.is_none() || seen == stands.owner, "OWN: {role} sees {seen:?}");
         assert!(
             seen.is_some() || stands.owner != Some(app(role)),
-            "OWN-1, OWN-4, OWN-5: {role} owns and is not told"
+            "OWN-1, OWN-4, OWN-5, OWN-7: {role} owns and is not told"
         );
     }
 }
@@ -237,9 +83,9 @@ fn lapses(page: &Routing, thread: &Thread, owner: AppId, until: Timestamp) {
     let before = standing(page, thread, Timestamp(until.0 - 1));
     assert_eq!((before.owner, before.lapse), (Some(owner), None), "lapsed before its time");
     let after = standing(page, thread, until);
-    assert_eq!(after.owner, page.default_app(), "HOP-EXP-1, MCR-EXP-1: still owns at its expiration");
+    assert_eq!(after.owner, fallback(page), "the EXP rules: still owns at its expiration");
     let lapse = after.lapse.unwrap();
-    assert_eq!((lapse.from, lapse.to, lapse.at), (owner, page.default_app(), until));
+    assert_eq!((lapse.from, lapse.to, lapse.at), (owner, fallback(page), until));
 }
 
 fn waiting(page: &Routing, stands: &Standing) {
@@ -249,7 +95,8 @@ fn waiting(page: &Routing, stands: &Standing) {
     assert!(apps.is_empty() || stands.owner.is_some(), "Q-4: apps wait for an idle thread");
     assert!(apps.iter().all(|app| Some(*app) != stands.owner), "Q-3: the owner waits");
     assert!(apps.iter().all(|app| page.app(*app).is_some()), "Q-3: an app that is not connected waits");
-    assert!(apps.is_empty() || page.mode().is_handover(), "Q-2: apps wait in Conversation Routing");
+    let refused = matches!(page.mode(), Mode::MessengerRouting | Mode::MessengerRouting2025);
+    assert!(apps.is_empty() || !refused, "Q-2: apps wait where no request is accepted");
 }
 
 /// Plays one action and checks the decision; the thread as it is to be remembered.
@@ -258,6 +105,7 @@ fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timesta
     let decided = decide(page, &pat, thread.as_ref(), action, now);
     let again = decide(page, &pat, thread.as_ref(), action, now);
     assert_eq!(decided, again, "the same question has one answer");
+    as_on_instagram(page, thread.as_ref(), action, now);
     match decided {
         Err(refused) => {
             assert!(!refused.rule.0.is_empty() && !refused.why.id().is_empty());
@@ -274,8 +122,94 @@ fn act(page: &Routing, thread: Option<Thread>, action: &Action<'_>, now: Timesta
             entitled(page, &before, action, &decision);
             timely(&before, action, &decision);
             heard(page, action, &decision);
+            counted(action, &decision);
             Some(decision.thread)
         }
+    }
+}
+
+/// AD-6: every entry counts once, and a conversation only for the ad by which the owner has the thread.
+fn counted(action: &Action<'_>, decision: &Decision) {
+    let entry = match action {
+        Action::Person(Did { what, entry: Some(Entry::Ad { id }) }) if what.is_user_message() => Some(*id),
+        Action::Person(_) | Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => None,
+    };
+    let entries = decision.counts.iter().filter(|count| count.entries > 0).map(|count| &*count.ad);
+    assert_eq!(entries.collect::<Vec<_>>(), Vec::from_iter(entry), "AD-6: {decision:?}");
+    let entered = decision.thread.entered.as_ref();
+    assert!(entered.is_none_or(|entered| Some(entered.app) == decision.to), "AD-6: the ad's app has lost it");
+    for count in &decision.counts {
+        assert!(count.entries <= 1 && count.conversations <= 1, "AD-6: counted twice: {count:?}");
+        let by_it = entered.is_some_and(|entered| entered.ad == count.ad && entered.opened);
+        assert!(count.conversations == 0 || by_it, "AD-6: not the ad's conversation: {decision:?}");
+        assert!(matches!(action, Action::Person(_)), "AD-6: only people open conversations");
+    }
+}
+
+/// The same settings and thread on the other surface, by the documents: what M25-1 and ZCM-1 refer to. None where
+/// an inbox takes part, since each surface has its own.
+fn twin(page: &Routing, thread: Option<&Thread>, action: &Action<'_>) -> Option<(Routing, Option<Thread>)> {
+    let owner = thread.and_then(|thread| thread.control).map(|grant| grant.app);
+    let named = format!("{action:?}");
+    let inboxes = [AppId::PAGE_INBOX, AppId::INSTAGRAM_INBOX];
+    let partakes = |app: &AppId| {
+        [page.default, page.organic, owner].contains(&Some(*app)) || named.contains(&format!("{app:?}"))
+    };
+    if matches!(action, Action::Inbox { .. }) || inboxes.iter().any(partakes) {
+        return None;
+    }
+    let twin =
+        Routing { surface: Surface::Instagram, profile: Profile::Documents, ad_max_days: 7, ..page.clone() };
+    let mode = twin.mode();
+    let thread = thread.cloned().map(|thread| Thread { mode: Some(mode), ..thread });
+    Some((twin, thread))
+}
+
+/// M25-1, ZCM-1: Messenger by the page of 2025 does as Instagram does, but for what section 5.5 names.
+fn as_on_instagram(page: &Routing, thread: Option<&Thread>, action: &Action<'_>, now: Timestamp) {
+    if !matches!(page.mode(), Mode::MessengerRouting2025 | Mode::MessengerZeroConfig) {
+        return;
+    }
+    let named = match action {
+        Action::Person(did) => {
+            // M25-4; and a message taken back is of another field.
+            let started = matches!(did.what, What::GetStarted { .. }) && page.default_app().is_some();
+            started || did.what == What::Signal(Signal::Unsend)
+        }
+        // M25-3, M25-6.
+        Action::App { ask: Ask::Request, .. } => page.default_app().is_some(),
+        Action::App { ask: Ask::SetMenu { level: MenuLevel::User }, .. } => true,
+        Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => false,
+    };
+    let Some((other, its_thread)) = twin(page, thread, action).filter(|_| !named) else { return };
+    let pat = person("pat");
+    let here = decide(page, &pat, thread, action, now);
+    let there = decide(&other, &pat, its_thread.as_ref(), action, now);
+    match (here, there) {
+        (Ok(here), Ok(there)) => {
+            let told = |decision: &Decision| {
+                let kinds = decision.events.iter().map(|event| event.kind);
+                (decision.to, decision.expires_at, decision.thread.length_days, kinds.collect::<Vec<_>>())
+            };
+            assert_eq!(told(&here), told(&there), "M25-1, ZCM-1: {action:?}");
+            for (here, there) in here.events.iter().zip(&there.events) {
+                // SB-7: echoes are of another field on Instagram.
+                let bare = |n: &Notice| (n.app, n.channel, n.form);
+                let same = here.notices.iter().map(bare).eq(there.notices.iter().map(bare));
+                assert!(same || here.kind == EventKind::Echo, "M25-1, ZCM-1: {here:?} {there:?}");
+            }
+        }
+        (Err(here), Err(there)) if there.why == Refusal::NotThreadOwner => {
+            let messengers = [
+                Refusal::SendOther,
+                Refusal::PassNotOwner,
+                Refusal::ReleaseNotOwner,
+                Refusal::ExtendNotOwner,
+            ];
+            assert!(messengers.contains(&here.why), "M25-1: {here:?}");
+        }
+        (Err(here), Err(there)) => assert_eq!(here.why, there.why, "M25-1, ZCM-1: {action:?}"),
+        (here, there) => panic!("M25-1, ZCM-1: {action:?}: {here:?} {there:?}"),
     }
 }
 
@@ -303,14 +237,22 @@ fn entitled(page: &Routing, before: &Standing, action: &Action<'_>, decision: &D
     }
     let connection = page.app(*by);
     let owns = before.owner == Some(*by);
+    let (idle, permitted) = (before.owner.is_none(), connection.is_some_and(|app| app.take_control));
     let allowed = match page.mode() {
-        Mode::MessengerRouting => owns || connection.is_some_and(|app| app.take_control),
+        Mode::MessengerRouting => owns || permitted,
+        Mode::InstagramRouting | Mode::MessengerRouting2025 => match ask {
+            // S0 Idle: only the default app sends; anybody may pass or ask, and with the permission take.
+            Ask::Send(_) if idle => page.default_app() == Some(*by),
+            Ask::Take => permitted,
+            _ => owns || idle || permitted,
+        },
+        Mode::ZeroConfig | Mode::MessengerZeroConfig => {
+            owns || (idle && matches!(ask, Ask::Pass { .. } | Ask::Request))
+        }
         Mode::HandoverPrimary | Mode::HandoverOpen => {
             let leads = page.primary_receiver() == Some(*by) && *ask == Ask::Take;
             let agent = matches!(ask, Ask::Send(send) if send.tag == Some(Tag::HumanAgent));
-            owns || before.owner.is_none()
-                || leads
-                || (agent && connection.is_some_and(|app| app.human_agent))
+            owns || idle || leads || (agent && connection.is_some_and(|app| app.human_agent))
         }
     };
     assert!(allowed, "{} moved control by {ask:?}: {decision:?}", name(*by));
@@ -368,10 +310,12 @@ fn heard(page: &Routing, action: &Action<'_>, decision: &Decision) {
         match event.kind {
             EventKind::Said => said(page, action, decision, &event.notices),
             EventKind::Echo => {
-                assert!(
-                    event.notices.iter().all(|n| page.app(n.app).unwrap().fields.has(Fields::MESSAGE_ECHOES)),
-                    "SB-7"
-                );
+                let field = match page.surface {
+                    Surface::Messenger => Fields::MESSAGE_ECHOES,
+                    Surface::Instagram => Fields::MESSAGES,
+                };
+                let hears = |n: &Notice| page.app(n.app).unwrap().fields.has(field);
+                assert!(event.notices.iter().all(hears), "SB-7");
             }
             EventKind::Passed { .. }
             | EventKind::Taken { .. }
@@ -408,10 +352,42 @@ fn said(page: &Routing, action: &Action<'_>, decision: &Decision, notices: &[Not
         .map(|notice| notice.app)
         .collect();
     let subscribed = |app: AppId| page.app(app).is_some_and(|app| app.fields.has(field));
-    let expected: BTreeSet<AppId> = match decision.to {
+    let mut expected: BTreeSet<AppId> = match decision.to {
         Some(owner) => BTreeSet::from([owner]),
         None => page.apps.iter().map(|app| app.id).collect(),
     };
+    // ZC-PB-2: who made the button hears its payload, whoever owns.
+    let zero_config = matches!(page.mode(), Mode::ZeroConfig | Mode::MessengerZeroConfig);
+    let by_ad = decision.rule.0 == "ZC-AD-1" || decision.via.is_some_and(|via| via.0 == "ZC-AD-1");
+    if zero_config && !by_ad {
+        expected.extend(maker(did.what));
+    }
     let expected: BTreeSet<AppId> = expected.into_iter().filter(|app| subscribed(*app)).collect();
     assert_eq!(active, expected, "SB-1, SB-2: who hears it in messaging: {decision:?}");
+    payload(did.what, notices, decision);
+}
+
+/// The app that made the button.
+fn maker(what: What) -> Option<AppId> {
+    match what {
+        What::Postback { creator }
+        | What::Menu { creator, .. }
+        | What::GetStarted { creator }
+        | What::IceBreaker { creator } => creator,
+        What::Message | What::QuickReply | What::Referral | What::Signal(_) => None,
+    }
+}
+
+/// SB-4: at most one app sees a button's payload, in `messaging`: its owner or its maker.
+fn payload(what: What, notices: &[Notice], decision: &Decision) {
+    if matches!(what, What::Message | What::QuickReply | What::Referral | What::Signal(_)) {
+        return;
+    }
+    let whole: Vec<&Notice> = notices.iter().filter(|notice| notice.form == Form::Whole).collect();
+    assert!(whole.len() <= 1, "SB-4: seen by many: {decision:?}");
+    for notice in whole {
+        assert_eq!(notice.channel, Channel::Messaging, "SB-4: seen in standby: {decision:?}");
+        let whose = [decision.to, maker(what)];
+        assert!(whose.contains(&Some(notice.app)), "SB-4: seen by a stranger: {decision:?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! What follows from settings alone, before anybody does anything.
 
-use baton_rules::build::{app, asks, name, page, person};
+use baton_rules::build::{Page, account, app, asks, name, page, person};
 use baton_rules::{
-    AppId, Ask, Fields, Mode, PersonId, Refusal, Surface, Thread, Timestamp, decide, standing,
+    AppId, Ask, Fields, Mode, PersonId, Profile, Refusal, Surface, Thread, Timestamp, decide, standing,
 };
 
 #[test]
@@ -13,14 +13,41 @@ fn mode_1_follows_from_settings() {
         (page().primary("bot"), Mode::HandoverPrimary),
         (page().default_app("bot"), Mode::MessengerRouting),
         (page().default_app("inbox"), Mode::MessengerRouting),
+        (page().profile(Profile::Page2025).app("bot"), Mode::MessengerZeroConfig),
+        (page().profile(Profile::Page2025).default_app("bot"), Mode::MessengerRouting2025),
+        (account().app("bot"), Mode::ZeroConfig),
+        (account().default_app("bot"), Mode::InstagramRouting),
+        (account().default_app("inbox"), Mode::InstagramRouting),
+        (account().profile(Profile::Page2026).app("bot"), Mode::ZeroConfig),
+        (account().profile(Profile::Page2026).default_app("bot"), Mode::InstagramRouting),
+        (account().profile(Profile::Legacy).app("bot"), Mode::HandoverOpen),
+        (account().profile(Profile::Legacy).primary("bot"), Mode::HandoverPrimary),
     ];
-    for (page, mode) in modes {
-        assert_eq!(page.mode(), mode, "MODE-1: {page:?}");
+    for (page, mode) in &modes {
+        assert_eq!(page.mode(), *mode, "MODE-1: {page:?}");
+    }
+    for mode in Mode::ALL {
+        assert!(modes.iter().any(|(_, shown)| shown == mode), "MODE-1: {}", mode.name());
     }
 }
 
 #[test]
-fn an_app_that_is_not_connected_counts_as_unset() {
+fn mode_1_a_profile_of_the_other_surface_counts_as_unset() {
+    let other = |page: Page, profile| page.profile(profile).default_app("bot").mode();
+    for profile in [Profile::Page2026, Profile::Legacy] {
+        assert_eq!(other(page(), profile), Mode::MessengerRouting, "MODE-1: {profile:?}");
+    }
+    assert_eq!(other(account(), Profile::Page2025), Mode::InstagramRouting, "MODE-1");
+    assert_eq!(Profile::named(Surface::Messenger, "2025"), Some(Profile::Page2025));
+    for (surface, name) in
+        [(Surface::Instagram, "2025"), (Surface::Messenger, "legacy"), (Surface::Instagram, "")]
+    {
+        assert_eq!(Profile::named(surface, name), None, "MODE-1: {name:?}");
+    }
+}
+
+#[test]
+fn mode_4_set_5_an_app_that_is_not_connected_counts_as_unset() {
     let unset = page().primary("bot").without("bot");
     assert_eq!(unset.mode(), Mode::HandoverOpen, "MODE-4: the primary receiver is gone");
     let unset = page().default_app("bot").without("bot");
@@ -32,9 +59,11 @@ fn an_app_that_is_not_connected_counts_as_unset() {
 }
 
 #[test]
-fn fields_have_the_documents_names() {
+fn wh_2_fields_have_the_documents_names() {
     assert_eq!(Fields::named("messaging_handover"), Some(Fields::MESSAGING_HANDOVERS), "WH-2");
     assert_eq!(Fields::named("messaging_referral"), Some(Fields::MESSAGING_REFERRALS), "WH-2");
+    assert_eq!(Fields::named("messaging_seen"), Some(Fields::MESSAGE_READS), "SB-3: Instagram's name");
+    assert_eq!(Fields::named("message_edit"), Some(Fields::MESSAGE_EDITS), "Instagram's name");
     assert_eq!(Fields::named("nothing"), None, "WH-2");
     for (field, name) in Fields::ALL {
         assert_eq!(Fields::named(name), Some(*field), "WH-2: {name}");
@@ -66,6 +95,7 @@ fn ids_are_checked_where_they_enter() {
         assert!(wrong.parse::<PersonId>().is_err(), "{wrong:?} is no person id");
     }
     assert_eq!(Surface::Messenger.inbox(), AppId::PAGE_INBOX);
+    assert_eq!(Surface::Instagram.inbox(), AppId::INSTAGRAM_INBOX);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The rules of settings, each by its identifier.
 
-use baton_rules::build::{app, page};
+use baton_rules::build::{account, app, page};
 use baton_rules::setup::{NotAccepted, Why, default_app, primary_receiver, route, subscribed};
-use baton_rules::{AppId, Fields, Mode, Routing, Rule};
+use baton_rules::{AppId, Fields, Mode, Profile, Routing, Rule};
 
 fn refused(rule: &'static str, why: Why) -> Result<(), NotAccepted> {
     Err(NotAccepted { rule: Rule(rule), why })
@@ -63,6 +63,20 @@ fn set_2_never_a_default_app_and_a_primary_receiver() {
 }
 
 #[test]
+fn mode_1_a_primary_receiver_is_the_handover_protocols_and_a_default_app_is_not() {
+    for page in [account(), account().profile(Profile::Page2026), page().profile(Profile::Page2025)] {
+        assert_eq!(primary_receiver(&page), Ok(()), "none is always accepted");
+        assert_eq!(primary_receiver(&page.primary("bot")), refused("MODE-1", Why::PrimaryWithoutHandover));
+    }
+    let legacy = account().profile(Profile::Legacy);
+    assert_eq!(primary_receiver(&legacy.clone().primary("bot")), Ok(()));
+    assert_eq!(default_app(&legacy.default_app("bot")), refused("MODE-1", Why::DefaultInLegacy));
+    for page in [account(), account().profile(Profile::Page2026), page().profile(Profile::Page2025)] {
+        assert_eq!(default_app(&page.default_app("bot")), Ok(()));
+    }
+}
+
+#[test]
 fn set_4_without_a_default_app_routes_stay_as_they_were_and_no_new_one_is_set() {
     let (bot, desk) = (Some(app("bot")), Some(app("desk")));
     let open = page().app("bot").app("desk");
@@ -91,6 +105,6 @@ fn mode_2_the_first_default_app_subscribes_to_standby_unless_the_change_names_th
 #[test]
 fn every_reason_has_its_rule() {
     for (why, rule) in Why::ALL {
-        assert!(["SET-1", "SET-2", "SET-4"].contains(&rule.0), "{why:?}: {rule:?}");
+        assert!(["SET-1", "SET-2", "SET-4", "MODE-1"].contains(&rule.0), "{why:?}: {rule:?}");
     }
 }

@@ -1,5 +1,4 @@
-//! The rules, row by row: every line of `handover.table` and `messenger_routing.table` is played, and all of
-//! it must be as written. How to read a line: `story/mod.rs`. To write one, leave the columns after the
+//! The rules, row by row: every line of every `.table` is played, and all of it must be as written. How to read a line: `story/mod.rs`. To write one, leave the columns after the
 //! action out and run: the failure prints the line as it was decided.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
@@ -67,4 +66,19 @@ fn handover() {
 #[test]
 fn messenger_routing() {
     check("messenger_routing.table", include_str!("messenger_routing.table"));
+}
+
+#[test]
+fn instagram_routing() {
+    check("instagram_routing.table", include_str!("instagram_routing.table"));
+}
+
+#[test]
+fn zero_config() {
+    check("zero_config.table", include_str!("zero_config.table"));
+}
+
+#[test]
+fn profile_2025() {
+    check("profile_2025.table", include_str!("profile_2025.table"));
 }

@@ -14,9 +14,11 @@ use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 mod activity;
+mod ad_counts;
 mod answer;
 mod change;
 mod clock;
+mod conversations;
 mod cursor;
 mod deliveries;
 pub(crate) mod description;
@@ -35,6 +37,7 @@ mod person;
 mod practice;
 mod query;
 mod routing;
+mod rules;
 pub(crate) mod schemas;
 mod settings;
 mod threads;
@@ -57,6 +60,8 @@ fn operations() -> Vec<Operation> {
         history::operations(),
         messages::operations(),
         inbox::operations(),
+        conversations::operations(),
+        rules::operations(),
         dry_run::operations(),
         settings::operations(),
         tokens::operations(),

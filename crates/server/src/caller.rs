@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
 use baton_rules::{
-    AppId, Ask, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, ThreadKey,
+    AppId, Ask, MenuLevel, Mode, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, Tag,
+    ThreadKey,
 };
-use baton_store::{App, Change, ConfigureError, Connection, Page, Settings, StoreError, Token};
+use baton_store::{App, Change, ConfigureError, Connection, Page, Secret, Settings, StoreError, Token};
 use baton_wire::params::Params;
-use baton_wire::requests::Call;
+use baton_wire::requests::{self, Call};
 use baton_wire::{GraphError, signature};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -26,6 +27,8 @@ const PROOF_AGE: i64 = 300;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {
     Messages,
+    Attachments,
+    Profile,
     Pass,
     Take,
     Request,
@@ -39,17 +42,37 @@ pub(crate) enum Edge {
 }
 
 /// A token that is known.
+#[derive(Clone)]
 pub(crate) struct Known {
     settings: Arc<Settings>,
     page: Arc<Page>,
     app: Arc<App>,
     token: Token,
+    proof: Option<Proof>,
+}
+
+/// `appsecret_proof` with what it proves.
+#[derive(Clone)]
+struct Proof {
+    token: Secret,
+    given: String,
+    time: Option<String>,
+}
+
+impl Known {
+    /// The app that it belongs to.
+    pub(crate) fn app_id(&self) -> AppId {
+        self.app.id
+    }
 }
 
 /// An app that calls about a page that its token is for.
+#[derive(Clone)]
 pub(crate) struct Caller {
     shared: Arc<Shared>,
     known: Known,
+    /// The token itself, for addresses that clients follow as they are.
+    text: Secret,
     /// The id in the path: the page's, or its Instagram account's.
     node: PageId,
     /// The header `Idempotency-Key`, as it came.
@@ -66,6 +89,21 @@ pub(crate) struct AppCaller {
 const LONGEST_KEY: usize = 128;
 /// Parameters that say who calls and not what is asked.
 const OF_THE_CALLER: [&str; 3] = ["access_token", "appsecret_proof", "appsecret_time"];
+
+impl Known {
+    /// What a token is for, by its hash, in the settings as they are.
+    fn by(shared: &Shared, hash: &str, proof: Option<Proof>) -> Result<Self, Wrong> {
+        let settings = shared.engine.settings();
+        let found = settings.token(hash).and_then(|(page, connection, held)| {
+            Some((Arc::clone(page), Arc::clone(settings.app(connection.app)?), held.clone()))
+        });
+        let (page, app, token) = found.ok_or_else(GraphError::token)?;
+        if let Some(proof) = &proof {
+            proof.check(shared, &app)?;
+        }
+        Ok(Self { settings, page, app, token, proof })
+    }
+}
 
 impl AppCaller {
     /// The app whose access token this is; none where it is no app access token by its form. A proof beside
@@ -97,6 +135,16 @@ impl AppCaller {
     }
 }
 
+/// How the engine is asked.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Do,
+    /// Once for each key.
+    Once(&'a Result<Option<CallersKey>, GraphError>),
+    /// Without doing it.
+    Try,
+}
+
 /// A call that was allowed.
 pub(crate) struct Done {
     pub(crate) receipt: Receipt,
@@ -105,30 +153,27 @@ pub(crate) struct Done {
 }
 
 impl Caller {
-    /// The caller, if the token is known and the node is the token's page or that page's account. Other
-    /// nodes are all alike, so that nobody learns what else there is.
+    /// Who calls about a node, and whether that is the token's page (`me` too, API-1) or that page's account. Other nodes
+    /// are all alike, so that nobody learns what else there is.
     pub(crate) fn of(
         shared: &Arc<Shared>,
-        headers: &HeaderMap,
-        query: &str,
-        params: &Params,
-        method: &str,
+        known: Known,
+        token: String,
+        once: Option<Vec<u8>>,
         node: &str,
-    ) -> Result<Self, Wrong> {
-        let token = Self::token(headers, query, params).ok_or_else(GraphError::no_token)?;
-        let known = Self::known(shared, &token, params)?;
-        let node = match node {
+    ) -> (Self, bool) {
+        let own = match node {
             "me" => Some(known.page.id),
             id => id.parse().ok().filter(|id| {
                 *id == known.page.id || known.page.instagram.as_ref().is_some_and(|side| side.id == *id)
             }),
-        }
-        .ok_or_else(|| GraphError::unknown_node(method, node))?;
-        let once = headers.get("idempotency-key").map(|value| value.as_bytes().to_vec());
-        Ok(Self { shared: Arc::clone(shared), known, node, once })
+        };
+        let node = own.unwrap_or(known.page.id);
+        let caller = Self { shared: Arc::clone(shared), known, text: Secret::new(token), node, once };
+        (caller, own.is_some())
     }
 
-    /// The token: query string, body, header; the first that is found (wire.md 1.2).
+    /// The token: query string, body, header; the first that is found (API-4, wire.md 1.2).
     pub(crate) fn token(headers: &HeaderMap, query: &str, params: &Params) -> Option<String> {
         let mut in_query = url::form_urlencoded::parse(query.as_bytes());
         let in_query = in_query.find(|(name, _)| name == "access_token").map(|(_, value)| value.into_owned());
@@ -147,13 +192,17 @@ impl Caller {
 
     /// What a token is for. It is found by its hash, so the time that this takes tells nothing about tokens.
     pub(crate) fn known(shared: &Shared, token: &str, params: &Params) -> Result<Known, Wrong> {
-        let settings = shared.engine.settings();
-        let found = settings.token(&token_hash(token)).and_then(|(page, connection, held)| {
-            Some((Arc::clone(page), Arc::clone(settings.app(connection.app)?), held.clone()))
+        let proof = params.text("appsecret_proof").map(|given| Proof {
+            token: Secret::new(token),
+            given,
+            time: params.text("appsecret_time"),
         });
-        let (page, app, held) = found.ok_or_else(GraphError::token)?;
-        check_proof(shared, &app, token, params)?;
-        Ok(Known { settings, page, app, token: held })
+        Known::by(shared, &token_hash(token), proof)
+    }
+
+    /// The token, as the client has it.
+    pub(crate) fn token_text(&self) -> &str {
+        self.text.reveal()
     }
 
     /// The id in the path.
@@ -203,14 +252,13 @@ impl Caller {
 
     /// Whether the app wants app ids as numbers (WH-5).
     pub(crate) fn wants_numbers(&self) -> bool {
-        self.known.app.compat.iter().any(|switch| switch == "app-ids-as-numbers")
+        self.has_switch("app-ids-as-numbers")
     }
 
     /// Asks the engine. The call is read before permissions are checked, since they depend on it, and its
     /// mistakes are reported after them.
     pub(crate) async fn ask(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
-        let request = self.request(edge, call).await?;
-        self.submit(request).await
+        self.settled(edge, call, Way::Do).await
     }
 
     /// Asks the engine, once for each `Idempotency-Key`: the same call with the same key gets the first answer.
@@ -218,32 +266,127 @@ impl Caller {
         &self,
         edge: Edge,
         call: Result<Call, GraphError>,
-        params: &Params,
+        key: Result<Option<CallersKey>, GraphError>,
     ) -> Result<Done, Wrong> {
-        let mut request = self.request(edge, call).await?;
-        request.key = self.key(params)?;
-        self.submit(request).await
+        self.settled(edge, call, Way::Once(&key)).await
     }
 
     /// Asks what would become of a call, and does nothing.
     pub(crate) async fn would(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Done, Wrong> {
-        let request = self.request(edge, call).await?;
-        let thread = request.thread.clone();
-        let answer = self.shared.engine.dry_run(request).await;
-        self.done(thread, answer).await
+        self.settled(edge, call, Way::Try).await
+    }
+
+    /// Asks until the settings that let the caller in are those that decide. Each turn but the last one met a
+    /// change of settings, so there are few.
+    async fn settled(&self, edge: Edge, call: Result<Call, GraphError>, way: Way<'_>) -> Result<Done, Wrong> {
+        let mut caller = self.clone();
+        loop {
+            match caller.attempt(edge, call.clone(), way).await? {
+                Some(done) => return Ok(done),
+                None => caller = caller.again()?,
+            }
+        }
+    }
+
+    /// Asks once; none: the settings have changed since the caller was let in.
+    async fn attempt(
+        &self,
+        edge: Edge,
+        call: Result<Call, GraphError>,
+        way: Way<'_>,
+    ) -> Result<Option<Done>, Wrong> {
+        let mut request = self.request(edge, call).await?;
+        let (engine, thread) = (&self.shared.engine, request.thread.clone());
+        let under = self.known.settings.version;
+        if let Way::Once(key) = way {
+            request.key = key.clone()?;
+        }
+        let answer = match way {
+            Way::Do | Way::Once(_) => engine.submit_under(under, request).await,
+            Way::Try => engine.dry_run_under(under, request).await,
+        };
+        match answer {
+            Err(Failure::SettingsChanged) => Ok(None),
+            answer => self.done(thread, answer).await.map(Some),
+        }
+    }
+
+    /// The same caller by the settings as they are now, if the token is still for the same page.
+    fn again(&self) -> Result<Self, Wrong> {
+        let Known { page, token, proof, .. } = &self.known;
+        let known = Known::by(&self.shared, &token.hash, proof.clone())?;
+        if known.page.id != page.id {
+            return Err(GraphError::token().into());
+        }
+        Ok(Self { known, ..self.clone() })
     }
 
     async fn request(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Request, Wrong> {
         let surface = self.surface(call.as_ref().ok().map(|call| &call.person)).await?;
         self.check(surface, edge, call.as_ref().ok())?;
-        let call = call?;
+        let call = self.without_retired_tags(call?);
+        requests::fits(&call, surface)?;
         let thread = ThreadKey { page: self.known.page.id, surface, person: call.person.clone() };
         let what = Requested::App { by: self.known.app.id, call };
         Ok(Request { thread, what, key: None })
     }
 
+    /// Whether this app may set or delete a menu: the page's, or a person's. The rule that says so.
+    pub(crate) async fn set_menu(
+        &self,
+        surface: Surface,
+        level: MenuLevel,
+        person: Option<PersonId>,
+    ) -> Result<Box<str>, Wrong> {
+        // The page's menu is about no person; a thread that nobody has is as good as none.
+        let nobody = || "0".parse().map_err(|_| GraphError::internal());
+        let person = person.map_or_else(nobody, Ok)?;
+        let thread = ThreadKey { page: self.known.page.id, surface, person: person.clone() };
+        let call = Call { person, ask: Ask::SetMenu { level }, metadata: None, message: None };
+        let what = Requested::App { by: self.known.app.id, call };
+        let answer = self.shared.engine.dry_run(Request { thread: thread.clone(), what, key: None }).await;
+        Ok(self.done(thread, answer).await?.receipt.rule.into())
+    }
+
+    /// The thread of a person whom the page knows, on Messenger first.
+    pub(crate) async fn find_person(&self, id: &str) -> Result<Option<ThreadKey>, Wrong> {
+        let Ok(person) = id.trim().parse::<PersonId>() else { return Ok(None) };
+        for surface in [Surface::Messenger, Surface::Instagram] {
+            let key = ThreadKey { page: self.known.page.id, surface, person: person.clone() };
+            let is_meant = self.node == self.known.page.id || surface == Surface::Instagram;
+            let known = is_meant && self.routing(surface).is_some();
+            let found = if known { self.shared.engine.thread(&key).await } else { Ok(None) };
+            if found.map_err(|error| unavailable(&error))?.is_some() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A person whom the page knows; anybody else is E-NOUSER.
+    pub(crate) async fn known_person(&self, id: &str) -> Result<PersonId, Wrong> {
+        let unknown = || Wrong {
+            error: GraphError::of(Refusal::UnknownPerson, self.side()),
+            rule: Some(Rule("API-9")),
+        };
+        Ok(self.find_person(id).await?.ok_or_else(unknown)?.person)
+    }
+
+    /// For an app that asked for it, a tag that was retired says nothing: inside of the window its message goes out, and
+    /// outside of it the window is what refuses it (wire.md 7).
+    fn without_retired_tags(&self, mut call: Call) -> Call {
+        if let Ask::Send(send) = &mut call.ask {
+            send.tag = send.tag.filter(|tag| *tag != Tag::Retired || !self.has_switch("retired-tags"));
+        }
+        call
+    }
+
+    fn has_switch(&self, name: &str) -> bool {
+        self.known.app.compat.iter().any(|switch| switch == name)
+    }
+
     /// `Idempotency-Key`, as this app's own: another app's same key is another key.
-    fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
+    pub(crate) fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
         let Some(given) = self.once.as_deref().map(<[u8]>::trim_ascii) else { return Ok(None) };
         let is_plain = given.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&given.len());
         let key = std::str::from_utf8(given).ok().filter(|_| is_plain).ok_or_else(|| {
@@ -253,6 +396,10 @@ impl Caller {
         })?;
         let mut body = params.as_object().clone();
         OF_THE_CALLER.iter().for_each(|name| drop(body.shift_remove(*name)));
+        if let Some(file) = params.upload() {
+            let digest = hex::encode(Sha256::digest(&file.bytes));
+            body.insert("filedata".to_owned(), serde_json::Value::from(digest));
+        }
         let mut body = serde_json::Value::Object(body);
         body.sort_all_objects();
         // What a person's event is known by begins otherwise, so neither is ever taken for the other.
@@ -260,7 +407,8 @@ impl Caller {
         Ok(Some(CallersKey { key: format!("app:{}:{key}", self.known.app.id), fingerprint }))
     }
 
-    async fn submit(&self, request: Request) -> Result<Done, Wrong> {
+    /// Has the engine decide.
+    pub(crate) async fn submit(&self, request: Request) -> Result<Done, Wrong> {
         let thread = request.thread.clone();
         let answer = self.shared.engine.submit(request).await;
         self.done(thread, answer).await
@@ -287,23 +435,31 @@ impl Caller {
         edge: Edge,
         person: Result<PersonId, GraphError>,
     ) -> Result<OwnerSeen, Wrong> {
-        let surface = self.surface(person.as_ref().ok()).await?;
-        self.check(surface, edge, None)?;
-        let thread = ThreadKey { page: self.known.page.id, surface, person: person? };
-        let seen = self
-            .shared
-            .engine
-            .owner(&thread, self.known.app.id)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let unknown =
-            || Wrong { error: GraphError::of(Refusal::UnknownPerson, surface), rule: Some(Rule("API-9")) };
-        seen.ok_or_else(unknown)
+        let mut caller = self.clone();
+        loop {
+            let surface = caller.surface(person.as_ref().ok()).await?;
+            caller.check(surface, edge, None)?;
+            let thread = ThreadKey { page: caller.known.page.id, surface, person: person.clone()? };
+            match caller.seen(&thread).await {
+                Ok(Some(seen)) => return Ok(seen),
+                Ok(None) => {
+                    let error = GraphError::of(Refusal::UnknownPerson, surface);
+                    return Err(Wrong { error, rule: Some(Rule("API-9")) });
+                }
+                Err(Failure::SettingsChanged) => caller = caller.again()?,
+                Err(failure) => return Err(caller.wrong(failure, &thread).await),
+            }
+        }
+    }
+
+    /// The same, by the settings that let the caller in.
+    async fn seen(&self, thread: &ThreadKey) -> Result<Option<OwnerSeen>, Failure> {
+        self.shared.engine.owner(self.known.settings.version, thread, self.known.app.id).await
     }
 
     /// The surface that is meant. Deployed clients send to a person on Instagram by the page's path too
     /// (wire.md 1.1): a person whom the page knows only there is meant there.
-    async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
+    pub(crate) async fn surface(&self, person: Option<&PersonId>) -> Result<Surface, Wrong> {
         let page = &self.known.page;
         if self.node != page.id {
             return Ok(Surface::Instagram);
@@ -336,16 +492,20 @@ impl Caller {
             return Err(denied("API-13", &format!("This token lacks the permission {permission}.")));
         }
         let routing = self.known.settings.routing(self.known.page.id, surface);
-        let is_handover = routing.is_none_or(|routing| routing.mode().is_handover());
+        let mode = routing.map_or(Mode::HandoverOpen, |routing| routing.mode());
+        let is_handover = mode.is_handover();
         let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let task = match edge {
             Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
-            Edge::Conversations | Edge::Subscribed => None,
+            Edge::Attachments | Edge::Profile | Edge::Conversations | Edge::Subscribed => None,
             Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
             Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
-            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries => {
-                is_handover.then_some("MODERATE")
+            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries if is_handover => {
+                Some("MODERATE")
             }
+            // Conversation Routing on Messenger has none of these: the rules say so to everybody.
+            Edge::Take | Edge::Request | Edge::Extend => (mode != Mode::MessengerRouting).then_some("MANAGE"),
+            Edge::Metadata | Edge::Secondaries => None,
         };
         if let Some(task) = task.filter(|task| !self.known.token.tasks.iter().any(|held| held == task)) {
             let text = format!("The person who made this token lacks the task {task} on the page.");
@@ -366,7 +526,7 @@ impl Caller {
                     return Wrong { error, rule: Some(refused.rule) };
                 };
                 // Who is in control is said as far as this app might ask for it itself (OWN rules).
-                let seen = self.shared.engine.owner(thread, self.known.app.id).await.ok().flatten();
+                let seen = self.seen(thread).await.ok().flatten();
                 let owner = seen.and_then(|seen| seen.element).and_then(|element| element.app);
                 let owner = owner.filter(|app| Some(app.number()) == stands.owner);
                 let name = owner.map(|id| match self.known.settings.app(id) {
@@ -377,7 +537,7 @@ impl Caller {
                 Wrong { error, rule: Some(refused.rule) }
             }
             Failure::Store(error) => unavailable(&error),
-            Failure::Busy | Failure::Stopping => GraphError::transient().into(),
+            Failure::SettingsChanged | Failure::Busy | Failure::Stopping => GraphError::transient().into(),
             Failure::KeyReused => {
                 let text = "This Idempotency-Key was used before with another body";
                 GraphError::parameter(text).into()
@@ -415,20 +575,22 @@ pub(crate) fn unavailable(error: &StoreError) -> Wrong {
     GraphError::transient().into()
 }
 
-/// `appsecret_proof`, where there is one, must be right; an app without a secret has none to prove (wire.md
-/// 1.3). Its time is not compared with a virtual clock, of which the client knows nothing.
-fn check_proof(shared: &Shared, app: &App, token: &str, params: &Params) -> Result<(), GraphError> {
-    let Some(proof) = params.text("appsecret_proof").filter(|_| !app.secret.reveal().is_empty()) else {
-        return Ok(());
-    };
-    let time = params.text("appsecret_time");
-    let late = |time: &str| match time.parse::<i64>() {
-        Ok(time) => shared.engine.now().seconds().abs_diff(time) > PROOF_AGE.unsigned_abs(),
-        Err(_) => true,
-    };
-    let is_late = time.as_deref().is_some_and(late) && shared.engine.clock().is_err();
-    if is_late || !signature::verify_proof(app.secret.reveal(), token, time.as_deref(), &proof) {
-        return Err(GraphError::wrong_proof());
+impl Proof {
+    /// `appsecret_proof`, where there is one, must be right; an app without a secret has none to prove (wire.md
+    /// 1.3). Its time is not compared with a virtual clock, of which the client knows nothing.
+    fn check(&self, shared: &Shared, app: &App) -> Result<(), GraphError> {
+        if app.secret.reveal().is_empty() {
+            return Ok(());
+        }
+        let late = |time: &str| match time.parse::<i64>() {
+            Ok(time) => shared.engine.now().seconds().abs_diff(time) > PROOF_AGE.unsigned_abs(),
+            Err(_) => true,
+        };
+        let time = self.time.as_deref();
+        let is_late = time.is_some_and(late) && shared.engine.clock().is_err();
+        if is_late || !signature::verify_proof(app.secret.reveal(), self.token.reveal(), time, &self.given) {
+            return Err(GraphError::wrong_proof());
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -5,26 +5,41 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 pub(crate) mod apply;
+mod changes;
+mod check;
 pub(crate) mod client;
 mod clock;
+mod completions;
+pub(crate) mod document;
 mod failure;
+mod finding;
 pub(crate) mod look;
+mod migrate;
 pub(crate) mod names;
+mod openapi;
 mod send;
 mod serve;
 pub(crate) mod server_file;
+pub(crate) mod settings;
+mod test;
 mod thread;
+mod token;
 
 pub(crate) use failure::Failure;
 
-/// Several apps share a page, one of them controls each conversation: Baton decides which, and shows why.
-///
-/// Try `baton dev`, and in a second terminal `baton send 2001 you "hello"`.
+/// Several apps share a page, one controls each conversation: Baton decides which, and shows why
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "baton",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Try `baton dev`, and in a second terminal `baton send 2001 you \"hello\"`."
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -36,14 +51,14 @@ struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
-    /// The server's address; else the one in server.json
-    #[arg(long, global = true, env = "BATON_SERVER", value_name = "URL")]
+    /// The server to talk to; else the one that server.json names
+    #[arg(long, global = true, env = "BATON_SERVER", hide_env_values = true, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The operator token; else the one in server.json
     #[arg(long, global = true, env = "BATON_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// The data directory
-    #[arg(long, global = true, env = "BATON_DATA", value_name = "DIR")]
+    /// The data directory: the database, and server.json
+    #[arg(long, global = true, env = "BATON_DATA", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
     /// Print JSON, and nothing else, on standard output
     #[arg(long, global = true)]
@@ -54,7 +69,7 @@ pub(crate) struct Common {
 enum Command {
     /// A complete local platform with a clock that can be moved, and a demo
     Dev(crate::dev::Arguments),
-    /// The server
+    /// Serve, with the defaults of production
     Serve(serve::Arguments),
     /// Be the person: say or tap something
     Send(send::Arguments),
@@ -65,12 +80,34 @@ enum Command {
     Clock(clock::Arguments),
     /// Make the server's apps and pages be what a file says
     Apply(apply::Arguments),
+    /// Play scenario files: stories, and what must come of them
+    Test(test::Arguments),
+    /// Make a page access token, or a new operator token
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Find what is wrong with the settings and the routing file, and change nothing
+    Check(check::Arguments),
+    /// Bring the database to this version's schema, without serving
+    Migrate(migrate::Arguments),
+    /// Print the description of Baton's own API (OpenAPI 3.1), as a server has it at /openapi.json
+    Openapi,
+    /// Print a script by which a shell completes commands and flags
+    Completions(completions::Arguments),
+}
+
+/// The commands, as `docs/reference/commands.md` describes them.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = command().try_get_matches().and_then(|given| {
+        let cli = Cli::from_arg_matches(&given)?;
+        Ok((cli, names_a_server(&given)))
+    });
+    let (cli, names_a_server) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help is asked for and goes to stdout, a wrong usage goes to stderr. A closed terminal is no
             // reason to say anything else.
@@ -78,18 +115,48 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match run(cli) {
+    let done = if names_a_server && cli.command.is_alone() {
+        Err(Failure::usage("this command talks to no server, and --server names one")
+            .advice("leave out --server; where a server listens is said with --listen"))
+    } else {
+        run(cli)
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            look::error(&failure);
+            if !failure.told {
+                look::error(&failure);
+            }
             ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Whether `--server` was given; the environment may name one for other commands.
+fn names_a_server(given: &ArgMatches) -> bool {
+    let inner = given.subcommand().is_some_and(|(_, inner)| names_a_server(inner));
+    inner || given.value_source("server") == Some(ValueSource::CommandLine)
+}
+
+impl Command {
+    /// Whether it has nothing to do with a server that runs.
+    const fn is_alone(&self) -> bool {
+        match self {
+            Self::Dev(_)
+            | Self::Serve(_)
+            | Self::Test(_)
+            | Self::Migrate(_)
+            | Self::Openapi
+            | Self::Completions(_) => true,
+            Self::Token(command) => command.is_alone(),
+            Self::Send(_) | Self::Thread(_) | Self::Clock(_) | Self::Apply(_) | Self::Check(_) => false,
         }
     }
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, command } = cli;
-    let serves = matches!(command, Command::Dev(_) | Command::Serve(_));
+    let serves = matches!(command, Command::Dev(_) | Command::Serve(_) | Command::Test(_));
     let mut builder = if serves {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -105,16 +172,20 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Thread(command) => thread::run(&common, &command).await,
             Command::Clock(arguments) => clock::run(&common, &arguments).await,
             Command::Apply(arguments) => apply::run(&common, &arguments).await,
+            Command::Test(arguments) => test::run(&common, &arguments).await,
+            Command::Token(command) => token::run(&common, &command).await,
+            Command::Check(arguments) => check::run(&common, &arguments).await,
+            Command::Migrate(arguments) => migrate::run(&common, &arguments).await,
+            Command::Openapi => openapi::run(),
+            Command::Completions(arguments) => completions::run(&arguments),
         }
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_commands_are_well_formed() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

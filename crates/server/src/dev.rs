@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_engine::Activity;
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::cli::client::Client;
+use crate::cli::document::Document;
 use crate::cli::names::Names;
 use crate::cli::server_file::ServerFile;
-use crate::cli::{Common, Failure, apply, look};
+use crate::cli::{Common, Failure, apply, look, settings};
 use crate::config::{ClockKind, Config, Database};
 use crate::demo::{self, Demo, story};
-use crate::start::{Place, Server, Signals, read_config, start_log};
+use crate::start::{Place, Server, Signals, Wishes, start_log};
 
 mod lines;
 mod screen;
@@ -32,10 +33,10 @@ const PAUSE: Duration = Duration::from_millis(600);
 #[command(after_help = "Examples:\n  baton dev\n  baton dev -f routing.toml --listen 127.0.0.1:4400")]
 pub(crate) struct Arguments {
     /// What runs on it: apps, pages, connections, links, ads
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<String>,
-    /// The server's settings; `baton.default.toml` describes them all
-    #[arg(short, long, value_name = "FILE")]
+    /// The server's settings; `baton check --defaults` prints them all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
@@ -52,14 +53,15 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     #[expect(clippy::disallowed_methods, reason = "how long starting took is real time")]
     let begun = std::time::Instant::now();
     let flags = arguments.listen.iter().map(|at| ("listen", "--listen", at.clone())).collect();
-    let config = read_config(Config::dev(), arguments.config.as_deref(), flags)?;
+    let config = settings::read(Config::dev(), arguments.config.as_deref(), flags)?;
     start_log(&config);
-    let given = arguments.file.as_deref().map(apply::read).transpose()?;
+    let given = arguments.file.as_deref().map(Document::read).transpose()?.map(Document::with_environment);
     let mut signals = Signals::listen()?;
     let with_demo = given.is_none() && !arguments.no_demo;
     let place = place(common, arguments, &config, with_demo)?;
-    let mut server = Server::start(&config, place, common.token.as_deref(), true).await?;
-    let ready = match prepare(&mut server, given, arguments.file.as_deref(), with_demo).await {
+    let wishes = Wishes { token: common.token.as_deref(), dev: true, ..Wishes::default() };
+    let mut server = Server::start(&config, place, wishes).await?;
+    let ready = match prepare(&mut server, given, with_demo).await {
         Ok(applied) => server.announce().map(|()| applied),
         Err(failure) => Err(failure),
     };
@@ -115,14 +117,12 @@ fn place(common: &Common, arguments: &Arguments, config: &Config, with_demo: boo
 /// Makes the server run what the file says, or the demo. Answers what came of the file.
 async fn prepare(
     server: &mut Server,
-    given: Option<Value>,
-    file: Option<&str>,
+    given: Option<Document>,
     with_demo: bool,
 ) -> Result<Option<(Value, Names)>, Failure> {
     let client = Client::of(vec![server.file()])?;
     if let Some(given) = given {
-        let name = file.unwrap_or("the file");
-        let answer = apply::put(&client, name, &given, "").await?;
+        let answer = apply::put(&client, &given, "").await?;
         return Ok(Some((answer, Names::of(&client).await?)));
     }
     if !with_demo {
@@ -139,7 +139,7 @@ async fn prepare(
         given.remove("pages");
     }
     demo.start(&server.url);
-    let put = apply::put(&client, "the demo", &given, "").await;
+    let put = apply::put(&client, &Document::made("the demo", given), "").await;
     put.map_err(|failure| {
         failure.advice("start it with --ephemeral, or name another data directory with --data")
     })?;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use baton_rules::{AppId, Rule};
 use baton_wire::GraphError;
 use baton_wire::params::{Limits, Params};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::caller::{AppCaller, Caller};
 use crate::problem::{self, Problem};
@@ -20,27 +20,42 @@ use crate::serve::body::{self, Unread};
 use crate::serve::log::Note;
 
 mod app;
+mod batch;
 mod conversations;
+mod custom_labels;
+mod custom_user_settings;
 mod extend_thread_control;
+mod ids;
+mod kept;
+mod message_attachments;
 mod messages;
+mod messenger_profile;
 mod node;
+mod oauth;
+mod object;
+mod paging;
 mod pass_thread_control;
 mod pass_thread_metadata;
+mod person;
+mod personas;
 mod plain;
 mod release_thread_control;
 mod request_thread_control;
+mod said;
 mod secondary_receivers;
 mod subscribed_apps;
 mod subscriptions;
 mod take_thread_control;
 mod thread_owner;
+mod unlink_accounts;
 
 pub(crate) use plain::in_plain_words;
 
 /// The version that answers name when the path has none.
 const VERSION: &str = "v25.0";
 /// Words at the root that are Baton's, and no node of a graph.
-const RESERVED: &[&str] = &["baton", "healthz", "readyz", "problems", "docs", "openapi.json"];
+const RESERVED: &[&str] =
+    &["baton", "healthz", "readyz", "problems", "docs", "openapi.json", crate::media::ROOT];
 /// The same, of parts that are not built.
 const NOT_BUILT: &[&str] = &["console", "chat", "metrics"];
 
@@ -48,6 +63,18 @@ const NOT_BUILT: &[&str] = &["console", "chat", "metrics"];
 pub(crate) struct Answer {
     pub(crate) body: Value,
     pub(crate) rule: Option<Box<str>>,
+}
+
+impl Answer {
+    /// One that no rule decided.
+    fn of(body: Value) -> Self {
+        Self { body, rule: None }
+    }
+}
+
+/// What a call that only does something answers: a boolean, where a document prints a text (API-5, C-12).
+fn success() -> Value {
+    serde_json::json!({"success": true})
 }
 
 /// An error, and the rule that it comes from where one decided.
@@ -60,6 +87,11 @@ impl From<GraphError> for Wrong {
     fn from(error: GraphError) -> Self {
         Self { error, rule: None }
     }
+}
+
+/// Whether a GET of the root with this query string is a call.
+pub(crate) fn is_at_root(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "ids" || name == "method")
 }
 
 /// Answers a call.
@@ -83,15 +115,17 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
         shared,
         method: parts.method,
         components,
+        version,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
     };
-    let body = body::read(&call.headers, body, call.shared.limits.body).await;
+    let (limit, _) = call.largest();
+    let body = body::read(&call.headers, body, limit).await;
     let (answered, always_ok) = call.answer(body).await;
     rendered(answered, version, trace, always_ok)
 }
 
-/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never.
+/// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never (API-1).
 fn split(path: &str) -> (&str, Vec<&str>) {
     let mut components: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_version = |part: &str| {
@@ -119,6 +153,7 @@ struct Received<'a> {
     shared: Arc<Shared>,
     method: Method,
     components: Vec<&'a str>,
+    version: &'a str,
     query: String,
     headers: HeaderMap,
 }
@@ -129,11 +164,21 @@ impl Received<'_> {
         match self.params(body) {
             Ok(params) => {
                 let always_ok = params.text("suppress_http_code").is_some_and(|text| text == "1");
-                (self.decide(params).await, always_ok)
+                let asked = Asked {
+                    shared: &self.shared,
+                    method: self.method.as_str(),
+                    components: self.components.clone(),
+                    version: self.version,
+                    token: Caller::token(&self.headers, &self.query, &params),
+                    once: self.headers.get("idempotency-key").map(|value| value.as_bytes().to_vec()),
+                    params,
+                };
+                (asked.decide().await, always_ok)
             }
             // The token comes before the parameters (API-10), where it can be seen without them.
             Err(wrong) => {
-                let query = Params::read(&self.query, None, b"", self.limits()).unwrap_or_default();
+                let query = Params::read(&self.query, None, &bytes::Bytes::new(), limits(&self.shared))
+                    .unwrap_or_default();
                 let seen = Caller::token(&self.headers, &self.query, &query);
                 let bad = |token: String| match AppCaller::of(&self.shared, &token) {
                     Some(app) => app.err().map(Wrong::from),
@@ -144,14 +189,25 @@ impl Received<'_> {
         }
     }
 
-    fn limits(&self) -> Limits {
-        Limits { depth: self.shared.limits.depth, fields: self.shared.limits.form_fields }
+    fn kind(&self) -> Option<&str> {
+        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+    }
+
+    /// How large its body may be, and the limit's name.
+    fn largest(&self) -> (usize, &'static str) {
+        let limits = self.shared.limits;
+        if Params::may_upload(self.kind()) {
+            (limits.upload, "limits.upload")
+        } else {
+            (limits.body, "limits.body")
+        }
     }
 
     fn params(&self, body: Result<bytes::Bytes, Unread>) -> Result<Params, GraphError> {
         let body = body.map_err(|unread| match unread {
             Unread::TooLarge(limit) => GraphError::parameter(format!(
-                "The body is larger than {limit} bytes (limits.body). Send less at once, or raise the limit"
+                "The body is larger than {limit} bytes ({}). Send less at once, or raise the limit",
+                self.largest().1
             )),
             Unread::TooSlow => GraphError::parameter(format!(
                 "The body did not arrive within {} seconds",
@@ -159,18 +215,43 @@ impl Received<'_> {
             )),
             Unread::Broken => GraphError::parameter("The body did not arrive whole"),
         })?;
-        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Params::read(&self.query, kind, &body, self.limits())
+        Params::read(&self.query, self.kind(), &body, limits(&self.shared))
     }
+}
 
-    async fn decide(&self, params: Params) -> Result<Answer, Wrong> {
+fn limits(shared: &Shared) -> Limits {
+    Limits { depth: shared.limits.depth, fields: shared.limits.form_fields }
+}
+
+/// A call that is read: a request of its own, an item of a batch, or one of several ids.
+struct Asked<'a> {
+    shared: &'a Arc<Shared>,
+    method: &'a str,
+    components: Vec<&'a str>,
+    version: &'a str,
+    params: Params,
+    token: Option<String>,
+    /// `Idempotency-Key`, as it came.
+    once: Option<Vec<u8>>,
+}
+
+impl Asked<'_> {
+    async fn decide(mut self) -> Result<Answer, Wrong> {
         // Clients that cannot send every method send POST (or GET) and say what they mean.
-        let said = params.text("method").map(|text| text.trim().to_ascii_uppercase());
-        let tunnels = self.method == Method::POST || self.method == Method::GET;
-        let method = said.filter(|text| tunnels && ["GET", "POST", "DELETE"].contains(&text.as_str()));
-        let method = method.as_deref().unwrap_or(self.method.as_str());
+        let said = self.params.text("method").map(|text| text.trim().to_ascii_uppercase());
+        let tunnels = self.method == "POST" || self.method == "GET";
+        let said = said.filter(|text| tunnels && ["GET", "POST", "DELETE"].contains(&text.as_str()));
+        let said = said.unwrap_or_else(|| self.method.to_owned());
+        let method = if said == "HEAD" { "GET" } else { said.as_str() };
         let (node, edge) = match self.components.as_slice() {
-            [] if params.get("batch").is_some() => return Err(GraphError::not_built("A batch").into()),
+            // `me` is where the batches of one library go.
+            [] | ["me"] if method == "POST" && self.params.get("batch").is_some() => {
+                return batch::answer(&self).await;
+            }
+            [] if method == "GET" && self.params.get("ids").is_some() => return ids::answer(&self).await,
+            ["oauth", "access_token"] if method == "GET" || method == "POST" => {
+                return oauth::access_token(self.shared, &self.params);
+            }
             [] => return Err(GraphError::unknown_node(method, "").into()),
             [node] => (*node, ""),
             [node, edge] => (*node, *edge),
@@ -178,31 +259,40 @@ impl Received<'_> {
                 return Err(GraphError::unknown_path(&format!("/{}", rest.join("/"))).into());
             }
         };
-        let token = Caller::token(&self.headers, &self.query, &params);
-        if let Some(app) = token.and_then(|token| AppCaller::of(&self.shared, &token)) {
-            return app_route(&app?, &params, method, node, edge).await;
+        let token = self.token.take();
+        if let Some(app) = token.as_deref().and_then(|token| AppCaller::of(self.shared, token)) {
+            return app_route(&app?, &self.params, method, node, edge).await;
         }
-        let caller = Caller::of(&self.shared, &self.headers, &self.query, &params, method, node)?;
-        route(&caller, &params, method, node, edge).await
+        let token = token.ok_or_else(GraphError::no_token)?;
+        let known = Caller::known(self.shared, &token, &self.params)?;
+        let (caller, own) = Caller::of(self.shared, known, token, self.once.take(), node);
+        if own {
+            route(&caller, &mut self.params, method, node, edge).await
+        } else {
+            object::route(&caller, &self.params, method, node, edge).await
+        }
     }
 }
 
 /// The table of edges.
 async fn route(
     caller: &Caller,
-    params: &Params,
+    params: &mut Params,
     method: &str,
     node: &str,
     edge: &str,
 ) -> Result<Answer, Wrong> {
     match (method, edge) {
-        ("GET" | "HEAD", "") => node::get(caller, params),
-        ("GET" | "HEAD", "thread_owner") => thread_owner::get(caller, params).await,
-        ("GET" | "HEAD", "secondary_receivers") => secondary_receivers::get(caller, params),
-        ("GET" | "HEAD", "conversations") => conversations::get(caller, params).await,
-        ("GET" | "HEAD", "subscribed_apps") => subscribed_apps::get(caller),
+        ("GET", "") => node::get(caller, params),
+        // One library asks for it so.
+        ("POST", "") if params.get("account_linking_token").is_some() => node::get(caller, params),
+        ("GET", "thread_owner") => thread_owner::get(caller, params).await,
+        ("GET", "secondary_receivers") => secondary_receivers::get(caller, params),
+        ("GET", "conversations") => conversations::get(caller, params).await,
+        ("GET", "subscribed_apps") => subscribed_apps::get(caller),
         ("POST", "subscribed_apps") => subscribed_apps::post(caller, params).await,
         ("DELETE", "subscribed_apps") => subscribed_apps::delete(caller).await,
+        ("POST", "message_attachments") => message_attachments::post(caller, params).await,
         ("POST", "messages") => messages::post(caller, params).await,
         ("POST", "pass_thread_control") => pass_thread_control::post(caller, params).await,
         ("POST", "take_thread_control") => take_thread_control::post(caller, params).await,
@@ -210,24 +300,53 @@ async fn route(
         ("POST", "release_thread_control") => release_thread_control::post(caller, params).await,
         ("POST", "extend_thread_control") => extend_thread_control::post(caller, params).await,
         ("POST", "pass_thread_metadata") => pass_thread_metadata::post(caller, params).await,
-        (
-            _,
-            ""
-            | "thread_owner"
-            | "secondary_receivers"
-            | "conversations"
-            | "subscribed_apps"
-            | "messages"
-            | "pass_thread_control"
-            | "take_thread_control"
-            | "request_thread_control"
-            | "release_thread_control"
-            | "extend_thread_control"
-            | "pass_thread_metadata",
-        ) => Err(GraphError::unknown_node(method, node).into()),
+        ("GET", "messenger_profile") => messenger_profile::get(caller, params).await,
+        ("POST", "messenger_profile") => messenger_profile::post(caller, params).await,
+        ("DELETE", "messenger_profile") => messenger_profile::delete(caller, params).await,
+        ("GET", "custom_user_settings") => custom_user_settings::get(caller, params).await,
+        ("POST", "custom_user_settings") => custom_user_settings::post(caller, params).await,
+        ("DELETE", "custom_user_settings") => custom_user_settings::delete(caller, params).await,
+        ("GET", "personas") => personas::list(caller, params).await,
+        ("POST", "personas") => personas::post(caller, params).await,
+        ("GET", "custom_labels") => custom_labels::list(caller, params).await,
+        ("POST", "custom_labels") => custom_labels::post(caller, params).await,
+        ("POST", "unlink_accounts") => unlink_accounts::post(caller, params).await,
+        ("GET", "accounts") => Err(GraphError::no_field("accounts", "Page").into()),
+        // Nothing here is reviewed, and nothing counted (wire.md 1.7).
+        ("GET", "messaging_feature_review" | "insights") => Ok(Answer::of(json!({"data": []}))),
+        // Built-in language processing has nothing to be switched on; clients ask at start-up.
+        ("POST", "nlp_configs") => Ok(Answer::of(json!({"success": true}))),
+        (_, edge) if edge.is_empty() || EDGES.contains(&edge) => {
+            Err(GraphError::unknown_node(method, node).into())
+        }
         (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
     }
 }
+
+/// The edges of [`route`], for calls with another method.
+const EDGES: &[&str] = &[
+    "thread_owner",
+    "secondary_receivers",
+    "conversations",
+    "subscribed_apps",
+    "message_attachments",
+    "messages",
+    "pass_thread_control",
+    "take_thread_control",
+    "request_thread_control",
+    "release_thread_control",
+    "extend_thread_control",
+    "pass_thread_metadata",
+    "messenger_profile",
+    "custom_user_settings",
+    "personas",
+    "custom_labels",
+    "unlink_accounts",
+    "accounts",
+    "messaging_feature_review",
+    "insights",
+    "nlp_configs",
+];
 
 /// The table of edges for an app access token.
 async fn app_route(
@@ -237,19 +356,24 @@ async fn app_route(
     node: &str,
     edge: &str,
 ) -> Result<Answer, Wrong> {
-    let reads = matches!(method, "GET" | "HEAD");
     match (node, edge) {
         ("me", _) => return Err(GraphError::no_current_user().into()),
-        ("debug_token", "") if reads => return app::debug_token(caller, params),
+        ("debug_token", "") if method == "GET" => {
+            return app::debug_token(caller.shared(), caller.app(), params);
+        }
         (id, _) if id == caller.app().id.to_string() => {}
         _ => return Err(GraphError::unknown_node(method, node).into()),
     }
     match (method, edge) {
-        ("GET" | "HEAD", "") => Ok(app::get(caller)),
-        ("GET" | "HEAD", "subscriptions") => Ok(subscriptions::get(caller)),
+        ("GET", "") => Ok(app::get(caller.shared(), caller.app())),
+        ("GET", "subscriptions") => Ok(subscriptions::get(caller)),
         ("POST", "subscriptions") => subscriptions::post(caller, params).await,
         ("DELETE", "subscriptions") => subscriptions::delete(caller, params).await,
-        (_, "" | "subscriptions") => Err(GraphError::unknown_node(method, node).into()),
+        // What apps report about themselves for advertising is nothing that is kept here.
+        ("POST", "activities" | "page_activities") => Ok(Answer::of(json!({"success": true}))),
+        (_, "" | "subscriptions" | "activities" | "page_activities") => {
+            Err(GraphError::unknown_node(method, node).into())
+        }
         (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
     }
 }
@@ -265,26 +389,29 @@ fn rendered(answered: Result<Answer, Wrong>, version: &str, trace: String, alway
     let status = if always_ok { StatusCode::OK } else { status };
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache, no-store, must-revalidate"),
-    );
     headers.extend(challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
-    let labels = [
-        ("facebook-api-version", version),
-        ("x-fb-trace-id", &trace),
-        ("x-fb-request-id", &trace),
-        ("x-fb-debug", &trace),
-        ("x-fb-rev", "1"),
-    ];
-    for (name, value) in labels {
+    for (name, value) in labels(version, &trace) {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
     response.extensions_mut().insert(Note { rule, trace: Some(trace.into()) });
     response
+}
+
+/// The headers that every answer has, a batch's items too.
+fn labels<'a>(version: &'a str, trace: &'a str) -> [(&'static str, &'a str); 8] {
+    [
+        ("content-type", "application/json; charset=UTF-8"),
+        ("cache-control", "private, no-cache, no-store, must-revalidate"),
+        ("facebook-api-version", version),
+        ("x-fb-trace-id", trace),
+        ("x-fb-request-id", trace),
+        ("x-fb-debug", trace),
+        ("x-fb-rev", "1"),
+        // In percent of a limit, and there is none.
+        ("x-app-usage", r#"{"call_count":0,"total_cputime":0,"total_time":0}"#),
+    ]
 }
 
 /// The `WWW-Authenticate` that goes with an error (wire.md 6.2).

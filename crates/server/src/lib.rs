@@ -5,12 +5,16 @@ mod api;
 mod caller;
 pub mod cli;
 pub mod config;
+mod console;
 pub mod demo;
 mod dev;
 mod graph;
+mod media;
 mod problem;
 pub mod routing_file;
+mod scenario;
 pub mod serve;
+mod source;
 mod start;
 
 pub use api::description::document as openapi;

@@ -66,7 +66,7 @@ kinds! {
     UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "the operator token is missing or wrong",
         "Baton's own API takes `Authorization: Bearer <operator token>`. The token stands in server.json in the \
          data directory, or is what BATON_OPERATOR_TOKEN said when the server started; `baton token operator` \
-         makes another one. Page access tokens are for the Graph API only.";
+         makes another one for its next start. Page access tokens are for the Graph API only.";
     NOT_FOUND = "not-found", NOT_FOUND, "there is nothing at this path",
         "Check the path. Baton's own API is below /baton/v1, the Graph API is at the root.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "this path does not take this method",
@@ -312,7 +312,8 @@ impl From<Failure> for Problem {
             Failure::NoPage => Self::new(&UNKNOWN_PAGE),
             Failure::KeyReused => Self::new(&EVENT_ID_REUSED),
             Failure::Store(error) => error.into(),
-            Failure::Busy => Self::new(&BUSY),
+            // Only a caller who was let in by settings is ever told so, and asks again.
+            Failure::SettingsChanged | Failure::Busy => Self::new(&BUSY),
             Failure::Stopping => Self::new(&STOPPING),
         }
     }

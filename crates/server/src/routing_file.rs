@@ -8,20 +8,24 @@
 mod checks;
 mod difference;
 mod edit;
+mod entries;
+mod examine;
 mod input;
 mod mint;
 mod pages;
 mod plan;
 mod render;
+mod sides;
 mod tokens;
 mod warnings;
 
 pub(crate) use edit::{Edit, Item, change, create, table_of, told};
+pub(crate) use examine::{Examined, examine};
 pub use input::RoutingInput;
 pub(crate) use input::look_up_in;
 pub(crate) use input::{AdTable, AppTable, ConnectionTable, FileTable, LinkTable, PageTable, TokenTable};
 pub use mint::Mint;
-pub(crate) use pages::USUAL_FIELDS;
+pub(crate) use pages::{PERMISSIONS, TASKS, USUAL_FIELDS, with_others};
 pub use plan::{Change, Generated, GeneratedApp, GeneratedPage, GeneratedToken, Plan, Warning, apply};
 pub use render::render;
 pub(crate) use render::{AdShown, AppShown, ConnectionShown, LinkShown, PageShown, RoutingShown, shown};

@@ -31,7 +31,7 @@ use crate::api::{description, docs};
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
-use crate::{api, graph};
+use crate::{api, console, graph, media};
 
 pub(crate) mod body;
 pub(crate) mod ids;
@@ -65,6 +65,8 @@ pub struct State {
     pub started: Arc<AtomicBool>,
     /// What makes ids, secrets and tokens; drawn once, at start-up.
     pub mint: Mint,
+    /// The code of a link that signs in to the console, once.
+    pub console_link: Option<Secret>,
 }
 
 /// What every handler is given.
@@ -77,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) version: &'static str,
     started: Arc<AtomicBool>,
     pub(crate) ids: Ids,
+    /// The link that signs in to the console, until it is used.
+    pub(crate) link: console::OneTimeLink,
     /// Places for programs that listen to what happens.
     pub(crate) listeners: Arc<Semaphore>,
     /// When the server stops, what would never end ends.
@@ -175,6 +179,7 @@ async fn connection(
 /// address is all that a client changes.
 fn router(mut state: State, stopping: CancellationToken) -> Router {
     let shared = Arc::new(Shared {
+        link: console::OneTimeLink::new(state.console_link.as_ref(), &state.operator_token),
         operator: Sha256::digest(state.operator_token.reveal().as_bytes()).into(),
         engine: state.engine,
         listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
@@ -199,6 +204,7 @@ fn every_route(api: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     let router = Router::new().route("/", get(home).fallback(graph::answer));
     let own = operations().into_iter().filter(|operation| operation.place("").0 != "/");
     own.fold(router, |router, operation| operation.routed(router))
+        .merge(console::routes())
         .nest(api::ROOT, api)
         .method_not_allowed_fallback(wrong_method)
         .fallback(graph::answer)
@@ -237,6 +243,17 @@ pub(crate) fn operations() -> Vec<Operation> {
             .named("slug", "The type's name.", |_| json!({"type": "string", "minLength": 1}))
             .answers_as(StatusCode::OK, "It is this.", "text/plain; charset=utf-8", plain_text)
             .refuses([&problem::NOT_FOUND]),
+        Operation::get("/media/{name}", "getFile", media::get)
+            .says(
+                TAG,
+                "A file that came with a message",
+                "By the address that webhooks and conversations have for it.",
+            )
+            .public()
+            .named("name", "What the address says.", |_| json!({"type": "string", "minLength": 1}))
+            .answers_as(StatusCode::OK, "The file.", "*/*", plain_text)
+            .refuses([&problem::NOT_FOUND])
+            .refuses([&problem::UNAVAILABLE, &problem::STOPPING]),
         Operation::get("/openapi.json", "getDescription", openapi)
             .says(TAG, "This description", "An OpenAPI 3.1 document.")
             .public()
@@ -261,6 +278,8 @@ struct About {
     graph_api: String,
     /// The address of Baton's own API.
     baton_api: String,
+    /// The address of the web console.
+    console: String,
     /// The address of the fixed list of problems.
     problems: String,
     /// The address of the description, for programs.
@@ -283,17 +302,23 @@ enum Status {
     Ready,
 }
 
-async fn home(axum::extract::State(shared): Part) -> axum::Json<About> {
+/// What there is, unless the Graph API is asked for several nodes at once, which it is at the root too.
+async fn home(axum::extract::State(shared): Part, request: Request) -> Response {
+    if graph::is_at_root(request.uri().query().unwrap_or_default()) {
+        return graph::answer(axum::extract::State(shared), request).await;
+    }
     let at = |path: &str| format!("{}{path}", shared.public_url);
     axum::Json(About {
         name: "Baton",
         version: shared.version,
         graph_api: at("/v25.0"),
         baton_api: at(api::ROOT),
+        console: at(&format!("{}/", console::ROOT)),
         problems: at("/problems"),
         openapi: at("/openapi.json"),
         docs: at("/docs"),
     })
+    .into_response()
 }
 
 async fn alive() -> axum::Json<Health> {
@@ -301,6 +326,9 @@ async fn alive() -> axum::Json<Health> {
 }
 
 async fn ready(axum::extract::State(shared): Part) -> Result<axum::Json<Health>, Problem> {
+    if shared.stopping.is_cancelled() {
+        return Err(Problem::new(&problem::STOPPING));
+    }
     if !shared.started.load(Ordering::Acquire) {
         return Err(Problem::new(&problem::STARTING));
     }
@@ -329,7 +357,7 @@ async fn docs_page(axum::extract::State(shared): Part) -> Response {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::{api, description, every_route};
+    use super::{api, console, description, every_route};
 
     type Operations = BTreeMap<String, BTreeSet<String>>;
 
@@ -362,8 +390,10 @@ mod tests {
         let methods = |of: &serde_json::Value| of.as_object().unwrap().keys().cloned().collect();
         let paths = document["paths"].as_object().unwrap().iter();
         let described: Operations = paths.map(|(path, of)| (path.clone(), methods(of))).collect();
-        let routed = routed();
-        assert!(routed.len() > 25, "{routed:?}");
+        let mut routed = routed();
+        // The console is no API: pages for a browser, and what they sign in with, which nobody else can use.
+        routed.retain(|path, _| path != console::ROOT && !path.starts_with("/console/"));
+        assert!(routed.len() > 30, "{routed:?}");
         assert_eq!(routed, described);
     }
 }

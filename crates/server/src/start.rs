@@ -9,57 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use baton_engine::{Clock, Engine, HttpTransport, Parts, Policy, SystemClock, Vetting, VirtualClock};
+use baton_rules::Timestamp;
 use baton_store::sqlite::{Options, SqliteStore};
-use baton_store::{Secret, Store};
+use baton_store::{KeptClock, Secret, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::server_file::{
-    ServerFile, data_directory, make_own, make_private, runtime_directory, write_private,
+    ServerFile, data_directory, make_own, make_private, operator_token_path, runtime_directory, write_private,
 };
-use crate::cli::{Common, Failure, look};
-use crate::config::{ClockKind, Config, Database, Sources};
+use crate::cli::{Common, Failure};
+use crate::config::{ClockKind, Config, Database};
 use crate::routing_file::Mint;
 use crate::serve;
 
 /// How long deliveries that are under way may take when the server stops. Requests before have 8 seconds.
 const LAST_DELIVERIES: Duration = Duration::from_millis(1_500);
-
-/// Reads the settings: flags over environment over file over `defaults`.
-pub(crate) fn read_config(
-    defaults: Config,
-    file: Option<&Path>,
-    flags: Vec<(&'static str, &'static str, String)>,
-) -> Result<Config, Failure> {
-    let file = match file {
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("cannot read {name}")).why(error))?;
-            Some((name, text))
-        }
-        None => {
-            if Path::new("baton.toml").exists() {
-                look::note("note: baton.toml in this directory is not read unless you say so: -c baton.toml");
-            }
-            None
-        }
-    };
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("BATON_"))
-        .collect();
-    let read = defaults.read(&Sources { file, environment, flags }).map_err(|problems| {
-        let what = match problems.len() {
-            1 => "a setting is wrong".to_owned(),
-            many => format!("{many} settings are wrong"),
-        };
-        problems.into_iter().fold(Failure::usage(what), Failure::why)
-    })?;
-    read.warnings.iter().for_each(look::warning);
-    Ok(read.config)
-}
 
 /// Starts the log, on standard error.
 pub(crate) fn start_log(config: &Config) {
@@ -90,18 +56,30 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The data directory; the database is in a file of this name, unless the settings name another.
-    pub(crate) fn kept(common: &Common, database: &Database, name: &str) -> Result<Self, Failure> {
-        let directory = common.data.clone().or_else(data_directory);
-        let directory = directory.ok_or_else(|| {
+    /// What the database of `baton serve` is called.
+    pub(crate) const SERVED: &str = "baton.db";
+
+    /// The data directory; it may not be there yet.
+    pub(crate) fn directory(common: &Common) -> Result<PathBuf, Failure> {
+        common.data.clone().or_else(data_directory).ok_or_else(|| {
             Failure::new("there is no data directory on this system")
                 .advice("name one with --data or BATON_DATA")
-        })?;
-        make_private(&directory)?;
-        let database = match database {
+        })
+    }
+
+    /// The database: a file of this name in the data directory, unless the settings name another.
+    pub(crate) fn database(directory: &Path, database: &Database, name: &str) -> PathBuf {
+        match database {
             Database::InDataDirectory => directory.join(name),
             Database::Sqlite(path) => path.clone(),
-        };
+        }
+    }
+
+    /// The data directory, made if need be.
+    pub(crate) fn kept(common: &Common, database: &Database, name: &str) -> Result<Self, Failure> {
+        let directory = Self::directory(common)?;
+        make_private(&directory)?;
+        let database = Self::database(&directory, database, name);
         Ok(Self { directory, also: None, database, scratch: None })
     }
 
@@ -153,6 +131,18 @@ impl Place {
     }
 }
 
+/// What is special about a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes<'a> {
+    /// Its operator token; none: the one that is kept, or a new one.
+    pub(crate) token: Option<&'a str>,
+    /// For a developer: an app that is not verified is asked again when something is to be delivered, and there is a
+    /// link that signs in to the console.
+    pub(crate) dev: bool,
+    /// Where a virtual clock that is new stands still; none: it shows the system's time.
+    pub(crate) frozen_at: Option<Timestamp>,
+}
+
 /// A server that runs.
 pub(crate) struct Server {
     /// What decides.
@@ -165,6 +155,8 @@ pub(crate) struct Server {
     pub(crate) operator_token: String,
     /// What makes ids, secrets and tokens.
     pub(crate) mint: Mint,
+    /// The code of the link that signs in to the console once: `dev` prints it.
+    pub(crate) console_link: Option<String>,
     /// Where it keeps things.
     pub(crate) place: Place,
     serving: JoinHandle<std::io::Result<()>>,
@@ -173,22 +165,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to serve. `verify_again`: an app that is not verified is asked again when
-    /// something is to be delivered.
-    pub(crate) async fn start(
-        config: &Config,
-        place: Place,
-        token: Option<&str>,
-        verify_again: bool,
-    ) -> Result<Self, Failure> {
+    /// Opens everything and begins to serve.
+    pub(crate) async fn start(config: &Config, place: Place, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let mut mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
         let (listener, address) = listen(config.listen).await?;
-        let operator_token = operator_token(token, &place, &mut mint)?;
+        let operator_token = operator_token(wishes.token, &place, &mut mint)?;
         let store = open(&place.database, config.streams).await?;
-        let engine = engine(config, store, mint.seed(), verify_again).await?;
+        let engine = engine(config, store, mint.seed(), &wishes).await?;
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
+        let console_link = wishes.dev.then(|| mint.console_link());
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
@@ -197,6 +184,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION"),
             started: Arc::clone(&started),
             mint: mint.clone(),
+            console_link: console_link.as_deref().map(Secret::new),
         };
         // The server's generator goes another way from here than this one.
         mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
@@ -204,12 +192,28 @@ impl Server {
         let shutdown = stopping.clone();
         let serving =
             tokio::spawn(async move { serve::run(listener, state, shutdown.cancelled_owned()).await });
-        Ok(Self { engine, url, public_url, operator_token, mint, place, serving, started, stopping })
+        Ok(Self {
+            engine,
+            url,
+            public_url,
+            operator_token,
+            mint,
+            console_link,
+            place,
+            serving,
+            started,
+            stopping,
+        })
+    }
+
+    /// It is ready: `/readyz` says so.
+    pub(crate) fn ready(&self) {
+        self.started.store(true, Ordering::Release);
     }
 
     /// It is ready: says so, and where it is, in `server.json`.
     pub(crate) fn announce(&self) -> Result<(), Failure> {
-        self.started.store(true, Ordering::Release);
+        self.ready();
         self.place.announce(&self.file())
     }
 
@@ -274,7 +278,7 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
     if let Some(token) = given.filter(|token| !token.is_empty()) {
         return Ok(token.to_owned());
     }
-    let path = place.private_file("operator-token");
+    let path = operator_token_path(place.private_directory());
     match std::fs::read_to_string(&path) {
         Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned()),
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -291,26 +295,31 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
 async fn open(path: &Path, streams: u16) -> Result<SqliteStore, Failure> {
     let (file, options) = (path.to_owned(), Options { streams });
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
-    let cannot = |why: String| Failure::new(format!("cannot open the database {}", path.display())).why(why);
     match opened {
         Ok(Ok(store)) => Ok(store),
-        Ok(Err(error)) => Err(cannot(error.to_string())),
-        Err(error) => Err(cannot(error.to_string())),
+        Ok(Err(error)) => Err(cannot_open(path, error)),
+        Err(error) => Err(cannot_open(path, error)),
     }
+}
+
+/// Why a database cannot be used.
+pub(crate) fn cannot_open(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot open the database {}", path.display())).why(why)
 }
 
 async fn engine(
     config: &Config,
     store: SqliteStore,
     seed: u64,
-    verify_again: bool,
+    wishes: &Wishes<'_>,
 ) -> Result<Engine, Failure> {
     let cannot = |why: String| Failure::new("cannot start").why(why);
     let clock: Arc<dyn Clock> = match config.clock {
         ClockKind::System => Arc::new(SystemClock),
         ClockKind::Virtual => {
             let kept = store.kept_clock().await.map_err(|error| cannot(error.to_string()))?;
-            Arc::new(VirtualClock::new(kept.unwrap_or_default()))
+            let first = KeptClock { offset: 0, frozen: wishes.frozen_at };
+            Arc::new(VirtualClock::new(kept.unwrap_or(first)))
         }
     };
     let delivery = &config.delivery;
@@ -322,7 +331,7 @@ async fn engine(
         in_flight: delivery.in_flight,
         read_ahead: delivery.read_ahead,
         waiting: config.limits.waiting,
-        verify_again,
+        verify_again: wishes.dev,
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

@@ -1,13 +1,15 @@
 //! What every store does alike: what must hold of a batch before it is written, the journal row of a change
 //! of settings, how long a caller's key is kept.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use baton_rules::{Cause, Thread, ThreadKey, Timestamp};
+use baton_rules::{Cause, PageId, Surface, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 
-use crate::{App, Batch, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of};
+use crate::{
+    Announce, Batch, Chain, Changing, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of,
+};
 
 /// How long the answer to a caller's key is kept, in seconds.
 const SEEN_SECONDS: i64 = 72 * 3600;
@@ -34,6 +36,9 @@ pub(crate) fn batch(batch: &Batch, stream: Stream, streams: u16, head: Position)
         tracing::error!(stream = stream.0, head = head.0, what, "a decision was not written");
         Err(StoreError::Unavailable(format!("a decision for stream {} is wrong: {what}", stream.0)))
     };
+    if batch.rows.iter().any(|row| row.thread().is_none()) {
+        return wrong("a row without a thread".to_owned());
+    }
     let mut last = head;
     for row in &batch.rows {
         if row.position != last.next() {
@@ -54,7 +59,7 @@ pub(crate) fn batch(batch: &Batch, stream: Stream, streams: u16, head: Position)
 }
 
 fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
-    (batch.rows.iter().filter_map(|row| row.thread.as_ref()))
+    (batch.rows.iter().filter_map(|row| row.thread()))
         .chain(batch.threads.iter().map(|(key, _)| key))
         .chain(batch.control.iter().map(|row| &row.thread))
         .chain(batch.refusals.iter().map(|row| &row.thread))
@@ -65,7 +70,7 @@ fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
 
 /// Whether there is anything to write.
 pub(crate) fn is_empty(batch: &Batch) -> bool {
-    let Batch { rows, threads, control, refusals, seen, due, undue } = batch;
+    let Batch { rows, threads, control, refusals, seen, due, undue, counted } = batch;
     rows.is_empty()
         && threads.is_empty()
         && control.is_empty()
@@ -73,6 +78,7 @@ pub(crate) fn is_empty(batch: &Batch) -> bool {
         && seen.is_empty()
         && due.is_empty()
         && undue.is_empty()
+        && counted.is_empty()
 }
 
 /// Settings that a change made: the next version, or none when nothing changed.
@@ -88,14 +94,59 @@ pub(crate) fn changed(before: &Settings, wanted: Settings) -> Result<Option<Sett
     {
         return Err(StoreError::Unavailable("a change of settings names an app or a page twice".to_owned()));
     }
-    Ok(Some(Settings::new(before.version + 1, wanted.apps, wanted.pages)))
+    Ok(Some(Settings::new(before.version + 1, wanted.apps, wanted.pages).following(before)))
+}
+
+/// The pages on which control may stand otherwise after a change.
+pub(crate) fn rerouted(before: &Settings, after: &Settings) -> Vec<PageId> {
+    let surfaces = [Surface::Messenger, Surface::Instagram];
+    let differs = |page: &PageId| {
+        surfaces.into_iter().any(|surface| before.routing(*page, surface) != after.routing(*page, surface))
+    };
+    before.pages.iter().map(|page| page.id).filter(differs).collect()
+}
+
+/// The rows that a change of settings leaves in a stream: its own, and right after it what it tells apps, each
+/// with the one before it in its chain. `last` knows where a page's chain ends.
+pub(crate) fn settings_rows<E: From<StoreError>>(
+    change: &Changing<'_>,
+    head: Position,
+    announce: &Announce,
+    last: impl Fn(&Chain) -> Result<Option<Position>, E>,
+) -> Result<Vec<Arc<JournalRow>>, E> {
+    let mut rows = vec![Arc::new(settings_row(head.next(), change.at))];
+    let mut ends: HashMap<Chain, Position> = HashMap::new();
+    for said in announce(change) {
+        if said.chain.thread().is_some() || said.chain.stream(change.streams) != change.stream {
+            let wrong =
+                format!("a change of settings tells {:?} something in {:?}", said.chain, change.stream);
+            return Err(StoreError::Unavailable(wrong).into());
+        }
+        let previous = match ends.get(&said.chain) {
+            Some(end) => Some(*end),
+            None => last(&said.chain)?,
+        };
+        let position = rows.last().map_or(head, |row| row.position).next();
+        ends.insert(said.chain.clone(), position);
+        rows.push(Arc::new(JournalRow {
+            position,
+            chain: Some(said.chain),
+            previous,
+            rule: said.rule,
+            event: Some(said.event),
+            notices: said.notices,
+            whole: said.whole,
+            ..settings_row(position, change.at)
+        }));
+    }
+    Ok(rows)
 }
 
 /// The row that a change of settings leaves in every stream: nobody hears it.
-pub(crate) fn settings_row(position: Position, at: Timestamp) -> JournalRow {
+fn settings_row(position: Position, at: Timestamp) -> JournalRow {
     JournalRow {
         position,
-        thread: None,
+        chain: None,
         previous: None,
         at,
         rule: "SETTINGS".into(),
@@ -109,10 +160,4 @@ pub(crate) fn settings_row(position: Position, at: Timestamp) -> JournalRow {
         context: None,
         after: Thread::default(),
     }
-}
-
-/// Whether an app that was there without an address has one now: it got nothing until then, and is served
-/// from the change on.
-pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
-    app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
 }

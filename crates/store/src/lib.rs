@@ -3,7 +3,7 @@
 //! both must show.
 //!
 //! A store keeps, for each *stream* (the unit of order), a *journal*: one row for each webhook event, with
-//! the thread's state after it and the position of the same thread's previous row. There is one way to
+//! the thread's state after it and the position of the previous row of the same [`Chain`]. There is one way to
 //! write a decision, [`Store::commit`]: the store reads what a batch needs, runs the pure decision, writes
 //! what it says and makes it durable, all or nothing.
 
@@ -15,6 +15,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+mod asset;
+mod chain;
 mod check;
 pub mod memory;
 mod rows;
@@ -22,6 +24,8 @@ mod settings;
 pub mod sqlite;
 mod text_id;
 
+pub use asset::{Asset, AssetChange, AssetKey, AssetKind};
+pub use chain::Chain;
 pub use settings::{
     Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
     Settings, SettingsRefused, Side, Token,
@@ -43,31 +47,19 @@ impl Position {
     }
 }
 
-/// The stream of a thread: FNV-1a (64 bits) of `page/surface/person`, modulo the number of streams. The
-/// same in every store, and never changed, for it says where existing threads are.
+/// The stream of a thread: [`Chain::stream`].
 pub fn stream_of(key: &ThreadKey, streams: u16) -> Stream {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut eat = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    eat(key.page.to_string().as_bytes());
-    eat(b"/");
-    eat(key.surface.name().as_bytes());
-    eat(b"/");
-    eat(key.person.as_str().as_bytes());
-    Stream(u16::try_from(hash % u64::from(streams.max(1))).unwrap_or_default())
+    Chain::Thread(key.clone()).stream(streams)
 }
 
-/// One webhook event of one thread, with everything that is remembered about it.
+/// One webhook event, with everything that is remembered about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JournalRow {
     /// Where it stands.
     pub position: Position,
-    /// Whose it is; none for a change of settings.
-    pub thread: Option<ThreadKey>,
-    /// The same thread's previous row; a conversation is a chain of these.
+    /// What it is a part of; none for a change of settings, which nobody hears.
+    pub chain: Option<Chain>,
+    /// The same chain's previous row.
     pub previous: Option<Position>,
     /// When it was committed; a lapse: when control ended.
     pub at: Timestamp,
@@ -90,8 +82,15 @@ pub struct JournalRow {
     pub reduced: Option<Bytes>,
     /// `hop_context`, rendered, for the notices that have it beside the event.
     pub context: Option<Bytes>,
-    /// The thread after it.
+    /// The thread after it; of a row without a thread, a new one.
     pub after: Thread,
+}
+
+impl JournalRow {
+    /// Whose conversation it is a part of.
+    pub fn thread(&self) -> Option<&ThreadKey> {
+        self.chain.as_ref().and_then(Chain::thread)
+    }
 }
 
 /// A change of control, kept for longer than the journal.
@@ -172,14 +171,37 @@ pub type SeenKey = (ThreadKey, Box<str>);
 pub struct Due {
     /// Whose.
     pub thread: ThreadKey,
-    /// Tells due rows of a thread apart, in the order of their making.
-    pub number: u32,
-    /// When.
+    /// The position of the row by which it was accepted: tells due rows of a thread apart, in the order of their
+    /// making.
+    pub number: Position,
+    /// When; for a survey, when control lapses.
     pub at: Timestamp,
     /// The app that wants it.
     pub by: AppId,
     /// What it needs then, as the engine wrote it.
     pub content: Bytes,
+}
+
+/// What was counted for an ad (AD-6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AdCounts {
+    /// How often people entered by it.
+    pub entries: u64,
+    /// Conversations that were opened while its app had control by such an entry.
+    pub conversations: u64,
+}
+
+/// What a decision adds to the counts of an ad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The page of the ad.
+    pub page: PageId,
+    /// The surface.
+    pub surface: Surface,
+    /// The ad.
+    pub ad: Box<str>,
+    /// How much.
+    pub counts: AdCounts,
 }
 
 /// What a batch needs to know before it can decide.
@@ -207,6 +229,8 @@ pub struct Found {
     pub threads: HashMap<ThreadKey, Remembered>,
     /// What was answered to keys that were seen.
     pub seen: HashMap<SeenKey, Seen>,
+    /// What must happen by itself of those threads that hold something back, in the order of its making.
+    pub due: HashMap<ThreadKey, Vec<Due>>,
 }
 
 /// A thread as it is kept.
@@ -233,10 +257,12 @@ pub struct Batch {
     pub refusals: Vec<RefusalRow>,
     /// Answers to callers' keys.
     pub seen: Vec<(SeenKey, Seen)>,
-    /// What must happen by itself from now on.
+    /// What must happen by itself from now on, or at another time than it was to.
     pub due: Vec<Due>,
     /// What no longer must: (thread, number).
-    pub undue: Vec<(ThreadKey, u32)>,
+    pub undue: Vec<(ThreadKey, Position)>,
+    /// What is counted for ads.
+    pub counted: Vec<Counted>,
 }
 
 /// The pure decision of a batch. It may be run more than once; the last run is the one that counts.
@@ -244,6 +270,40 @@ pub type Decide = Box<dyn Fn(&Found) -> Batch + Send + Sync>;
 
 /// A change of settings: from the present ones to others, or a refusal that changes nothing.
 pub type Change = Box<dyn Fn(&Settings) -> Result<Settings, Vec<SettingsRefused>> + Send + Sync>;
+
+/// What a change of settings tells apps, one stream after another: decided by the caller, like a batch, and
+/// written with the change or not at all.
+pub type Announce = Box<dyn Fn(&Changing<'_>) -> Vec<Announcement> + Send + Sync>;
+
+/// A change of settings in one stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Changing<'a> {
+    /// The settings before.
+    pub before: &'a Settings,
+    /// The settings from now on.
+    pub after: &'a Settings,
+    /// The stream: only chains of it can be told of anything.
+    pub stream: Stream,
+    /// How many streams there are.
+    pub streams: u16,
+    /// When, in this stream.
+    pub at: Timestamp,
+}
+
+/// Something that a page's apps are told because the settings changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Announcement {
+    /// The page's chain.
+    pub chain: Chain,
+    /// The rule.
+    pub rule: Box<str>,
+    /// The platform's name of the event.
+    pub event: Box<str>,
+    /// Who hears it.
+    pub notices: Vec<Notice>,
+    /// The item, rendered.
+    pub whole: Bytes,
+}
 
 /// Up to where an app has been served in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,8 +323,8 @@ pub struct Parked {
     pub app: AppId,
     /// The stream.
     pub stream: Stream,
-    /// The conversation.
-    pub thread: ThreadKey,
+    /// The conversation, or what else it is.
+    pub chain: Chain,
     /// Its first row that is not served.
     pub next: Position,
     /// Tries so far at that row.
@@ -284,8 +344,8 @@ pub struct DeadLetter {
     pub stream: Stream,
     /// The row.
     pub position: Position,
-    /// Whose.
-    pub thread: ThreadKey,
+    /// What it is a part of.
+    pub chain: Chain,
     /// When it was given up.
     pub at: Timestamp,
     /// How many tries it got.
@@ -302,7 +362,7 @@ pub struct Round {
     /// Conversations that are parked now, or parked anew.
     pub park: Vec<Parked>,
     /// Conversations that are no longer parked.
-    pub unpark: Vec<(AppId, Stream, ThreadKey)>,
+    pub unpark: Vec<(AppId, Stream, Chain)>,
     /// Events that were given up.
     pub dead: Vec<DeadLetter>,
 }
@@ -384,8 +444,15 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Batch, StoreError>>;
 
     /// Changes the settings, with a row in every stream, so that no decision crosses the change. The cursor
-    /// of an app that is new, or has its first address, starts at that row.
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
+    /// of an app that is new, or has its first address, starts at that row. What the change tells apps stands
+    /// right after it. On a page whose routing changes, what must happen by itself is due at once: its owner may
+    /// be gone.
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>>;
 
     /// The last position of each stream, by number.
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>>;
@@ -409,7 +476,8 @@ pub trait Store: Send + Sync + 'static {
     fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
 
     /// Records the outcome of a delivery round. It may wait up to a tenth of a second for a commit to ride in.
-    /// Cursors and parked conversations of apps that the settings do not have (any more) are passed over.
+    /// A cursor never goes back. Cursors and parked conversations of apps that the settings do not have (any
+    /// more) are passed over, and so is what was parked before delivery to an app began anew.
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// One row.
@@ -439,6 +507,14 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
 
+    /// A chain's rows, newest first: from one of them on, that one included, or from its newest.
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
+
     /// A thread's changes of control, newest first, before a moment and position.
     fn control(
         &self,
@@ -456,11 +532,33 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>>;
 
+    /// What was counted for the ads of a page's surface, by their ids; an ad is there once somebody entered by it.
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>>;
+
     /// What is known of a person; nothing where nobody ever said.
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>>;
 
     /// Keeps what is known of a person. Whether there is such a person is the caller's to know.
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// One of a page's assets, with its bytes.
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>>;
+
+    /// A page's assets of a kind, without bytes, in the order of their keys, after a key.
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>>;
+
+    /// Keeps and forgets assets.
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What is due up to a moment, in due order.
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;

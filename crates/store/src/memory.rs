@@ -2,17 +2,20 @@
 //! holds outlives the handle, as a disk outlives a process: [`MemoryStore::reopen`] is the restart.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
 
-use crate::rows::thread_text;
+use crate::rows::{chain_text, thread_text};
+use crate::settings::has_first_address;
 use crate::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found,
-    JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey,
-    Settings, Slice, Store, StoreError, Stream, Wanted, check, stream_of,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock,
+    Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, Slice, Store,
+    StoreError, Stream, Wanted, check, stream_of,
 };
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
@@ -37,12 +40,24 @@ struct Image {
     refusals: BTreeMap<String, BTreeMap<Fold, RefusalRow>>,
     seen: HashMap<SeenKey, Seen>,
     seen_by_age: BTreeSet<(Timestamp, SeenKey)>,
-    due: BTreeMap<(String, u32), Due>,
-    cursors: BTreeMap<(AppId, Stream), Position>,
+    due: BTreeMap<(String, Position), Due>,
+    cursors: BTreeMap<(AppId, Stream), Served>,
     parked: BTreeMap<(AppId, Stream, String), Parked>,
     dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
     people: HashMap<ThreadKey, Person>,
+    /// Where the chains of pages end.
+    ends: HashMap<Chain, Position>,
+    assets: BTreeMap<AssetKey, Asset>,
+    ads: HashMap<(PageId, Surface), HashMap<Box<str>, AdCounts>>,
     clock: Option<KeptClock>,
+}
+
+/// Where an app stands in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Served {
+    served: Position,
+    /// Where delivery to it began: nothing before it is the app's.
+    start: Position,
 }
 
 /// A stream's journal: the row at position `n` is at index `n - 1`.
@@ -115,12 +130,20 @@ impl Image {
             let seen = self.seen.get(key).filter(|seen| check::seen_counts(seen.at, now))?;
             Some((key.clone(), seen.clone()))
         };
+        let threads: HashMap<_, _> = wanted.threads.iter().filter_map(thread).collect();
+        let holds = threads.iter().filter(|(_, remembered)| remembered.thread.held > 0);
+        let due = holds.map(|(key, _)| {
+            let text = thread_text(key);
+            let own = self.due.range((text.clone(), Position(0))..=(text, Position(u64::MAX)));
+            (key.clone(), own.map(|(_, due)| due.clone()).collect())
+        });
         Found {
             now,
             settings: Arc::clone(&self.settings),
             head: log.head(),
-            threads: wanted.threads.iter().filter_map(thread).collect(),
             seen: wanted.seen.iter().filter_map(seen).collect(),
+            due: due.collect(),
+            threads,
         }
     }
 
@@ -177,6 +200,12 @@ impl Image {
         for (key, number) in &batch.undue {
             self.due.remove(&(thread_text(key), *number));
         }
+        for counted in &batch.counted {
+            let ads = self.ads.entry((counted.page, counted.surface)).or_default();
+            let sum = ads.entry(counted.ad.clone()).or_default();
+            sum.entries += counted.counts.entries;
+            sum.conversations += counted.counts.conversations;
+        }
     }
 
     fn fold(&mut self, refusal: &RefusalRow) {
@@ -200,49 +229,96 @@ impl Image {
         }
     }
 
-    fn configure(&mut self, now: Timestamp, change: &Change) -> Result<Configured, ConfigureError> {
+    fn configure(
+        &mut self,
+        now: Timestamp,
+        change: &Change,
+        announce: &Announce,
+    ) -> Result<Configured, ConfigureError> {
         let before = Arc::clone(&self.settings);
         let wanted = change(&before).map_err(ConfigureError::Refused)?;
         let Some(after) = check::changed(&before, wanted)? else {
-            return Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() });
+            let after = Arc::clone(&before);
+            return Ok(Configured { before, after, positions: Vec::new(), told: Vec::new() });
         };
         let after = Arc::new(after);
-        let mut positions = Vec::with_capacity(self.logs.len());
-        for (stream, log) in (0..).map(Stream).zip(&mut self.logs) {
+        // All that can go wrong goes wrong before anything is changed.
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        let mut written = Vec::with_capacity(self.logs.len());
+        for (stream, log) in (0..).map(Stream).zip(&self.logs) {
+            let at = log.last_at.max(now);
+            let change = Changing { before: &before, after: &after, stream, streams, at };
+            let last = |chain: &Chain| Ok::<_, StoreError>(self.ends.get(chain).copied());
+            written.push(check::settings_rows(&change, log.head(), announce, last)?);
+        }
+        let (mut positions, mut told) = (Vec::with_capacity(written.len()), Vec::new());
+        for ((stream, log), rows) in (0..).map(Stream).zip(&mut self.logs).zip(written) {
             let position = log.head().next();
             log.last_at = log.last_at.max(now);
-            log.rows.push(Arc::new(check::settings_row(position, log.last_at)));
+            log.rows.extend(rows.iter().cloned());
+            let said = rows.into_iter().filter(|row| row.chain.is_some());
+            told.extend(said.map(|row| (stream, row)));
             for app in &after.apps {
-                let cursor = self.cursors.entry((app.id, stream)).or_insert(position);
-                if check::has_first_address(&before, app) {
-                    *cursor = position;
+                let begin = Served { served: position, start: position };
+                let cursor = self.cursors.entry((app.id, stream)).or_insert(begin);
+                if has_first_address(&before, app) {
+                    *cursor = begin;
                 }
             }
             positions.push(position);
         }
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
-        self.parked.retain(|(app, _, _), _| {
-            after.app(*app).is_some_and(|app| !check::has_first_address(&before, app))
-        });
+        self.parked
+            .retain(|(app, _, _), _| after.app(*app).is_some_and(|app| !has_first_address(&before, app)));
+        let rerouted = check::rerouted(&before, &after);
+        for due in self.due.values_mut().filter(|due| rerouted.contains(&due.thread.page)) {
+            due.at = due.at.min(now);
+        }
+        for (_, row) in &told {
+            self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
+        }
         self.settings = Arc::clone(&after);
-        Ok(Configured { before, after, positions })
+        Ok(Configured { before, after, positions, told })
     }
 
     fn settle(&mut self, round: Round) {
         let settings = Arc::clone(&self.settings);
         let known = |app: AppId| settings.app(app).is_some();
         for cursor in round.cursors.into_iter().filter(|cursor| known(cursor.app)) {
-            self.cursors.insert((cursor.app, cursor.stream), cursor.served);
+            let begin = Served { served: cursor.served, start: Position(0) };
+            let kept = self.cursors.entry((cursor.app, cursor.stream)).or_insert(begin);
+            kept.served = kept.served.max(cursor.served);
         }
-        for (app, stream, thread) in round.unpark {
-            self.parked.remove(&(app, stream, thread_text(&thread)));
+        for (app, stream, chain) in round.unpark {
+            self.parked.remove(&(app, stream, chain_text(&chain)));
         }
         for parked in round.park.into_iter().filter(|parked| known(parked.app)) {
-            self.parked.insert((parked.app, parked.stream, thread_text(&parked.thread)), parked);
+            let begin = self.cursors.get(&(parked.app, parked.stream)).map(|kept| kept.start);
+            if begin.is_some_and(|begin| parked.next <= begin) {
+                continue;
+            }
+            self.parked.insert((parked.app, parked.stream, chain_text(&parked.chain)), parked);
         }
         for dead in round.dead {
             self.dead.insert((dead.app, dead.stream, dead.position), dead);
         }
+    }
+
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
+        let streams = u16::try_from(self.logs.len()).unwrap_or(u16::MAX);
+        let log = self.log(chain.stream(streams))?;
+        let end = match chain {
+            Chain::Thread(key) => self.threads.get(key).map(|remembered| remembered.last),
+            Chain::Page(..) => self.ends.get(chain).copied(),
+        };
+        let own = |position: Position| log.row(position).filter(|row| row.chain.as_ref() == Some(chain));
+        let rows = std::iter::successors(newest.or(end).and_then(own), |row| row.previous.and_then(own));
+        Ok(rows.take(limit).cloned().collect())
     }
 
     fn conversation(
@@ -294,8 +370,13 @@ impl Store for MemoryStore {
         self.at_once(move |image| image.commit(stream, &wanted, &decide))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
-        Box::pin(async move { self.open()?.configure(now, &change) })
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+        Box::pin(async move { self.open()?.configure(now, &change, &announce) })
     }
 
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>> {
@@ -322,7 +403,7 @@ impl Store for MemoryStore {
         self.at_once(move |image| {
             let own = image.cursors.iter().filter(|((of, _), _)| *of == app);
             Ok(own
-                .map(|((app, stream), served)| Cursor { app: *app, stream: *stream, served: *served })
+                .map(|((app, stream), kept)| Cursor { app: *app, stream: *stream, served: kept.served })
                 .collect())
         })
     }
@@ -331,7 +412,7 @@ impl Store for MemoryStore {
         self.at_once(move |image| {
             let own = image.parked.values().filter(|parked| parked.app == app);
             let mut own: Vec<Parked> = own.cloned().collect();
-            own.sort_by_cached_key(|parked| (parked.due, parked.stream, thread_text(&parked.thread)));
+            own.sort_by_cached_key(|parked| (parked.due, parked.stream, chain_text(&parked.chain)));
             Ok(own)
         })
     }
@@ -397,6 +478,16 @@ impl Store for MemoryStore {
         self.at_once(move |image| image.conversation(&key, before, limit))
     }
 
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let chain = chain.clone();
+        self.at_once(move |image| image.chain(&chain, newest, limit))
+    }
+
     fn control(
         &self,
         key: &ThreadKey,
@@ -442,6 +533,14 @@ impl Store for MemoryStore {
         })
     }
 
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        self.at_once(move |image| Ok(image.ads.get(&(page, surface)).cloned().unwrap_or_default()))
+    }
+
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
         let key = key.clone();
         self.at_once(move |image| Ok(image.people.get(&key).cloned().unwrap_or_default()))
@@ -451,6 +550,37 @@ impl Store for MemoryStore {
         let key = key.clone();
         self.at_once(move |image| {
             image.people.insert(key, person);
+            Ok(())
+        })
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        let key = key.clone();
+        self.at_once(move |image| Ok(image.assets.get(&key).cloned()))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        let first = AssetKey { page, kind, key: after.into() };
+        self.at_once(move |image| {
+            let following = image.assets.range((Bound::Excluded(first), Bound::Unbounded));
+            let wanted = following.take_while(|(key, _)| key.page == page && key.kind == kind).take(limit);
+            Ok(wanted.map(|(_, asset)| Asset { content: None, ..asset.clone() }).collect())
+        })
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            change.forget.iter().for_each(|key| drop(image.assets.remove(key)));
+            if let Some((kind, until)) = change.expire {
+                image.assets.retain(|key, asset| key.kind != kind || asset.at > until);
+            }
+            image.assets.extend(change.keep.into_iter().map(|asset| (asset.key.clone(), asset)));
             Ok(())
         })
     }

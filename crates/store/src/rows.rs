@@ -6,15 +6,17 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use baton_rules::{
-    AppId, Cause, Channel, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey, Timestamp,
-    Waiting,
+    AppId, Cause, Channel, Entered, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey,
+    Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{JournalRow, StoreError};
+use crate::{Chain, JournalRow, StoreError};
 
-/// The version that is written.
+/// The version that is written, and the one of a thread that an ad brought ([`Thread::entered`]): the same, with
+/// that at its end.
 const VERSION: u8 = 1;
+const WITH_AD: u8 = 2;
 
 /// What is wrong with stored bytes.
 pub(crate) type Wrong = &'static str;
@@ -31,6 +33,26 @@ pub(crate) fn thread_text(key: &ThreadKey) -> String {
         Surface::Instagram => 'i',
     };
     format!("{}/{letter}/{}", key.page, key.person)
+}
+
+/// A chain as a text: a thread's key, or `<page>/m` or `<page>/i`, the page's own.
+pub(crate) fn chain_text(chain: &Chain) -> String {
+    match chain {
+        Chain::Thread(key) => thread_text(key),
+        Chain::Page(page, Surface::Messenger) => format!("{page}/m"),
+        Chain::Page(page, Surface::Instagram) => format!("{page}/i"),
+    }
+}
+
+/// The chain that a text spells.
+pub(crate) fn chain(text: &str) -> Result<Chain, Wrong> {
+    const WRONG: Wrong = "is not <page>/<m or i> with or without /<person>";
+    match text.split_once('/') {
+        Some((page, "m")) => Ok(Chain::Page(page.parse().map_err(|_| WRONG)?, Surface::Messenger)),
+        Some((page, "i")) => Ok(Chain::Page(page.parse().map_err(|_| WRONG)?, Surface::Instagram)),
+        Some(_) => thread_key(text).map(Chain::Thread).map_err(|_| WRONG),
+        None => Err(WRONG),
+    }
 }
 
 /// The key that a text spells.
@@ -70,13 +92,13 @@ pub(crate) fn cause(name: &str) -> Result<Cause, Wrong> {
 
 /// A thread's state, as it is written.
 pub(crate) fn encode_thread(thread: &Thread) -> Result<Vec<u8>, StoreError> {
-    encode(&KeptThread::of(thread), 48)
+    encode(&KeptThread::of(thread), thread.entered.as_ref(), 48)
 }
 
 /// A thread's state, as it is read.
 pub(crate) fn decode_thread(bytes: &[u8]) -> Result<Thread, Wrong> {
-    let (kept, rest) = decode::<KeptThread<'_>>(bytes)?;
-    if rest.is_empty() { kept.thread() } else { Err("goes on where it should end") }
+    let (kept, entered) = decode_all::<KeptThread<'_>>(bytes)?;
+    kept.thread(entered)
 }
 
 /// What of a journal row has no column of its own.
@@ -102,15 +124,12 @@ pub(crate) fn encode_meta(row: &JournalRow) -> Result<Vec<u8>, StoreError> {
         event: row.event.as_deref().map(Cow::Borrowed),
         after: KeptThread::of(&row.after),
     };
-    encode(&kept, 112)
+    encode(&kept, row.after.entered.as_ref(), 112)
 }
 
 /// A journal row's meta, as it is read.
 pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
-    let (kept, rest) = decode::<KeptMeta<'_>>(bytes)?;
-    if !rest.is_empty() {
-        return Err("goes on where it should end");
-    }
+    let (kept, entered) = decode_all::<KeptMeta<'_>>(bytes)?;
     Ok(Meta {
         notices: kept.notices.iter().map(KeptNotice::notice).collect::<Result<_, _>>()?,
         rule: kept.rule.into(),
@@ -118,7 +137,7 @@ pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
         cause: cause(&kept.cause)?,
         by: kept.by.map(app).transpose()?,
         event: kept.event.map(Into::into),
-        after: kept.after.thread()?,
+        after: kept.after.thread(entered)?,
     })
 }
 
@@ -128,19 +147,38 @@ pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
     Ok(notices.iter().any(|notice| notice.0 == app.number()))
 }
 
-fn encode<T: Serialize>(kept: &T, room: usize) -> Result<Vec<u8>, StoreError> {
+fn encode<T: Serialize>(kept: &T, entered: Option<&Entered>, room: usize) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(room);
-    bytes.push(VERSION);
-    postcard::to_extend(kept, bytes)
-        .map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
+    bytes.push(if entered.is_some() { WITH_AD } else { VERSION });
+    let written = postcard::to_extend(kept, bytes).and_then(|bytes| match entered {
+        Some(entered) => postcard::to_extend(&KeptEntered::of(entered), bytes),
+        None => Ok(bytes),
+    });
+    written.map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
+}
+
+/// All of it, and by which ad its thread is controlled.
+fn decode_all<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, Option<Entered>), Wrong> {
+    let (kept, rest) = decode::<T>(bytes)?;
+    let (entered, rest) = if bytes.first() == Some(&WITH_AD) {
+        let (kept, rest) = take::<KeptEntered<'_>>(rest)?;
+        (Some(kept.entered()?), rest)
+    } else {
+        (None, rest)
+    };
+    if rest.is_empty() { Ok((kept, entered)) } else { Err("goes on where it should end") }
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Wrong> {
     match bytes {
-        [VERSION, rest @ ..] => postcard::take_from_bytes(rest).map_err(|_| "cannot be read"),
+        [VERSION | WITH_AD, rest @ ..] => take(rest),
         [_, ..] => Err("is of a version that this program does not know"),
         [] => Err("is empty"),
     }
+}
+
+fn take<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Wrong> {
+    postcard::take_from_bytes(bytes).map_err(|_| "cannot be read")
 }
 
 // Mirrors of the domain's types. The order of fields is the format: a change of it is a new version.
@@ -180,8 +218,19 @@ struct KeptThread<'a> {
 impl<'a> KeptThread<'a> {
     fn of(thread: &'a Thread) -> Self {
         // Taken apart without `..`, so that a new field cannot be forgotten here.
-        let Thread { control, length_days, last_heard, window_closes, folder, requests, held, handed, mode } =
-            thread;
+        // What an ad brought stands at the end of the bytes.
+        let Thread {
+            control,
+            length_days,
+            last_heard,
+            window_closes,
+            folder,
+            requests,
+            held,
+            handed,
+            entered: _,
+            mode,
+        } = thread;
         let request = |waiting: &'a Waiting| {
             (waiting.app.number(), waiting.at.0, Cow::Borrowed(waiting.metadata.as_ref()))
         };
@@ -202,11 +251,15 @@ impl<'a> KeptThread<'a> {
                 Mode::HandoverPrimary => 0,
                 Mode::HandoverOpen => 1,
                 Mode::MessengerRouting => 2,
+                Mode::InstagramRouting => 3,
+                Mode::ZeroConfig => 4,
+                Mode::MessengerRouting2025 => 5,
+                Mode::MessengerZeroConfig => 6,
             }),
         }
     }
 
-    fn thread(self) -> Result<Thread, Wrong> {
+    fn thread(self, entered: Option<Entered>) -> Result<Thread, Wrong> {
         let grant = |(number, connection, until): (u64, u32, i64)| {
             Ok::<_, Wrong>(Grant { app: app(number)?, connection, until: Timestamp(until) })
         };
@@ -217,6 +270,10 @@ impl<'a> KeptThread<'a> {
             0 => Ok(Mode::HandoverPrimary),
             1 => Ok(Mode::HandoverOpen),
             2 => Ok(Mode::MessengerRouting),
+            3 => Ok(Mode::InstagramRouting),
+            4 => Ok(Mode::ZeroConfig),
+            5 => Ok(Mode::MessengerRouting2025),
+            6 => Ok(Mode::MessengerZeroConfig),
             _ => Err("names an unknown mode"),
         };
         Ok(Thread {
@@ -233,8 +290,28 @@ impl<'a> KeptThread<'a> {
             requests: self.requests.into_iter().map(waiting).collect::<Result<_, _>>()?,
             held: self.held,
             handed: self.handed.map(Into::into),
+            entered,
             mode: self.mode.map(mode).transpose()?,
         })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptEntered<'a> {
+    #[serde(borrow)]
+    ad: Cow<'a, str>,
+    app: u64,
+    opened: bool,
+}
+
+impl<'a> KeptEntered<'a> {
+    fn of(entered: &'a Entered) -> Self {
+        let Entered { ad, app, opened } = entered;
+        Self { ad: Cow::Borrowed(ad), app: app.number(), opened: *opened }
+    }
+
+    fn entered(self) -> Result<Entered, Wrong> {
+        Ok(Entered { ad: self.ad.into(), app: app(self.app)?, opened: self.opened })
     }
 }
 
@@ -305,13 +382,20 @@ mod tests {
         });
         let waiting =
             (app_id(), time(), text()).prop_map(|(app, at, metadata)| Waiting { app, at, metadata });
-        let modes = vec![Mode::HandoverPrimary, Mode::HandoverOpen, Mode::MessengerRouting];
+        let modes = Mode::ALL.to_vec();
         let folders = vec![Folder::General, Folder::Main, Folder::Done];
         let times = (option::of(time()), option::of(time()));
         let rest = (proptest::sample::select(folders), option::of(proptest::sample::select(modes)));
-        let rest = (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>());
+        let entered = (text(), app_id(), any::<bool>());
+        let entered = option::of(entered.prop_map(|(ad, app, opened)| Entered { ad, app, opened }));
+        let rest = (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>(), entered);
         (option::of(grant), times, vec(waiting, 0..3), rest).prop_map(
-            |(control, (last_heard, window_closes), requests, (folder, mode, handed, held, length_days))| {
+            |(
+                control,
+                (last_heard, window_closes),
+                requests,
+                (folder, mode, handed, held, length_days, entered),
+            )| {
                 Thread {
                     control,
                     length_days,
@@ -321,6 +405,7 @@ mod tests {
                     requests,
                     held,
                     handed,
+                    entered,
                     mode,
                 }
             },
@@ -339,7 +424,7 @@ mod tests {
         (vec(notice, 0..5), words, proptest::sample::select(causes), option::of(app_id()), a_thread())
             .prop_map(|(notices, (rule, via, event), cause, by, after)| JournalRow {
                 position: Position(1),
-                thread: None,
+                chain: None,
                 previous: None,
                 at: Timestamp(0),
                 rule,
@@ -397,7 +482,10 @@ mod tests {
         ) {
             let surface = if instagram { Surface::Instagram } else { Surface::Messenger };
             let key = ThreadKey { page: PageId::new(page).unwrap(), surface, person: person.parse().unwrap() };
-            prop_assert_eq!(thread_key(&thread_text(&key)), Ok(key));
+            prop_assert_eq!(thread_key(&thread_text(&key)), Ok(key.clone()));
+            for own in [Chain::Page(key.page, surface), Chain::Thread(key)] {
+                prop_assert_eq!(chain(&chain_text(&own)), Ok(own));
+            }
         }
     }
 
@@ -439,9 +527,19 @@ mod tests {
     }
 
     #[test]
+    fn ad_6_a_thread_that_an_ad_brought_has_a_version_of_its_own() {
+        // Bytes of version 2, as they were first written. If this fails, the format changed: make a version 3.
+        let bytes = [2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4, 57, 48, 48, 49, 11, 1];
+        let entered = Entered { ad: "9001".into(), app: AppId::new(11).unwrap(), opened: true };
+        let thread = Thread { length_days: 1, entered: Some(entered), ..Thread::default() };
+        assert_eq!(encode_thread(&thread).unwrap(), bytes);
+        assert_eq!(decode_thread(&bytes), Ok(thread));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(decode_thread(&[]), Err("is empty"));
-        assert_eq!(decode_thread(&[2, 0]), Err("is of a version that this program does not know"));
+        assert_eq!(decode_thread(&[3, 0]), Err("is of a version that this program does not know"));
         assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 9, 0, 0, 0, 0]), Err("names an unknown folder"));
         assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 9]), Err("names an unknown mode"));
         assert_eq!(hears(&[1, 1, 0, 9], AppId::PAGE_INBOX), Ok(false));
@@ -449,6 +547,9 @@ mod tests {
         assert_eq!(error.to_string(), "the database is damaged: threads.state of row 104/m/P1: is empty");
         for text in ["", "104", "104/m", "104/x/P", "0/m/P", "104/m/", "104/m/a/b", "x/m/P"] {
             assert!(thread_key(text).is_err(), "{text}");
+        }
+        for text in ["", "104", "104/", "104/x", "0/m", "104/m/", "104/m/a/b", "x/m", "104/m/m/"] {
+            assert!(chain(text).is_err(), "{text}");
         }
         assert!("P1".parse::<PersonId>().is_ok());
     }

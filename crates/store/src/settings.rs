@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Routing, Surface};
+use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Profile, Routing, Surface};
 use serde::{Deserialize, Serialize};
 
-use crate::Position;
 use crate::text_id;
+use crate::{JournalRow, Position, Stream};
 
 /// A text that is never shown: `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +161,15 @@ pub enum KeptSurface {
     Instagram,
 }
 
+impl From<KeptSurface> for Surface {
+    fn from(kept: KeptSurface) -> Self {
+        match kept {
+            KeptSurface::Messenger => Surface::Messenger,
+            KeptSurface::Instagram => Surface::Instagram,
+        }
+    }
+}
+
 /// An ad and its message template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
@@ -191,6 +200,7 @@ pub struct Settings {
     pub pages: Vec<Arc<Page>>,
     routings: HashMap<(PageId, Surface), Arc<Routing>>,
     tokens: HashMap<String, (PageId, AppId)>,
+    begun: HashMap<AppId, u64>,
 }
 
 impl Settings {
@@ -213,7 +223,23 @@ impl Settings {
                 }
             }
         }
-        Self { version, apps, pages, routings, tokens }
+        Self { version, apps, pages, routings, tokens, begun: HashMap::new() }
+    }
+
+    /// The same settings, which follow others.
+    pub(crate) fn following(mut self, before: &Settings) -> Self {
+        let begun = self.apps.iter().map(|app| {
+            let anew = before.app(app.id).is_none() || has_first_address(before, app);
+            (app.id, if anew { self.version } else { before.begun(app.id) })
+        });
+        self.begun = begun.collect();
+        self
+    }
+
+    /// Tells delivery to an app from what it was before the app was deleted and made again, or had an address:
+    /// the version with which it began, where this process saw that.
+    pub fn begun(&self, app: AppId) -> u64 {
+        self.begun.get(&app).copied().unwrap_or_default()
     }
 
     /// The app with this id.
@@ -254,6 +280,12 @@ impl Settings {
     }
 }
 
+/// Whether an app that was there without an address has one now: it got nothing until then, and is served
+/// from the change on.
+pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
+    app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
+}
+
 fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
     let (side, kept, permission) = match surface {
         Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger, "pages_messaging"),
@@ -268,6 +300,8 @@ fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
         KeptMoveToMain::Request => MoveToMain::Request,
     };
     if let Some(side) = side {
+        let named = side.profile.as_deref().and_then(|name| Profile::named(surface, name));
+        routing.profile = named.unwrap_or_default();
         routing.default = side.default_app;
         routing.primary = side.primary_receiver;
         routing.organic = side.organic_app;
@@ -330,4 +364,6 @@ pub struct Configured {
     pub after: Arc<Settings>,
     /// Where in each stream the change stands: no decision crosses it. Empty when nothing changed.
     pub positions: Vec<Position>,
+    /// What it tells apps: rows right after it, with their streams.
+    pub told: Vec<(Stream, Arc<JournalRow>)>,
 }

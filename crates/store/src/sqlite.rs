@@ -1,6 +1,7 @@
 //! The store of one machine: an SQLite file. One thread writes for all streams and commits what came while
 //! the last commit was under way, together; a few read-only connections look, and never wait for it.
 
+mod assets;
 mod open;
 mod read;
 mod readers;
@@ -10,6 +11,7 @@ mod trouble;
 mod write;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -22,10 +24,11 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
-    StoreError, Stream, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
+pub use open::Migration;
 use readers::Readers;
 use trouble::Trouble;
 use write::Tx;
@@ -75,7 +78,7 @@ impl SqliteStore {
     /// [`StoreError::CannotOpen`] when it is in use, foreign, newer or out of reach, and
     /// [`StoreError::Damaged`] when it is not whole; the file is left as it was.
     pub fn open(path: &Path, options: Options) -> Result<SqliteStore, StoreError> {
-        let opened = open::open(path, options)?;
+        let (opened, _) = open::open(path, options)?;
         let readers = Readers::open(path)?;
         let published = Arc::new(Published {
             settings: RwLock::new(Arc::clone(&opened.state.settings)),
@@ -99,6 +102,22 @@ impl SqliteStore {
             writer: Mutex::new(Some(thread)),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Brings a database to this version's schema, or makes it where there is none, and closes it again. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn migrate(path: &Path, options: Options) -> Result<Migration, StoreError> {
+        open::bring_up(path, options)
+    }
+
+    /// What [`SqliteStore::migrate`] would do; nothing is changed. A database that is in use is no error. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn pending(path: &Path) -> Result<Migration, StoreError> {
+        open::look(path)
     }
 
     /// How many transactions were made durable since opening; commits that came together share one.
@@ -208,9 +227,14 @@ impl Store for SqliteStore {
         Box::pin(self.write(weight, true, move |tx| tx.commit(stream, &wanted, &decide)))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
-            let configured = self.write(1, true, move |tx| tx.configure(now, &change)).await?;
+            let configured = self.write(1, true, move |tx| tx.configure(now, &change, &announce)).await?;
             configured.map_err(ConfigureError::Refused)
         })
     }
@@ -281,6 +305,16 @@ impl Store for SqliteStore {
         self.look(move |db| read::conversation(db, crate::stream_of(&key, streams), &key, before, limit))
     }
 
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        let (chain, streams) = (chain.clone(), self.streams);
+        self.look(move |db| read::chain(db, chain.stream(streams), &chain, newest, limit))
+    }
+
     fn control(
         &self,
         key: &ThreadKey,
@@ -305,6 +339,14 @@ impl Store for SqliteStore {
         self.look(move |db| read::due(db, until, limit))
     }
 
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        self.look(move |db| read::ad_counts(db, page, surface))
+    }
+
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
         let (key, streams) = (key.clone(), self.streams);
         self.look(move |db| read::person(db, crate::stream_of(&key, streams), &key))
@@ -313,6 +355,26 @@ impl Store for SqliteStore {
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, stream) = (key.clone(), crate::stream_of(key, self.streams));
         Box::pin(self.write(1, true, move |tx| tx.keep_person(stream, &key, &person)))
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        let key = key.clone();
+        self.look(move |db| assets::asset(db, &key))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        let after = after.to_owned();
+        self.look(move |db| assets::assets(db, page, kind, &after, limit))
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, true, move |tx| tx.change_assets(&change)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

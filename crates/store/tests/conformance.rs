@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use baton_rules::{
 use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    App, Batch, Change, ConfigureError, Configured, Connection, ControlRow, Cursor, DeadLetter, Decide, Due,
-    Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered,
-    Round, Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted,
-    stream_of,
+    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change,
+    ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter, Decide, Due, Found,
+    JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered, Round,
+    Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -71,6 +71,9 @@ every_store! {
     answers_to_keys_are_kept_for_three_days
     settings_stand_in_every_stream
     settings_that_do_not_change_leave_no_row
+    what_a_change_tells_apps_stands_right_after_it
+    what_cannot_be_told_is_a_change_that_is_not_made
+    a_conversation_is_walked_from_any_of_its_rows
     a_refused_change_changes_nothing
     settings_reach_the_next_decision
     a_deleted_app_loses_its_cursors
@@ -80,10 +83,15 @@ every_store! {
     refusals_are_folded_by_the_minute
     refusals_of_one_moment_stay_on_one_page
     due_rows_come_in_due_order
+    what_a_thread_holds_back_is_found_with_it
+    a_page_that_is_routed_otherwise_has_nothing_to_wait_for
     a_clock_that_steps_back_does_not_take_decisions_along
     threads_are_listed_newest_first
     the_clock_is_kept
+    assets_are_kept_by_page_kind_and_key
+    what_is_too_old_goes_of_one_kind_only
     what_is_known_of_a_person_is_kept
+    counts_of_ads_are_summed_over_streams
     reopening_gives_back_everything
     a_closed_store_is_closed
 }
@@ -116,7 +124,7 @@ fn persons_of(stream: Stream) -> impl Iterator<Item = ThreadKey> {
 fn row(key: &ThreadKey, position: Position, previous: Option<Position>, now: Timestamp) -> JournalRow {
     JournalRow {
         position,
-        thread: Some(key.clone()),
+        chain: Some(key.clone().into()),
         previous,
         at: now,
         rule: "HOP-MSG-1".into(),
@@ -232,7 +240,28 @@ fn change_to(apps: &[u64], pages: &[u64]) -> Change {
 }
 
 async fn configure(store: &dyn Store, now: Timestamp, apps: &[u64], pages: &[u64]) -> Configured {
-    store.configure(now, change_to(apps, pages)).await.unwrap()
+    store.configure(now, change_to(apps, pages), silent()).await.unwrap()
+}
+
+/// Tells nobody anything.
+fn silent() -> Announce {
+    Box::new(|_| Vec::new())
+}
+
+/// Tells each of these apps of its role, on these chains.
+fn telling(chains: &[Chain], apps: &[u64]) -> Announce {
+    let (chains, apps) = (chains.to_vec(), apps.to_vec());
+    Box::new(move |change| {
+        let own = chains.iter().filter(|chain| chain.stream(change.streams) == change.stream);
+        let told = |chain: &Chain, to: u64| Announcement {
+            chain: chain.clone(),
+            rule: "HOP-ROLE-1".into(),
+            event: "app_roles".into(),
+            notices: vec![hears(to)],
+            whole: Bytes::from(format!("{{\"to\":{to},\"at\":{}}}", change.at.0)),
+        };
+        own.flat_map(|chain| apps.iter().map(move |to| told(chain, *to))).collect()
+    })
 }
 
 fn streams() -> impl Iterator<Item = Stream> {
@@ -297,6 +326,7 @@ fn everything(key: &ThreadKey, position: Position, now: Timestamp) -> Batch {
         seen: vec![((key.clone(), "k".into()), Seen { fingerprint: [1; 32], answer: Bytes::new(), at: now })],
         due: vec![due_row(key, 1, now)],
         undue: Vec::new(),
+        counted: vec![counted(104, "9001", 1, 1)],
     }
 }
 
@@ -308,6 +338,8 @@ async fn nothing_is_known(store: &dyn Store, key: &ThreadKey) {
     let due = store.due(at(1_000_000), 100).await.unwrap();
     assert!(due.iter().all(|due| due.thread != *key));
     assert_eq!(seen(store, at(0), key).await, None);
+    let ads = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    assert_eq!(ads.get("9001"), None);
 }
 
 /// What was answered to the key "k" of a thread.
@@ -468,7 +500,7 @@ async fn settings_stand_in_every_stream(disk: Disk) {
         let position = done.positions[usize::from(other.0)];
         assert_eq!(position, Position(if other == stream { 2 } else { 1 }));
         let row = store.row(other, position).await.unwrap().unwrap();
-        assert_eq!((row.cause, row.thread.clone(), row.notices.len()), (Cause::Settings, None, 0));
+        assert_eq!((row.cause, row.chain.clone(), row.notices.len()), (Cause::Settings, None, 0));
         assert_eq!(row.at, if other == stream { at(100) } else { at(50) }, "time does not step back");
     }
     let starts = |of: u64, positions: Vec<Position>| -> Vec<Cursor> {
@@ -492,15 +524,102 @@ async fn settings_that_do_not_change_leave_no_row(disk: Disk) {
     assert_eq!(store.heads().await.unwrap(), heads);
 }
 
+async fn what_a_change_tells_apps_stands_right_after_it(disk: Disk) {
+    let store = disk.open();
+    let own = Chain::Page(page(104), Surface::Messenger);
+    let stream = own.stream(STREAMS);
+    let other = Chain::Page(page(104), Surface::Instagram);
+    let change = change_to(&[11, 12], &[104]);
+    let done =
+        store.configure(at(1), change, telling(&[own.clone(), other.clone()], &[11, 12])).await.unwrap();
+    assert_eq!(done.told.len(), 4);
+    let position = done.positions[usize::from(stream.0)];
+    let told = store.chain(&own, None, 10).await.unwrap();
+    let places: Vec<_> = told.iter().map(|row| (row.position.0 - position.0, row.previous)).collect();
+    assert_eq!(places, [(2, Some(position.next())), (1, None)], "newest first, after the change itself");
+    let first = told.last().unwrap();
+    assert_eq!((first.thread(), first.chain.as_ref(), first.at), (None, Some(&own), at(1)));
+    assert_eq!((&*first.rule, first.event.as_deref()), ("HOP-ROLE-1", Some("app_roles")));
+    assert_eq!(
+        (first.cause, &first.notices, &first.after),
+        (Cause::Settings, &vec![hears(11)], &Thread::default())
+    );
+    assert!(done.told.contains(&(stream, Arc::clone(first))));
+    // An app that the change made hears it: its cursor stands before it.
+    let cursors = store.cursors(app(12)).await.unwrap();
+    let cursor = cursors.iter().find(|cursor| cursor.stream == stream).unwrap();
+    let heard = store.read(app(12), stream, cursor.served, 10).await.unwrap();
+    assert_eq!(heard.rows.iter().map(|row| row.whole.clone()).collect::<Vec<_>>(), [told[0].whole.clone()]);
+    // What is parked, given up and told later is of the same chain, also for the next process.
+    let waits =
+        Parked { chain: own.clone(), stream, next: told[0].position, ..parked(12, &person(1), at(9)) };
+    let lost = DeadLetter { chain: own.clone(), stream, ..dead(11, &person(1), first.position.0, at(3)) };
+    let round = Round { park: vec![waits.clone()], dead: vec![lost.clone()], ..Round::default() };
+    store.settle(round).await.unwrap();
+    drop(store);
+    let store = disk.open();
+    assert_eq!(store.parked(app(12)).await.unwrap(), [waits]);
+    assert_eq!(store.dead_letters(app(11), 10).await.unwrap(), [lost]);
+    let change = change_to(&[11], &[104]);
+    let later = store.configure(at(2), change, telling(std::slice::from_ref(&own), &[11])).await.unwrap();
+    let rows = store.chain(&own, None, 10).await.unwrap();
+    let places: Vec<_> = rows.iter().map(|row| row.position).collect();
+    assert_eq!(places, [later.told[0].1.position, told[0].position, told[1].position]);
+    assert_eq!(store.chain(&own, Some(told[0].position), 1).await.unwrap(), told[..1]);
+    assert_eq!(store.chain(&other, None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.chain(&Chain::Page(page(105), Surface::Messenger), None, 10).await.unwrap(), []);
+    // Decisions go on right behind it.
+    for key in persons_of(stream).take(1) {
+        assert_eq!(say(&*store, at(3), &[key]).await.rows[0].position, places[0].next());
+    }
+}
+
+async fn what_cannot_be_told_is_a_change_that_is_not_made(disk: Disk) {
+    let store = disk.open();
+    for chain in [Chain::Thread(person(1)), Chain::Page(page(104), Surface::Messenger)] {
+        let wrong: Announce = Box::new(move |change| {
+            // To the stream after its own.
+            let of = chain.stream(change.streams).0 + u16::from(chain.thread().is_none());
+            let told = Announcement {
+                chain: chain.clone(),
+                rule: "HOP-ROLE-1".into(),
+                event: "app_roles".into(),
+                notices: vec![hears(11)],
+                whole: Bytes::new(),
+            };
+            (of % change.streams == change.stream.0).then_some(told).into_iter().collect()
+        });
+        let refused = store.configure(at(0), change_to(&[11], &[104]), wrong).await;
+        assert!(matches!(refused, Err(ConfigureError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    }
+    assert_eq!(store.settings().version, 0);
+    assert_eq!(store.heads().await.unwrap(), vec![Position(0); 4]);
+    assert_eq!(store.cursors(app(11)).await.unwrap(), []);
+}
+
+async fn a_conversation_is_walked_from_any_of_its_rows(disk: Disk) {
+    let store = disk.open();
+    let keys: Vec<_> = persons_of(Stream(0)).take(2).collect();
+    for second in 0..4 {
+        say(&*store, at(second), &keys).await;
+    }
+    let all = store.conversation(&keys[0], None, 100).await.unwrap();
+    assert_eq!(all.len(), 4);
+    let chain = Chain::Thread(keys[0].clone());
+    assert_eq!(store.chain(&chain, None, 100).await.unwrap(), all);
+    assert_eq!(store.chain(&chain, Some(all[1].position), 2).await.unwrap(), all[1..3]);
+    assert_eq!(store.chain(&Chain::Thread(person(1_000)), None, 100).await.unwrap(), []);
+}
+
 async fn a_refused_change_changes_nothing(disk: Disk) {
     let store = disk.open();
     configure(&*store, at(0), &[11], &[104]).await;
     let no =
         SettingsRefused { rule: Some("SET-2".to_owned()), pointer: "/x".to_owned(), detail: "no".to_owned() };
     let refusal = no.clone();
-    let refused = store.configure(at(1), Box::new(move |_| Err(vec![refusal.clone()]))).await;
+    let refused = store.configure(at(1), Box::new(move |_| Err(vec![refusal.clone()])), silent()).await;
     assert_eq!(refused.unwrap_err(), ConfigureError::Refused(vec![no]));
-    let twice = store.configure(at(1), change_to(&[11, 11], &[104])).await;
+    let twice = store.configure(at(1), change_to(&[11, 11], &[104]), silent()).await;
     assert!(matches!(twice, Err(ConfigureError::Store(StoreError::Unavailable(_)))));
     assert_eq!(store.settings().version, 1);
     assert_eq!(store.heads().await.unwrap(), vec![Position(1); 4]);
@@ -538,8 +657,10 @@ async fn a_deleted_app_loses_its_cursors(disk: Disk) {
     configure(&*store, at(0), &[11, 12], &[104, 105]).await;
     let key = person(1);
     let stream = stream_of(&key, STREAMS);
-    let parked = parked(12, &key, at(9));
-    store.settle(Round { park: vec![parked.clone()], ..Round::default() }).await.unwrap();
+    let begin = store.cursors(app(12)).await.unwrap()[0].served;
+    let waits = Parked { next: begin.next(), ..parked(12, &key, at(9)) };
+    store.settle(Round { park: vec![waits.clone()], ..Round::default() }).await.unwrap();
+    assert_eq!(store.parked(app(12)).await.unwrap(), std::slice::from_ref(&waits));
     let done = configure(&*store, at(1), &[11], &[105]).await;
     assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
     assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
@@ -547,13 +668,20 @@ async fn a_deleted_app_loses_its_cursors(disk: Disk) {
     assert!(done.after.page(page(104)).is_none());
     // A round that was under way does not bring it back.
     let late = Cursor { app: app(12), stream, served: Position(2) };
-    let round = Round { cursors: vec![late], park: vec![parked], ..Round::default() };
+    let round = Round { cursors: vec![late], park: vec![waits.clone()], ..Round::default() };
     store.settle(round).await.unwrap();
     assert_eq!(store.cursors(app(12)).await.unwrap(), Vec::new());
     assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
     // The same id again is a new app: it hears what comes after.
     let again = configure(&*store, at(2), &[11, 12], &[105]).await;
     assert_eq!(store.cursors(app(12)).await.unwrap()[0].served, again.positions[0]);
+    // What was under way to the old one is nothing to it, however late it comes.
+    store.settle(Round { cursors: vec![late], park: vec![waits], ..Round::default() }).await.unwrap();
+    let cursors = store.cursors(app(12)).await.unwrap();
+    assert_eq!(cursors.iter().map(|cursor| cursor.served).collect::<Vec<_>>(), again.positions);
+    assert_eq!(store.parked(app(12)).await.unwrap(), Vec::new());
+    assert_ne!(again.after.begun(app(12)), done.before.begun(app(12)));
+    assert_eq!(again.after.begun(app(11)), done.before.begun(app(11)));
 }
 
 async fn reading_looks_at_so_many_rows(disk: Disk) {
@@ -584,7 +712,8 @@ async fn reading_looks_at_so_many_rows(disk: Disk) {
 
 fn parked(of: u64, key: &ThreadKey, due: Timestamp) -> Parked {
     let stream = stream_of(key, STREAMS);
-    Parked { app: app(of), stream, thread: key.clone(), next: Position(3), attempts: 2, since: at(1), due }
+    let chain = key.clone().into();
+    Parked { app: app(of), stream, chain, next: Position(3), attempts: 2, since: at(1), due }
 }
 
 fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
@@ -592,7 +721,7 @@ fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
         app: app(of),
         stream: stream_of(key, STREAMS),
         position: Position(position),
-        thread: key.clone(),
+        chain: key.clone().into(),
         at: now,
         attempts: 6,
         reason: "500".into(),
@@ -622,7 +751,7 @@ async fn rounds_are_kept(disk: Disk) {
     let anew = Parked { attempts: 3, due: at(40), ..soon };
     let round = Round {
         park: vec![anew.clone()],
-        unpark: vec![(app(11), middle.stream, middle.thread)],
+        unpark: vec![(app(11), middle.stream, middle.chain)],
         ..Round::default()
     };
     store.settle(round).await.unwrap();
@@ -738,8 +867,14 @@ async fn refusals_of_one_moment_stay_on_one_page(disk: Disk) {
     assert_eq!(seconds(Some(5)).await, [1]);
 }
 
-fn due_row(key: &ThreadKey, number: u32, when: Timestamp) -> Due {
-    Due { thread: key.clone(), number, at: when, by: app(11), content: Bytes::from_static(b"survey") }
+fn due_row(key: &ThreadKey, number: u64, when: Timestamp) -> Due {
+    Due {
+        thread: key.clone(),
+        number: Position(number),
+        at: when,
+        by: app(11),
+        content: Bytes::from_static(b"survey"),
+    }
 }
 
 async fn due_rows_come_in_due_order(disk: Disk) {
@@ -761,9 +896,63 @@ async fn due_rows_come_in_due_order(disk: Disk) {
     assert_eq!(store.due(at(9), 100).await.unwrap(), []);
     // One is put off, one is done.
     let later = due_row(&keys[0], 2, at(40));
-    let batch = Batch { due: vec![later.clone()], undue: vec![(keys[1].clone(), 1)], ..Batch::default() };
+    let batch =
+        Batch { due: vec![later.clone()], undue: vec![(keys[1].clone(), Position(1))], ..Batch::default() };
     write(&*store, at(0), stream, batch).await.unwrap();
     assert_eq!(store.due(at(100), 100).await.unwrap(), [second, last, later]);
+}
+
+/// Writes a thread that holds back what is due at these moments.
+async fn hold(store: &dyn Store, key: &ThreadKey, due: &[Timestamp]) {
+    let due: Vec<Due> = (1..).zip(due).map(|(number, when)| due_row(key, number, *when)).collect();
+    let held = u16::try_from(due.len()).unwrap();
+    let of = key.clone();
+    let decide: Decide = Box::new(move |found| {
+        let mut batch = messages(std::slice::from_ref(&of), found);
+        batch.threads[0].1.thread.held = held;
+        Batch { due: due.clone(), ..batch }
+    });
+    store.commit(stream_of(key, STREAMS), wants(at(0), std::slice::from_ref(key)), decide).await.unwrap();
+}
+
+async fn what_a_thread_holds_back_is_found_with_it(disk: Disk) {
+    let store = disk.open();
+    let keys: Vec<_> = persons_of(Stream(0)).take(3).collect();
+    hold(&*store, &keys[0], &[at(30), at(10)]).await;
+    hold(&*store, &keys[1], &[at(20)]).await;
+    say(&*store, at(1), &keys[2..]).await;
+    let found: Arc<std::sync::Mutex<HashMap<ThreadKey, Vec<Due>>>> = Arc::default();
+    let to = Arc::clone(&found);
+    let decide: Decide = Box::new(move |found| {
+        *to.lock().unwrap() = found.due.clone();
+        Batch::default()
+    });
+    let asked = [keys[0].clone(), keys[2].clone()];
+    store.commit(Stream(0), wants(at(2), &asked), decide).await.unwrap();
+    let own = vec![due_row(&keys[0], 1, at(30)), due_row(&keys[0], 2, at(10))];
+    assert_eq!(
+        *found.lock().unwrap(),
+        HashMap::from([(keys[0].clone(), own)]),
+        "in the order of their making"
+    );
+}
+
+async fn a_page_that_is_routed_otherwise_has_nothing_to_wait_for(disk: Disk) {
+    let store = disk.open();
+    configure(&*store, at(0), &[11, 12], &[104, 1041]).await;
+    let (one, other) = (person(1), ThreadKey { page: page(1041), ..person(1) });
+    hold(&*store, &one, &[at(30), at(5)]).await;
+    hold(&*store, &other, &[at(40)]).await;
+    // A change of an app's name moves nothing; that page 104 lost an app does.
+    let change: Change = Box::new(|settings| {
+        let mut pages = settings.pages.clone();
+        Arc::make_mut(&mut pages[0]).connections.pop();
+        Ok(Settings::new(0, settings.apps.clone(), pages))
+    });
+    store.configure(at(10), change, silent()).await.unwrap();
+    let times: Vec<_> =
+        store.due(at(100), 10).await.unwrap().into_iter().map(|due| (due.thread, due.at)).collect();
+    assert_eq!(times, [(one.clone(), at(5)), (one, at(10)), (other, at(40))]);
 }
 
 async fn a_clock_that_steps_back_does_not_take_decisions_along(disk: Disk) {
@@ -863,6 +1052,104 @@ async fn what_is_known_of_a_person_is_kept(disk: Disk) {
     assert_eq!(store.person(&one).await.unwrap(), Person { name: None, ..full });
 }
 
+fn asset(of: u64, kind: AssetKind, key: &str, now: Timestamp) -> Asset {
+    let key = AssetKey { page: page(of), kind, key: key.into() };
+    Asset { key, at: now, document: "{\"name\":\"ä\"}".into(), content: None }
+}
+
+fn keeps(keep: Vec<Asset>) -> AssetChange {
+    AssetChange { keep, ..AssetChange::default() }
+}
+
+async fn assets_are_kept_by_page_kind_and_key(disk: Disk) {
+    use AssetKind::{Label, Persona};
+    let store = disk.open();
+    let file = Asset {
+        content: Some(Bytes::from([0, 255, 10].repeat(100_000))),
+        ..asset(104, AssetKind::Attachment, "7", at(1))
+    };
+    let all =
+        [asset(104, Persona, "1", at(0)), asset(104, Label, "1", at(0)), asset(105, Persona, "1", at(0))];
+    store.change_assets(keeps(all.to_vec())).await.unwrap();
+    store.change_assets(keeps(vec![file.clone()])).await.unwrap();
+    for asset in all.iter().chain([&file]) {
+        assert_eq!(store.asset(&asset.key).await.unwrap().as_ref(), Some(asset));
+    }
+    assert_eq!(store.asset(&asset(104, Persona, "2", at(0)).key).await.unwrap(), None);
+    let listed = store.assets(page(104), AssetKind::Attachment, "", 10).await.unwrap();
+    assert_eq!(listed, [Asset { content: None, ..file.clone() }], "a list has no bytes");
+    // In the order of keys, after one, so many.
+    let more = ["3", "2", "4"].map(|key| asset(104, Persona, key, at(2)));
+    store.change_assets(keeps(more.to_vec())).await.unwrap();
+    let keys = async |after: &str, limit| -> Vec<String> {
+        let listed = store.assets(page(104), Persona, after, limit).await.unwrap();
+        listed.into_iter().map(|asset| asset.key.key.into()).collect()
+    };
+    assert_eq!(keys("", 9).await, ["1", "2", "3", "4"]);
+    assert_eq!(keys("1", 2).await, ["2", "3"]);
+    assert_eq!(keys("4", 2).await, Vec::<String>::new());
+    // What has the same key takes the place; what is forgotten is gone, and nothing else is.
+    let again = Asset { document: "{}".into(), ..asset(104, Persona, "2", at(3)) };
+    let forget = vec![all[0].key.clone(), asset(104, Persona, "none", at(0)).key];
+    store.change_assets(AssetChange { keep: vec![again.clone()], forget, expire: None }).await.unwrap();
+    assert_eq!(keys("", 9).await, ["2", "3", "4"]);
+    store.close().await.unwrap();
+    drop(store);
+    let store = disk.open();
+    assert_eq!(store.asset(&again.key).await.unwrap(), Some(again));
+    assert_eq!(store.asset(&file.key).await.unwrap(), Some(file));
+    for kept in &all[1..] {
+        assert_eq!(store.asset(&kept.key).await.unwrap().as_ref(), Some(kept));
+    }
+}
+
+async fn what_is_too_old_goes_of_one_kind_only(disk: Disk) {
+    use AssetKind::{Attachment, Persona};
+    let store = disk.open();
+    let old = [
+        asset(104, Attachment, "1", at(0)),
+        asset(105, Attachment, "1", at(1)),
+        asset(104, Persona, "1", at(0)),
+    ];
+    store.change_assets(keeps(old.to_vec())).await.unwrap();
+    let keep = vec![asset(104, Attachment, "2", at(2))];
+    store
+        .change_assets(AssetChange { keep, forget: Vec::new(), expire: Some((Attachment, at(1))) })
+        .await
+        .unwrap();
+    let mut left = Vec::new();
+    for (of, kind) in [(104, Attachment), (105, Attachment), (104, Persona)] {
+        left.push(store.assets(page(of), kind, "", 9).await.unwrap().len());
+    }
+    assert_eq!(left, [1, 0, 1]);
+}
+
+fn counted(of: u64, ad: &str, entries: u64, conversations: u64) -> Counted {
+    let counts = AdCounts { entries, conversations };
+    Counted { page: page(of), surface: Surface::Messenger, ad: ad.into(), counts }
+}
+
+async fn counts_of_ads_are_summed_over_streams(disk: Disk) {
+    let store = disk.open();
+    let none = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    assert_eq!(none, HashMap::new());
+    for stream in streams() {
+        let counted =
+            vec![counted(104, "9001", 1, 0), counted(104, "9001", 1, 1), counted(104, "9002", 0, 1)];
+        write(&*store, at(0), stream, Batch { counted, ..Batch::default() }).await.unwrap();
+    }
+    let other = vec![
+        counted(105, "9001", 7, 0),
+        Counted { surface: Surface::Instagram, ..counted(104, "9001", 5, 0) },
+    ];
+    write(&*store, at(0), Stream(0), Batch { counted: other, ..Batch::default() }).await.unwrap();
+    let sums = store.ad_counts(page(104), Surface::Messenger).await.unwrap();
+    let sum = |entries, conversations| AdCounts { entries, conversations };
+    assert_eq!(sums, HashMap::from([("9001".into(), sum(8, 4)), ("9002".into(), sum(0, 4))]));
+    let sums = store.ad_counts(page(104), Surface::Instagram).await.unwrap();
+    assert_eq!(sums, HashMap::from([("9001".into(), sum(5, 0))]));
+}
+
 /// All that can be asked of a store, as a text.
 async fn told(store: &dyn Store) -> String {
     let mut text = format!("{} {:?}\n", store.streams(), store.key());
@@ -877,6 +1164,8 @@ async fn told(store: &dyn Store) -> String {
     add(&routing);
     add(&settings.token("104-11").map(|(page, connection, _)| (page.id, connection.app)));
     add(&store.heads().await);
+    let ads = store.ad_counts(page(104), Surface::Messenger).await;
+    add(&ads.map(|ads| ads.into_iter().collect::<BTreeMap<_, _>>()));
     add(&store.kept_clock().await);
     add(&store.due(at(1_000_000), 100).await);
     add(&store.threads(page(104), Surface::Messenger, None, 100).await);
@@ -959,15 +1248,17 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.thread(&key).await);
     is_closed(store.threads(page(104), Surface::Messenger, None, 1).await);
     is_closed(store.conversation(&key, None, 1).await);
+    is_closed(store.chain(&key.clone().into(), None, 1).await);
     is_closed(store.control(&key, None, 1).await);
     is_closed(store.refusals(&key, None, 1).await);
     is_closed(store.due(at(0), 1).await);
+    is_closed(store.ad_counts(page(104), Surface::Messenger).await);
     is_closed(store.person(&key).await);
     is_closed(store.keep_person(&key, Person::default()).await);
     is_closed(store.kept_clock().await);
     is_closed(store.keep_clock(KeptClock::default()).await);
     is_closed(store.close().await);
-    let refused = store.configure(at(0), change_to(&[], &[])).await;
+    let refused = store.configure(at(0), change_to(&[], &[]), silent()).await;
     assert_eq!(refused.unwrap_err(), ConfigureError::Store(StoreError::Closed));
     // Another process opens it at once.
     assert_eq!(disk.open().conversation(&key, None, 10).await.unwrap().len(), 1);

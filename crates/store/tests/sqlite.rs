@@ -66,7 +66,7 @@ async fn say(store: &SqliteStore, number: usize) -> Result<Batch, StoreError> {
         let position = found.head.next();
         let row = JournalRow {
             position,
-            thread: Some(key.clone()),
+            chain: Some(key.clone().into()),
             previous: found.threads.get(&key).map(|kept| kept.last),
             at: found.now,
             rule: "HOP-MSG-1".into(),
@@ -110,6 +110,9 @@ fn is_refused(place: &Place, words: &str) -> StoreError {
     assert!(text.contains(words), "{text}");
     assert!(text.contains("baton.db"), "it says which file: {text}");
     assert!(place.files() == before, "nothing was changed");
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap_err(), error);
+    assert_eq!(SqliteStore::pending(&place.path()).unwrap_err(), error);
+    assert!(place.files() == before, "nothing was changed by asking");
     error
 }
 
@@ -186,22 +189,25 @@ async fn the_last_stream_there_may_be_is_kept_apart() {
     drop(store);
     let store = place.open();
     let row = store.row(Stream(4095), Position(1)).await.unwrap().unwrap();
-    assert_eq!(row.thread, Some(person(number)));
+    assert_eq!(row.thread(), Some(&person(number)));
     assert_eq!(store.heads().await.unwrap().iter().filter(|head| head.0 > 0).count(), 1);
 }
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let place = filled().await;
-    change(&place, "INSERT INTO migrations VALUES (3, '0003_later', x'00')");
-    let error = is_refused(&place, "was made by a newer baton (schema 3, and this one knows 2)");
+    change(&place, "INSERT INTO migrations SELECT max(number) + 1, 'later', x'00' FROM migrations");
+    let error = is_refused(&place, "was made by a newer baton (schema ");
     assert!(matches!(error, StoreError::CannotOpen(_)));
 }
 
 #[tokio::test]
 async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
-    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number = 2");
+    change(&place, "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
+         ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
+         DROP TABLE people; DROP TABLE ad_counts; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
+    );
     let store = place.open();
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };
     assert_eq!(store.person(&person(1)).await.unwrap(), Person::default());
@@ -209,6 +215,38 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert_eq!(store.person(&person(1)).await.unwrap(), ann);
     assert!(store.thread(&person(1)).await.unwrap().is_some());
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn migrating_says_what_it_does_and_looking_does_nothing() {
+    let place = filled().await;
+    let latest = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((latest.from, &latest.steps), (Some(latest.to), &Vec::new()));
+    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number > 1");
+
+    let before = place.files();
+    let pending = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((pending.from, pending.to, pending.steps.len()), (Some(1), latest.to, latest.to - 1));
+    assert_eq!(pending.steps[0], "0002_people");
+    assert!(place.files() == before, "nothing was changed");
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), pending);
+    assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), latest);
+    assert!(place.open().thread(&person(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn migrating_makes_what_is_not_there_and_looking_does_not() {
+    let place = Place::new();
+    let pending = SqliteStore::pending(&place.path()).unwrap();
+    assert_eq!((pending.from, pending.steps.len()), (None, pending.to));
+    assert_eq!(place.files(), []);
+    assert_eq!(SqliteStore::migrate(&place.path(), Options { streams: 3 }).unwrap(), pending);
+    let store = place.open();
+    assert_eq!(store.streams(), 3);
+    // A server that runs is in nobody's way who only looks.
+    assert_eq!(SqliteStore::pending(&place.path()).unwrap().from, Some(pending.to));
+    let second = SqliteStore::migrate(&place.path(), Options::default()).unwrap_err();
+    assert!(second.to_string().contains("another baton is using"), "{second}");
 }
 
 #[tokio::test]
@@ -370,7 +408,11 @@ async fn a_round_rides_in_the_next_commit() {
     };
     let app = Arc::new(app);
     store
-        .configure(NOW, Box::new(move |_| Ok(Settings::new(0, vec![Arc::clone(&app)], Vec::new()))))
+        .configure(
+            NOW,
+            Box::new(move |_| Ok(Settings::new(0, vec![Arc::clone(&app)], Vec::new()))),
+            Box::new(|_| Vec::new()),
+        )
         .await
         .unwrap();
     let cursor =

@@ -1,6 +1,7 @@
 //! A disk that cannot, a disk that does it and does not say so, and a machine that dies at just that moment:
 //! a [`Store`] around the one in memory. What is once written stays written, as on a disk.
 
+use std::collections::HashMap;
 use std::future::{pending, ready};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +10,9 @@ use baton_engine::Clock;
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
-    Batch, Change, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow,
-    KeptClock, Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Settings, Slice, Store,
-    StoreError, Stream, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -221,12 +222,17 @@ impl Store for FaultyStore {
         Box::pin(self.run_or("commit", true, commit, nothing))
     }
 
-    fn configure(&self, now: Timestamp, change: Change) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
+    fn configure(
+        &self,
+        now: Timestamp,
+        change: Change,
+        announce: Announce,
+    ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
             let call = async {
-                match self.disk.configure(now, change).await {
+                match self.disk.configure(now, change, announce).await {
                     Ok(configured) => {
-                        self.record.configured(&configured);
+                        self.record.configured(self.clock.now(), &configured);
                         Ok(Ok(configured))
                     }
                     Err(ConfigureError::Store(error)) => Err(error),
@@ -298,6 +304,15 @@ impl Store for FaultyStore {
         Box::pin(self.run("conversation", false, self.disk.conversation(key, before, limit)))
     }
 
+    fn chain(
+        &self,
+        chain: &Chain,
+        newest: Option<Position>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        Box::pin(self.run("chain", false, self.disk.chain(chain, newest, limit)))
+    }
+
     fn control(
         &self,
         key: &ThreadKey,
@@ -320,12 +335,38 @@ impl Store for FaultyStore {
         Box::pin(self.run("due", false, self.disk.due(until, limit)))
     }
 
+    fn ad_counts(
+        &self,
+        page: PageId,
+        surface: Surface,
+    ) -> BoxFuture<'_, Result<HashMap<Box<str>, AdCounts>, StoreError>> {
+        Box::pin(self.run("ad counts", false, self.disk.ad_counts(page, surface)))
+    }
+
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
         Box::pin(self.run("person", false, self.disk.person(key)))
     }
 
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.run("keep person", true, self.disk.keep_person(key, person)))
+    }
+
+    fn asset(&self, key: &AssetKey) -> BoxFuture<'_, Result<Option<Asset>, StoreError>> {
+        Box::pin(self.run("asset", false, self.disk.asset(key)))
+    }
+
+    fn assets(
+        &self,
+        page: PageId,
+        kind: AssetKind,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Asset>, StoreError>> {
+        Box::pin(self.run("assets", false, self.disk.assets(page, kind, after, limit)))
+    }
+
+    fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("change assets", true, self.disk.change_assets(change)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

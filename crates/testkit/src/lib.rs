@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod faults;
 pub mod model;
+pub mod operator;
 pub mod people;
 pub mod receivers;
 pub mod record;

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use baton_engine::Receipt;
-use baton_rules::{AppId, Cause, Thread, ThreadKey, build, standing};
+use baton_rules::{AppId, Cause, Surface, Thread, ThreadKey, Timestamp, build, standing};
 use baton_store::memory::MemoryStore;
-use baton_store::{ControlRow, JournalRow, Position, Settings, Store, Stream, stream_of};
+use baton_store::{Chain, ControlRow, JournalRow, Page, Position, Settings, Store, Stream, stream_of};
 use baton_wire::MessageId;
 use futures_util::FutureExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::people::tokens;
-use crate::record::{Asked, Op, Outcome, Place, Seen};
+use crate::record::{Asked, Changed, Op, Outcome, Place, Seen};
 
 /// A repeat is known for 72 hours.
 const REMEMBERED: i64 = 72 * 3_600_000;
@@ -38,6 +38,8 @@ struct Fate {
     /// When each attempt was sent, and in which webhook.
     sent: Vec<(u64, u64)>,
     acked: Option<u64>,
+    /// Every time that it was accepted.
+    acks: Vec<u64>,
     /// Answers that more tries will not change.
     hopeless: usize,
 }
@@ -52,6 +54,10 @@ impl Model<'_> {
         self.deliveries(&mut wrong);
         self.questions(&mut wrong);
         self.control(&mut wrong);
+        self.roles(&mut wrong);
+        self.begins(&mut wrong);
+        self.stops(&mut wrong);
+        self.surveys(&mut wrong);
         wrong.truncate(20);
         wrong
     }
@@ -62,12 +68,12 @@ impl Model<'_> {
         let mut pending = Vec::new();
         for (app, talks) in self.decided() {
             let dead = self.dead(app);
-            for (thread, rows) in talks {
-                if self.poison.contains(&(app, thread)) {
+            for (chain, rows) in talks {
+                if self.is_poisoned(app, &chain) {
                     continue;
                 }
                 let places = rows.iter().map(|(stream, row)| (*stream, row.position));
-                let open = places.filter(|place| {
+                let open = places.filter(|place| self.counts(app, *place)).filter(|place| {
                     let acked = fates.get(&(app, *place)).is_some_and(|fate| fate.acked.is_some());
                     !acked && !dead.contains(place)
                 });
@@ -77,13 +83,58 @@ impl Model<'_> {
         pending
     }
 
+    /// The change with which delivery to an app began, as it is now.
+    fn begin(&self, app: AppId) -> Option<&Changed> {
+        self.seen.settings.iter().rev().find(|change| change.begins(app))
+    }
+
+    /// Whether a place is behind the change with which delivery to an app began: nothing before it is the app's.
+    fn counts(&self, app: AppId, place: Place) -> bool {
+        let begin = self.begin(app).and_then(|change| change.positions.get(usize::from(place.0.0)));
+        begin.is_some_and(|begin| place.1 > *begin)
+    }
+
+    /// What was before an app's delivery began anew is not sent any more.
+    fn begins(&self, wrong: &mut Vec<String>) {
+        for attempt in &self.seen.tries {
+            let late = self.seen.settings.iter().filter(|change| change.begins(attempt.app)).find(|change| {
+                let at = change.positions.get(usize::from(attempt.place.0.0));
+                // A webhook that was on its way just then may arrive.
+                at.is_some_and(|at| attempt.place.1 <= *at)
+                    && change.count < attempt.sent
+                    && change.at < attempt.at
+            });
+            if let Some(change) = late {
+                let (app, place) = (build::name(attempt.app), attempt.place);
+                wrong.push(format!("{app} is sent {place:?} after it began anew at {:?}", change.positions));
+            }
+        }
+    }
+
+    /// What was accepted in a life that ended with a stop is not sent again after it.
+    fn stops(&self, wrong: &mut Vec<String>) {
+        for ((app, place), fate) in self.fates() {
+            let again = self.seen.stopped.iter().any(|(born, stop)| {
+                let acked = fate.acks.iter().any(|acked| acked > born && acked < stop);
+                acked && fate.sent.iter().any(|(sent, _)| sent > stop)
+            });
+            if again {
+                wrong.push(format!("{} is sent {place:?} again after a stop", build::name(app)));
+            }
+        }
+    }
+
+    fn is_poisoned(&self, app: AppId, chain: &Chain) -> bool {
+        chain.thread().is_some_and(|thread| self.poison.contains(&(app, thread.clone())))
+    }
+
     /// The disk holds what it took, without gaps, and each conversation is a chain.
     fn journal(&self, wrong: &mut Vec<String>) {
-        let mut last: BTreeMap<&ThreadKey, Position> = BTreeMap::new();
+        let mut last: BTreeMap<&Chain, Position> = BTreeMap::new();
         let heads = self.disk.heads().now_or_never().and_then(Result::ok).unwrap_or_default();
         for (stream, rows) in &self.seen.rows {
             let changes =
-                self.seen.settings.iter().filter_map(|(places, _)| places.get(usize::from(stream.0)));
+                self.seen.settings.iter().filter_map(|change| change.positions.get(usize::from(stream.0)));
             let mut places: BTreeSet<Position> = changes.copied().collect();
             for row in rows {
                 if !places.insert(row.position) {
@@ -93,8 +144,8 @@ impl Model<'_> {
                 if kept.as_ref() != Some(row) {
                     wrong.push(format!("{stream:?} {:?} is not what was written", row.position));
                 }
-                if let Some(thread) = &row.thread
-                    && last.insert(thread, row.position) != row.previous
+                if let Some(chain) = &row.chain
+                    && last.insert(chain, row.position) != row.previous
                 {
                     wrong.push(format!("{stream:?} {:?} does not follow {:?}", row.position, row.previous));
                 }
@@ -106,15 +157,15 @@ impl Model<'_> {
         }
     }
 
-    /// The rows that each app must hear, by conversation, in order.
-    fn decided(&self) -> BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> {
-        let mut decided: BTreeMap<AppId, BTreeMap<ThreadKey, Rows<'_>>> = BTreeMap::new();
+    /// The rows that each app must hear, by conversation (or page), in order.
+    fn decided(&self) -> BTreeMap<AppId, BTreeMap<Chain, Rows<'_>>> {
+        let mut decided: BTreeMap<AppId, BTreeMap<Chain, Rows<'_>>> = BTreeMap::new();
         for (stream, rows) in &self.seen.rows {
             for row in rows {
-                for (notice, thread) in row.notices.iter().zip(std::iter::repeat(&row.thread)) {
-                    if let Some(thread) = thread {
+                for (notice, chain) in row.notices.iter().zip(std::iter::repeat(&row.chain)) {
+                    if let Some(chain) = chain {
                         let talks = decided.entry(notice.app).or_default();
-                        talks.entry(thread.clone()).or_default().push((*stream, row));
+                        talks.entry(chain.clone()).or_default().push((*stream, row));
                     }
                 }
             }
@@ -128,6 +179,7 @@ impl Model<'_> {
             let fate = fates.entry((attempt.app, attempt.place)).or_default();
             fate.sent.push((attempt.sent, attempt.webhook));
             fate.acked = fate.acked.or(attempt.acked);
+            fate.acks.extend(attempt.acked);
             let hopeless = |status: u16| status >= 400 && ![408, 425, 429, 503].contains(&status);
             fate.hopeless += usize::from(attempt.status.is_some_and(hopeless));
         }
@@ -146,11 +198,14 @@ impl Model<'_> {
         for (app, talks) in self.decided() {
             let dead = self.dead(app);
             let role = build::name(app);
-            for (thread, rows) in talks {
-                let poisoned = self.poison.contains(&(app, thread.clone()));
+            for (chain, rows) in talks {
+                let poisoned = self.is_poisoned(app, &chain);
                 let mut before: Option<(Place, &Fate)> = None;
                 for (stream, row) in rows {
                     let place = (stream, row.position);
+                    if !self.counts(app, place) {
+                        continue;
+                    }
                     let Some(fate) = fates.get(&(app, place)) else {
                         if !poisoned {
                             wrong.push(format!("{role} never heard of {place:?}"));
@@ -200,7 +255,7 @@ impl Model<'_> {
     }
 
     fn threads(&self) -> BTreeSet<&ThreadKey> {
-        self.seen.rows.values().flatten().filter_map(|row| row.thread.as_ref()).collect()
+        self.seen.rows.values().flatten().filter_map(|row| row.thread()).collect()
     }
 
     /// A thread's changes of control, oldest first.
@@ -237,7 +292,9 @@ impl Model<'_> {
             if sure && !places.is_empty() {
                 wrong.push(format!("op {number} ({}) was refused and left a trace: {places:?}", op.what));
             }
-            if !done.is_empty() && places.is_empty() {
+            // What becomes of one that is held back is looked at by its conversation.
+            let held = done.iter().any(|(_, receipt)| receipt.rule == "HOP-SURVEY-1");
+            if !done.is_empty() && places.is_empty() && !held {
                 wrong.push(format!("op {number} ({}) was acknowledged and is not there", op.what));
             }
             self.repeats(number, op, wrong);
@@ -245,7 +302,9 @@ impl Model<'_> {
                 self.receipt(number, op, receipt, wrong);
             }
             let asked = op.asked.first().map(|asked| asked.at);
-            if let (Some((answered, _)), Some(asked), [.., place]) = (done.first(), asked, places) {
+            if let (Some((answered, _)), Some(asked), [.., place], false) =
+                (done.first(), asked, places, held)
+            {
                 order.entry(&op.thread).or_default().push((place.1, asked, *answered));
             }
         }
@@ -315,17 +374,17 @@ impl Model<'_> {
             return;
         };
         let owner = self.owner(place, &row.after, row);
-        if row.thread.as_ref() != Some(&op.thread)
+        if row.thread() != Some(&op.thread)
             || *row.rule != *receipt.rule
             || row.at.0 != receipt.at
-            || !tokens(&row.whole).any(|token| token == number)
+            || (receipt.rule != "HOP-SURVEY-1" && !tokens(&row.whole).any(|token| token == number))
             || owner != receipt.thread.owner.and_then(AppId::new)
         {
             wrong.push(format!("op {number} ({}): the receipt does not say what {place:?} says", op.what));
         }
         let near = (place.1.0.saturating_sub(1)..=place.1.0 + 1)
             .filter_map(|position| self.row((place.0, Position(position))))
-            .filter(|near| near.thread == row.thread && near.at == row.at);
+            .filter(|near| near.chain == row.chain && near.at == row.at);
         let heard: Vec<_> =
             near.flat_map(|row| row.notices.iter().map(move |notice| (row, notice))).collect();
         for notice in &receipt.notices {
@@ -341,17 +400,83 @@ impl Model<'_> {
     }
 
     fn settings(&self, place: Place) -> Option<&Arc<Settings>> {
-        let before = |(places, _): &&(Vec<Position>, _)| {
-            places.get(usize::from(place.0.0)).is_some_and(|change| *change < place.1)
+        let before = |change: &&Changed| {
+            change.positions.get(usize::from(place.0.0)).is_some_and(|change| *change < place.1)
         };
-        self.seen.settings.iter().rev().find(before).map(|(_, settings)| settings)
+        self.seen.settings.iter().rev().find(before).map(|change| &change.after)
     }
 
     /// Who owns a thread in this state, under the settings of that place, at a row's moment.
     fn owner(&self, place: Place, thread: &Thread, row: &JournalRow) -> Option<AppId> {
-        let key = row.thread.as_ref()?;
+        let key = row.thread()?;
         let routing = self.settings(place)?.routing(key.page, key.surface)?;
         standing(routing, thread, row.at).owner
+    }
+
+    /// HOP-SURVEY-1 to 5: what was accepted and held back was sent once, by its id and oldest first; or it was
+    /// given up and the history says so; or it still waits, and for something. No thread stays idle and holds.
+    fn surveys(&self, wrong: &mut Vec<String>) {
+        let due = self.disk.due(Timestamp(i64::MAX), usize::MAX).now_or_never().and_then(Result::ok);
+        let due = due.unwrap_or_default();
+        for thread in self.threads() {
+            let stream = stream_of(thread, self.disk.streams());
+            let rows = self.seen.rows.get(&stream).into_iter().flatten();
+            let rows: Vec<_> = rows.filter(|row| row.thread() == Some(thread)).collect();
+            let accepted: Vec<Position> =
+                rows.iter().filter(|row| &*row.rule == "HOP-SURVEY-1").map(|row| row.position).collect();
+            let sent: Vec<Position> = rows
+                .iter()
+                .filter(|row| &*row.rule == "HOP-SURVEY-3")
+                .filter_map(|row| self.named(row))
+                .collect();
+            let mut left = accepted.iter();
+            if !sent.iter().all(|mid| left.any(|position| position == mid)) {
+                wrong.push(format!("{thread:?} sent the surveys {sent:?} of {accepted:?}"));
+            }
+            let kept = self.kept(thread);
+            let gone = |row: &&ControlRow| {
+                row.cause == Cause::Send
+                    && (matches!(&*row.rule, "HOP-SURVEY-5" | "API-13")
+                        || row.via.as_deref() == Some("HOP-SURVEY-5"))
+            };
+            let given_up = kept.iter().filter(gone).count();
+            let waiting = due.iter().filter(|due| due.thread == *thread).count();
+            if accepted.len() != sent.len() + given_up + waiting {
+                wrong.push(format!(
+                    "{thread:?} held {} surveys back: {} sent, {given_up} given up, {waiting} waiting",
+                    accepted.len(),
+                    sent.len()
+                ));
+            }
+            let idle = |row: &JournalRow| {
+                row.after.held > 0
+                    && row.after.control.is_none()
+                    && row.after.mode.is_some_and(baton_rules::Mode::is_handover)
+            };
+            let settles = |row: &JournalRow| row.rule.starts_with("HOP-SURVEY-") || &*row.rule == "API-13";
+            for pair in rows.windows(2) {
+                // Rows of one decision look alike; what comes after it must be the survey.
+                if idle(pair[0])
+                    && !same_decision(pair[0], pair[1])
+                    && !settles(pair[1])
+                    && pair[1].cause != Cause::Expiry
+                {
+                    wrong.push(format!("{stream:?} {:?} leaves an idle thread holding", pair[0].position));
+                }
+            }
+            if rows.last().is_some_and(|row| idle(row)) {
+                wrong.push(format!("{thread:?} is idle and holds {waiting} surveys back"));
+            }
+        }
+        // At the end nobody has had control for days.
+        wrong.extend(due.iter().map(|due| format!("{due:?} was due and did not run")));
+    }
+
+    /// The place that the message in a row names as its own.
+    fn named(&self, row: &JournalRow) -> Option<Position> {
+        let item: Value = serde_json::from_slice(&row.whole).ok()?;
+        let mid = item.get("message")?.get("mid")?.as_str()?;
+        MessageId::place(&self.disk.key(), mid).map(|(_, position)| Position(position))
     }
 
     /// At no time two owners: each PASS and TAKE says who had control and who has it, and each change of
@@ -361,7 +486,7 @@ impl Model<'_> {
             let kept = self.kept(thread);
             let stream = stream_of(thread, self.disk.streams());
             let rows = self.seen.rows.get(&stream).into_iter().flatten();
-            let rows: Vec<_> = rows.filter(|row| row.thread.as_ref() == Some(thread)).collect();
+            let rows: Vec<_> = rows.filter(|row| row.thread() == Some(thread)).collect();
             let mut before = Thread::default();
             for decision in rows.chunk_by(|a, b| same_decision(a, b)) {
                 if let (Some(first), Some(last)) = (decision.first(), decision.last()) {
@@ -374,6 +499,41 @@ impl Model<'_> {
                 }
             }
         }
+    }
+
+    /// HOP-ROLE-1: each change of settings is followed by what it tells apps of their roles, and by no more.
+    fn roles(&self, wrong: &mut Vec<String>) {
+        let mut left: BTreeSet<Place> = BTreeSet::new();
+        for (stream, rows) in &self.seen.rows {
+            let own = rows.iter().filter(|row| row.chain.is_some() && row.thread().is_none());
+            left.extend(own.map(|row| (*stream, row.position)));
+        }
+        // The first settings are the world's, told to nobody.
+        for Changed { positions, before, after, .. } in self.seen.settings.iter().skip(1) {
+            for page in &after.pages {
+                let chain = Chain::Page(page.id, Surface::Messenger);
+                let stream = chain.stream(self.disk.streams());
+                let Some(change) = positions.get(usize::from(stream.0)) else { continue };
+                let follows = (1..).map_while(|next| {
+                    let place = (stream, Position(change.0 + next));
+                    Some((place, self.row(place).filter(|row| left.contains(&place) && row.at.0 > 0)?))
+                });
+                let mut told = BTreeMap::new();
+                let follows: Vec<_> = follows.filter(|(_, row)| row.chain.as_ref() == Some(&chain)).collect();
+                for (place, row) in follows {
+                    left.remove(&place);
+                    let item: Value = serde_json::from_slice(&row.whole).unwrap_or_default();
+                    told.extend(row.notices.iter().map(|notice| (notice.app, (item.clone(), row.at.0))));
+                }
+                let at = told.values().next().map(|(_, at)| *at).unwrap_or_default();
+                let told: BTreeMap<_, _> = told.into_iter().map(|(app, (item, _))| (app, item)).collect();
+                let due = roles_told(before, after, page, at);
+                if told != due {
+                    wrong.push(format!("{stream:?} {change:?} tells {told:?} and not {due:?}"));
+                }
+            }
+        }
+        wrong.extend(left.into_iter().map(|place| format!("{place:?} tells of a page, and nothing changed")));
     }
 
     fn lapse(&self, stream: Stream, before: &Thread, row: &JournalRow, wrong: &mut Vec<String>) {
@@ -422,6 +582,47 @@ impl Model<'_> {
             wrong.push(format!("{place:?} moves control from {from:?} to {to:?}, and it is kept otherwise"));
         }
     }
+}
+
+/// Whether an app is there, with a token of the page.
+fn is_connected(settings: &Settings, page: &Page, app: AppId) -> bool {
+    settings.app(app).is_some()
+        && page.connections.iter().any(|connection| connection.app == app && !connection.tokens.is_empty())
+}
+
+/// The role of each app that is connected to a page, where the page has roles.
+fn roles(settings: &Settings, page: &Page) -> BTreeMap<AppId, &'static str> {
+    let connected = page.connections.iter().map(|connection| connection.app);
+    let connected: Vec<AppId> = connected.filter(|app| is_connected(settings, page, *app)).collect();
+    let default = page.messenger.default_app.filter(|app| connected.contains(app));
+    let primary = page.messenger.primary_receiver.filter(|app| connected.contains(app));
+    match (default, primary) {
+        (None, Some(primary)) => {
+            let role = |app: AppId| if app == primary { "primary_receiver" } else { "secondary_receiver" };
+            connected.into_iter().map(|app| (app, role(app))).collect()
+        }
+        (_, _) => BTreeMap::new(),
+    }
+}
+
+/// What apps are told of their roles, because a page's settings changed.
+fn roles_told(before: &Settings, after: &Settings, page: &Page, at: i64) -> BTreeMap<AppId, Value> {
+    let was = before.page(page.id).map(|page| roles(before, page)).unwrap_or_default();
+    let is = roles(after, page);
+    if page.messenger.default_app.is_some_and(|app| is_connected(after, page, app)) {
+        return BTreeMap::new();
+    }
+    let subscribed = page.connections.iter().filter(|connection| {
+        is_connected(after, page, connection.app)
+            && connection.fields.iter().any(|field| field == "messaging_handovers")
+    });
+    let changed = subscribed.map(|connection| connection.app).filter(|app| was.get(app) != is.get(app));
+    let told = changed.map(|app| {
+        let own = json!({app.to_string(): is.get(&app).into_iter().collect::<Vec<_>>()});
+        let recipient = json!({"id": page.id.to_string()});
+        (app, json!({"recipient": recipient, "timestamp": at, "app_roles": own}))
+    });
+    told.collect()
 }
 
 /// The answers by which a caller knows that it is done, and when they came.

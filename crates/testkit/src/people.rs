@@ -1,5 +1,5 @@
-//! Who keeps a node busy: people who write, apps that send and move control, somebody at the inbox, and an
-//! operator who changes the settings and the clock. Each is a task with chances of its own.
+//! Who keeps a node busy: people who write, apps that send and move control, and somebody at the inbox. Each is
+//! a task with chances of its own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use baton_engine::{CallersKey, Clock, DeskAct, Engine, Failure, Request, Requested};
 use baton_rules::build::{app, name, person};
 use baton_rules::{AppId, Ask, Desk, PageId, Send, Surface, Tag, ThreadControl, ThreadKey, Timestamp};
-use baton_store::{Page, Settings};
 use baton_wire::inbound::{EntryPoint, Kind, PersonEvent};
 use baton_wire::requests::{Call, Message};
 use rand::rngs::SmallRng;
@@ -16,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::SimClock;
 use crate::record::{Outcome, Record};
-use crate::settings::{HANDOVER, ROUTING, apps_of, connection};
+use crate::settings::{HANDOVER, ROUTING, apps_of};
 
 /// Something to ask, and what has been made of it.
 #[derive(Clone, Debug)]
@@ -151,7 +150,7 @@ impl Crowd {
             Ok(receipt) => Outcome::Done(Box::new(receipt)),
             Err(Failure::Refused { refused, .. }) => Outcome::Refused(refused.rule.0),
             Err(Failure::KeyReused) => Outcome::KeyReused,
-            Err(Failure::NoPage | Failure::Busy) => Outcome::NotDone,
+            Err(Failure::NoPage | Failure::SettingsChanged | Failure::Busy) => Outcome::NotDone,
             Err(Failure::Store(_) | Failure::Stopping) => Outcome::Unknown,
         };
         let told = match &outcome {
@@ -231,7 +230,7 @@ fn event(random: &mut SmallRng, page: PageId, op: usize) -> PersonEvent {
         2 => (Kind::GetStarted, texts(&[("title", text), ("payload", "START".to_owned())]), entry),
         _ => (Kind::Message, texts(&[("text", text)]), entry),
     };
-    PersonEvent { event_id: Some(token(op)), kind, entry, content }
+    PersonEvent { event_id: Some(token(op)), kind, entry, level: baton_rules::MenuLevel::Page, content }
 }
 
 fn caller(random: &mut SmallRng, page: PageId) -> AppId {
@@ -259,8 +258,9 @@ fn sending(random: &mut SmallRng, thread: &ThreadKey, op: usize) -> Requested {
         3 => Some(ThreadControl::Both),
         _ => None,
     };
+    let survey = random.random_bool(0.2);
     let tag = random.random_bool(0.15).then_some(Tag::HumanAgent);
-    let ask = Ask::Send(Send { tag, control, survey: false });
+    let ask = Ask::Send(Send { tag, control, survey });
     let call = Call { person: thread.person.clone(), ask, metadata: None, message: Some(message) };
     Requested::App { by, call }
 }
@@ -290,72 +290,4 @@ fn desk(random: &mut SmallRng, op: usize) -> DeskAct {
     };
     let text = (desk == Desk::Reply).then(|| token(op));
     DeskAct { desk, text, metadata: Some(token(op)) }
-}
-
-/// The operator: changes settings, has addresses verified, moves the clock.
-pub async fn operate(crowd: Crowd, seed: u64, end: Timestamp) {
-    let mut random = SmallRng::seed_from_u64(seed);
-    while crowd.clock.lived() < end {
-        crowd.clock.sleep(random.random_range(1_000..25_000)).await;
-        let now = crowd.clock.now();
-        match random.random_range(0..12) {
-            0 | 1 => {
-                let jump = match random.random_range(0..4) {
-                    0 => 26 * 3_600_000,
-                    1 => random.random_range(0..3_600_000),
-                    _ => random.random_range(0..60_000),
-                };
-                crowd.record.note(now, format_args!("the clock jumps by {jump}"));
-                crowd.clock.jump(jump);
-            }
-            2 => {
-                let failed = crowd.engine.verify(app("late")).await;
-                crowd.record.note(crowd.clock.now(), format_args!("late is verified: {failed:?}"));
-            }
-            what => {
-                let (number, pages) = (random.random_range(0..3), random.random_bool(0.5));
-                let page = if pages { HANDOVER } else { ROUTING };
-                let change = move |settings: &Settings| Ok(changed(settings, what, page, number));
-                let done = crowd.engine.configure(Box::new(change)).await;
-                let done = done.map(|configured| configured.positions.len());
-                crowd.record.note(crowd.clock.now(), format_args!("settings {what} of {page}: {done:?}"));
-            }
-        }
-    }
-}
-
-/// Other settings than these.
-fn changed(settings: &Settings, what: u32, page: PageId, number: usize) -> Settings {
-    let mut apps = settings.apps.clone();
-    let mut pages = settings.pages.clone();
-    let known = pages.iter_mut().find(|known| known.id == page).map(Arc::make_mut);
-    match (what, known) {
-        (3..=5, Some(page)) => connect(page, app("care")),
-        (6 | 7, Some(page)) if page.id == ROUTING => {
-            page.messenger.default_app = Some(app(["bot", "desk", "care"][number]));
-        }
-        (6 | 7, Some(page)) => {
-            page.messenger.primary_receiver = ["bot", "desk"].get(number).map(|name| app(name));
-        }
-        (8, Some(page)) => connect(page, app("desk")),
-        (_, _) => {
-            let sizes = [1, 3, 10];
-            if let Some(known) = apps.iter_mut().find(|known| known.id == app("bot")) {
-                Arc::make_mut(known).max_batch = sizes[number];
-            }
-        }
-    }
-    Settings::new(settings.version, apps, pages)
-}
-
-/// Disconnects an app, or connects it again: a new connection, which has nothing of the old one's control.
-fn connect(page: &mut Page, wanted: AppId) {
-    match page.connections.iter_mut().find(|known| known.app == wanted) {
-        Some(known) if known.tokens.is_empty() => {
-            *known = connection(wanted, known.generation + 1);
-        }
-        // An app without a token is not connected; what it was is remembered for its generation.
-        Some(known) => known.tokens.clear(),
-        None => page.connections.push(connection(wanted, 1)),
-    }
 }

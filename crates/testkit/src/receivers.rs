@@ -9,7 +9,7 @@ use baton_engine::{Answer, Clock, SendError, Transport};
 use baton_rules::{AppId, Timestamp, build};
 use baton_rules::{Channel, ThreadKey};
 use baton_store::memory::MemoryStore;
-use baton_store::{JournalRow, Store};
+use baton_store::{Chain, JournalRow, Store};
 use baton_wire::signature;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -71,13 +71,13 @@ pub struct Receivers {
     pub random: Mutex<SmallRng>,
 }
 
-/// The address of an app.
-pub fn address(app: AppId) -> String {
-    format!("https://{}.test/hook", build::name(app))
+/// An address of an app: it has as many as it likes.
+pub fn address(app: AppId, number: u64) -> String {
+    format!("https://{}.test/hook/{number}", build::name(app))
 }
 
 fn whose(url: &str) -> Option<AppId> {
-    let name = url.strip_prefix("https://")?.split_once(".test/hook")?.0;
+    let name = url.strip_prefix("https://")?.split_once(".test/hook/")?.0;
     let plain = (1..=10).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase());
     plain.then(|| build::app(name))
 }
@@ -104,7 +104,7 @@ struct Entry<'a> {
 struct Event {
     place: Place,
     row: Arc<JournalRow>,
-    thread: ThreadKey,
+    chain: Chain,
     number: usize,
 }
 
@@ -127,7 +127,7 @@ impl Receivers {
         let flaky = random.random_bool(manners.flaky);
         if let Some((thread, status, until)) = &manners.poison
             && now < *until
-            && events.iter().any(|event| event.thread == *thread)
+            && events.iter().any(|event| event.chain.thread() == Some(thread))
         {
             return status.map_or((Fate::Silent, TIMEOUT), |status| (Fate::Lies(status), takes));
         }
@@ -153,17 +153,22 @@ impl Receivers {
     }
 
     /// Looks at everything that an app is sent.
-    fn look(&self, app: AppId, headers: &[(&'static str, String)], body: &[u8]) -> Vec<Event> {
+    fn look(&self, app: AppId, url: &str, headers: &[(&'static str, String)], body: &[u8]) -> Vec<Event> {
         let settings = self.disk.settings();
         let name = build::name(app);
-        match settings.app(app) {
-            None => self.broken(format!("{name} is not known and is sent something")),
+        // What was on its way at the moment of a change is let through.
+        let changed = self.record.seen().settings.last().is_some_and(|change| change.at == self.clock.now());
+        match settings.app(app).filter(|known| known.webhook_url.as_deref() == Some(url)) {
+            None if changed => {}
+            None => self.broken(format!("{name} is sent something to {url}, which is not its address")),
             Some(known) => {
                 let signed = headers.iter().find(|(name, _)| *name == "x-hub-signature-256");
-                if !signed.is_some_and(|(_, text)| signature::verify(known.secret.reveal(), body, text)) {
+                if !changed
+                    && !signed.is_some_and(|(_, text)| signature::verify(known.secret.reveal(), body, text))
+                {
                     self.broken(format!("{name} is sent something that is not signed with its secret"));
                 }
-                if !known.verified && !self.record.seen().shaken.contains(&app) {
+                if !known.verified && !self.record.seen().shaken.contains(url) {
                     self.broken(format!("{name} is sent something before its address was verified"));
                 }
             }
@@ -204,19 +209,19 @@ impl Receivers {
         row: Arc<JournalRow>,
         webhook: u64,
     ) -> Option<Event> {
-        let thread = row.thread.clone()?;
+        let chain = row.chain.clone()?;
         let notice = row.notices.iter().find(|notice| notice.app == app)?;
         let context = row.context.as_deref().filter(|_| notice.context);
         let given = entry.hop_context.map(|context| context.get().as_bytes());
         let standby = notice.channel == Channel::Standby;
         if entry.time != row.at.0
-            || entry.id != thread.page.to_string()
+            || entry.id != chain.page().to_string()
             || context != given
             || standby != entry.standby.is_some()
         {
             self.broken(format!("{} is sent {place:?} in a wrong frame", build::name(app)));
         }
-        Some(Event { place, row, thread, number: self.record.sent(app, place, webhook) })
+        Some(Event { place, row, chain, number: self.record.sent(self.clock.now(), app, place, webhook) })
     }
 
     /// One webhook for each conversation, and not too many for each app.
@@ -230,13 +235,13 @@ impl Receivers {
                 wrong = Some(format!("{} has {under_way} webhooks under way", build::name(app)));
             }
             let busy = seen.busy.entry(app).or_default();
-            let mut threads: Vec<_> = events.iter().map(|event| &event.thread).collect();
-            threads.dedup();
-            for thread in threads {
-                let count = busy.entry(thread.clone()).or_default();
+            let mut chains: Vec<_> = events.iter().map(|event| &event.chain).collect();
+            chains.dedup();
+            for chain in chains {
+                let count = busy.entry(chain.clone()).or_default();
                 *count += 1;
                 if *count > 1 {
-                    wrong = Some(format!("{thread:?} has two webhooks to {} under way", build::name(app)));
+                    wrong = Some(format!("{chain:?} has two webhooks to {} under way", build::name(app)));
                 }
             }
         }
@@ -251,17 +256,18 @@ impl Receivers {
         *under_way = under_way.saturating_sub(1);
         let busy = seen.busy.entry(app).or_default();
         for event in events {
-            busy.remove(&event.thread);
+            busy.remove(&event.chain);
         }
     }
 
     async fn receive(
         &self,
         app: AppId,
+        url: &str,
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> Result<Answer, SendError> {
-        let events = self.look(app, &headers, &body);
+        let events = self.look(app, url, &headers, &body);
         self.enter(app, &events);
         let (fate, takes) = self.draw(app, &events);
         let list = |event: &Event| {
@@ -272,7 +278,11 @@ impl Receivers {
                 .any(|notice| notice.app == app && notice.channel == Channel::Standby);
             let what = event.row.event.as_deref().unwrap_or_default();
             let sign = if standby { "standby " } else { "" };
-            format!("{}:{} {sign}{what} of {}", event.place.0.0, event.place.1.0, event.thread.person)
+            let whose = event
+                .chain
+                .thread()
+                .map_or_else(|| event.chain.page().to_string(), |own| own.person.to_string());
+            format!("{}:{} {sign}{what} of {whose}", event.place.0.0, event.place.1.0)
         };
         let list = events.iter().map(list).collect::<Vec<_>>().join(", ");
         self.record.note(self.clock.now(), format_args!("-> {}: {list}", build::name(app)));
@@ -305,7 +315,8 @@ impl Receivers {
                 _ => Ok(Answer { status: 200, body: Bytes::from_static(b"<html>hello</html>") }),
             };
         };
-        self.record.seen().shaken.insert(app);
+        let asked = url.split(['?', '&']).next().unwrap_or_default().to_owned();
+        self.record.seen().shaken.insert(asked);
         Ok(Answer { status: 200, body: Bytes::copy_from_slice(challenge.as_bytes()) })
     }
 }
@@ -321,10 +332,10 @@ impl Transport for Receivers {
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let app = whose(url);
+        let (app, url) = (whose(url), url.to_owned());
         Box::pin(async move {
             match app {
-                Some(app) => self.receive(app, headers, body).await,
+                Some(app) => self.receive(app, &url, headers, body).await,
                 None => {
                     self.broken("a webhook goes to an address that nobody has".to_owned());
                     Err(SendError::Failed("no such host".to_owned()))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_engine::Receipt;
 use baton_rules::{AppId, Channel, Form, ThreadKey, Timestamp};
-use baton_store::{Configured, JournalRow, Position, Settings, Stream};
+use baton_store::{Chain, Configured, JournalRow, Position, Settings, Stream};
 use bytes::Bytes;
 
 /// How many lines of the trace are kept unless all are.
@@ -30,18 +30,22 @@ pub struct Seen {
     pub broken: Vec<String>,
     /// Every row that the disk took, by stream.
     pub rows: BTreeMap<Stream, Vec<Arc<JournalRow>>>,
-    /// Every change of settings that the disk took, and where it stands in each stream.
-    pub settings: Vec<(Vec<Position>, Arc<Settings>)>,
+    /// Every change of settings that the disk took.
+    pub settings: Vec<Changed>,
     /// Every attempt to deliver something.
     pub tries: Vec<Try>,
     /// Everything that was asked, by its number.
     pub ops: Vec<Op>,
     /// How often the node crashed.
     pub crashes: u32,
-    /// Apps whose address answered the handshake in this life.
-    pub shaken: BTreeSet<AppId>,
+    /// Lives that ended with a stop and without trouble with the disk: from when to when.
+    pub stopped: Vec<(u64, u64)>,
+    /// When this life began.
+    pub born: u64,
+    /// Addresses that answered the handshake in this life.
+    pub shaken: BTreeSet<String>,
     /// Webhooks under way now, by app and conversation.
-    pub busy: BTreeMap<AppId, BTreeMap<ThreadKey, usize>>,
+    pub busy: BTreeMap<AppId, BTreeMap<Chain, usize>>,
     /// The same, counted.
     pub under_way: BTreeMap<AppId, usize>,
     told: HashMap<Told, Vec<Place>>,
@@ -49,6 +53,33 @@ pub struct Seen {
     trace: VecDeque<String>,
     all: bool,
     hash: u64,
+}
+
+/// A change of settings.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// When, by the clock.
+    pub at: Timestamp,
+    /// When, among everything that is recorded.
+    pub count: u64,
+    /// Where it stands in each stream.
+    pub positions: Vec<Position>,
+    /// The settings before.
+    pub before: Arc<Settings>,
+    /// The settings since.
+    pub after: Arc<Settings>,
+}
+
+impl Changed {
+    /// Whether delivery to an app begins with this change: it is new, or has its first address. What was before
+    /// is nothing to it.
+    pub fn begins(&self, app: AppId) -> bool {
+        let reached = |settings: &Settings| settings.app(app).map(|app| app.webhook_url.is_some());
+        match (reached(&self.before), reached(&self.after)) {
+            (None, Some(_)) | (Some(false), Some(true)) => true,
+            (_, _) => false,
+        }
+    }
 }
 
 /// One attempt to deliver one event.
@@ -60,6 +91,8 @@ pub struct Try {
     pub place: Place,
     /// When it was sent.
     pub sent: u64,
+    /// The same, by the clock.
+    pub at: Timestamp,
     /// In which webhook.
     pub webhook: u64,
     /// When the node was told 2xx, if it was.
@@ -165,9 +198,17 @@ impl Record {
     pub fn born(&self) {
         let mut seen = self.seen();
         seen.life += 1;
+        seen.born = seen.next();
         seen.busy.clear();
         seen.under_way.clear();
         seen.shaken.clear();
+    }
+
+    /// The node was stopped, and its disk had no trouble.
+    pub fn stopped(&self) {
+        let mut seen = self.seen();
+        let life = (seen.born, seen.next());
+        seen.stopped.push(life);
     }
 
     /// The disk took rows.
@@ -187,9 +228,17 @@ impl Record {
     }
 
     /// The disk took settings.
-    pub fn configured(&self, configured: &Configured) {
+    pub fn configured(&self, at: Timestamp, configured: &Configured) {
         if !configured.positions.is_empty() {
-            self.seen().settings.push((configured.positions.clone(), Arc::clone(&configured.after)));
+            let mut seen = self.seen();
+            let count = seen.next();
+            let (before, after) = (Arc::clone(&configured.before), Arc::clone(&configured.after));
+            let positions = configured.positions.clone();
+            seen.settings.push(Changed { at, count, positions, before, after });
+            drop(seen);
+            for (stream, row) in &configured.told {
+                self.wrote(*stream, std::slice::from_ref(row));
+            }
         }
     }
 
@@ -211,10 +260,10 @@ impl Record {
     }
 
     /// An event is sent in it. Returns the number of the attempt.
-    pub fn sent(&self, app: AppId, place: Place, webhook: u64) -> usize {
+    pub fn sent(&self, at: Timestamp, app: AppId, place: Place, webhook: u64) -> usize {
         let mut seen = self.seen();
         let sent = seen.next();
-        seen.tries.push(Try { app, place, sent, webhook, acked: None, arrived: false, status: None });
+        seen.tries.push(Try { app, place, sent, at, webhook, acked: None, arrived: false, status: None });
         seen.tries.len() - 1
     }
 

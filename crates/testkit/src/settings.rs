@@ -50,13 +50,14 @@ pub fn connection(app: AppId, generation: u32) -> Connection {
     }
 }
 
-fn new_app(role: &str) -> Arc<App> {
+/// An app that was never there before; each time that it is made it has another secret and address.
+pub fn new_app(role: &str, number: u64) -> Arc<App> {
     let late = role == "late";
     Arc::new(App {
         id: app(role),
         name: role.to_owned(),
-        secret: Secret::new(format!("the secret of {role}")),
-        webhook_url: Some(address(app(role))),
+        secret: Secret::new(format!("secret {number} of {role}")),
+        webhook_url: Some(address(app(role), number)),
         verify_token: late.then(|| Secret::new("let me in")),
         verified: !late,
         human_agent: role == "care",
@@ -105,6 +106,6 @@ fn new_page(id: PageId) -> Arc<Page> {
 
 /// The settings that a story begins with.
 pub fn first() -> Settings {
-    let apps = apps_of(HANDOVER).iter().map(|role| new_app(role)).collect();
+    let apps = apps_of(HANDOVER).iter().map(|role| new_app(role, 0)).collect();
     Settings::new(0, apps, vec![new_page(HANDOVER), new_page(ROUTING)])
 }

@@ -17,7 +17,8 @@ use rand::{Rng, SeedableRng};
 use crate::clock::SimClock;
 use crate::faults::{Crash, FaultyStore, Rates};
 use crate::model::Model;
-use crate::people::{Crowd, Memory, operate, thread};
+use crate::operator::operate;
+use crate::people::{Crowd, Memory, thread};
 use crate::receivers::{Manners, Receivers};
 use crate::record::Record;
 use crate::settings::{HANDOVER, ROUTING, apps_of, first};
@@ -26,6 +27,8 @@ use crate::settings::{HANDOVER, ROUTING, apps_of, first};
 const BEGINNING: i64 = 1_767_225_600_000;
 /// How long the last life waits for what is pending, in pieces of half an hour.
 const PATIENCE: usize = 600;
+/// How long nobody does anything at the end: longer than control lasts, and longer than every window.
+const LULLS: [i64; 2] = [25 * 3_600_000, 9 * 24 * 3_600_000];
 /// How often the node crashes at least.
 const CRASHES: usize = 3;
 
@@ -103,9 +106,13 @@ impl World {
         let mut key = [0; 32];
         random.fill(&mut key);
         let disk = MemoryStore::new(random.random_range(1..5), key);
-        let begin = disk.configure(Timestamp(BEGINNING), Box::new(|_: &Settings| Ok(first())));
+        let begin = disk.configure(
+            Timestamp(BEGINNING),
+            Box::new(|_: &Settings| Ok(first())),
+            Box::new(|_| Vec::new()),
+        );
         if let Some(Ok(configured)) = begin.now_or_never() {
-            record.configured(&configured);
+            record.configured(Timestamp(BEGINNING), &configured);
         }
         let profiles = [Profile::Patient, Profile::NeverDisable, Profile::Meta];
         let policy = Policy {
@@ -150,9 +157,11 @@ impl World {
         }
         let dies = self.random.random_range(0.0..self.dies);
         let dies = if end == End::Crash { dies } else { 0.0 };
+        // Half of those that are stopped have a disk that only is slow: nothing of them is sent twice.
+        let most = if end == End::Stop && self.random.random_bool(0.5) { 0.0 } else { 0.03 };
         Rates {
-            fails: self.random.random_range(0.0..0.03),
-            lost: self.random.random_range(0.0..0.03),
+            fails: self.random.random::<f64>() * most,
+            lost: self.random.random::<f64>() * most,
             dies_before: dies,
             dies_after: dies,
             slow: self.random.random_range(0..60),
@@ -195,6 +204,8 @@ impl World {
         self.now = clock.now();
         if !survived {
             self.record.seen().crashes += 1;
+        } else if rates.fails + rates.lost == 0.0 {
+            self.record.stopped();
         }
         self.record.note(self.now, if survived { "the node has stopped" } else { "the node is dead" });
         Ok(())
@@ -251,8 +262,14 @@ impl World {
 
     /// Waits until everything is delivered that can be.
     async fn finish(&self, node: &Node, engine: &Engine) {
+        crate::operator::everybody_back(engine).await;
         if let Some(wrong) = engine.verify(app("late")).await {
             self.record.broken(node.clock.now(), format_args!("late does not verify: {wrong}"));
+        }
+        // All control lapses, and what waits for that happens by itself: while it may, and when it is too late.
+        for lull in LULLS {
+            node.clock.jump(lull);
+            node.clock.sleep(60_000).await;
         }
         for _ in 0..PATIENCE {
             node.clock.sleep(30 * 60_000).await;

@@ -37,8 +37,9 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
     let runtime = clock.runtime().unwrap();
     runtime.block_on(async {
         let disk = MemoryStore::new(1, [1; 32]);
-        let configured = disk.configure(start, Box::new(|_| Ok(first()))).await.unwrap();
-        record.configured(&configured);
+        let configured =
+            disk.configure(start, Box::new(|_| Ok(first())), Box::new(|_| Vec::new())).await.unwrap();
+        record.configured(start, &configured);
         // Everything is done, and nothing is said to be.
         let rates = Rates { lost: 1.0, ..Rates::default() };
         let store = FaultyStore::new(&disk, &clock, &record, &Arc::new(Crash::default()), rates, 1);

@@ -55,7 +55,7 @@ fn files() -> Vec<File> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let built = name.starts_with("target")
-                || ["node_modules", ".git", ".baton", ".venv", "__pycache__"].contains(&&*name);
+                || ["node_modules", ".venv", ".git", ".baton", "__pycache__"].contains(&&*name);
             if built || path.is_symlink() {
                 continue;
             }

@@ -59,13 +59,16 @@ pub struct Entry<'a> {
     pub time: i64,
     /// In which array the event stands.
     pub channel: Channel,
+    /// Whether an empty `messaging` stands beside `standby`, for receivers that look there without asking.
+    pub both: bool,
     /// The event, rendered.
     pub item: &'a [u8],
     /// `hop_context`'s value, rendered.
     pub context: Option<&'a [u8]>,
 }
 
-/// `{"object":…,"entry":[…]}`, spliced around rendered events: nothing is serialized twice.
+/// `{"object":…,"entry":[…]}` (WH-10), spliced around rendered events: nothing is serialized twice. An entry has
+/// `messaging` or `standby` and never both (WH-11).
 pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
     let object = match surface {
         Surface::Messenger => "page",
@@ -78,6 +81,7 @@ pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
     for (index, entry) in entries.iter().enumerate() {
         let array = match entry.channel {
             Channel::Messaging => "messaging",
+            Channel::Standby if entry.both => r#"messaging":[],"standby"#,
             Channel::Standby => "standby",
         };
         let comma = if index == 0 { "" } else { "," };

@@ -56,6 +56,18 @@ impl GraphError {
             (R::ExtendNotOwner, _) => (100, 0, "Only the current thread owner can extend thread control.",
                 "Only the owner extends control",
                 "This app does not control the conversation. Ask for control with request_thread_control first."),
+            // E-IG-NOTOWNER: D-ERR; C-8
+            (R::NotThreadOwner, _) => (100, 2534037, "The action is invalid since it's not the thread owner.",
+                "This app does not control the conversation",
+                "Wait until this app gets control, or ask for it with request_thread_control. GET thread_owner tells until when another app has control."),
+            // E-TAKE-OFF: P-27, P-FIELD; S0
+            (R::TakeOff, _) => (27, 0, "Take thread control is not supported when Conversation Routing is not enabled.",
+                "Nobody takes control here",
+                "The account has no default app. Ask with request_thread_control: in an idle conversation it gives control at once."),
+            // E-REQ-OFF: D-ICRAPI
+            (R::RequestOff, _) => (27, 0, "Request thread control is not supported when Conversation Routing is enabled.",
+                "Nobody asks for control here",
+                "The page has a default app. An app that an operator allows to take control of conversations (take_control) uses take_thread_control."),
             // E-HOP-DISABLED: S2 first note
             (R::HandoverDisabled, _) => (100, 0, "Handover Protocol APIs disabled for this page.",
                 "This page uses Conversation Routing",
@@ -83,6 +95,14 @@ impl GraphError {
             (R::TargetMissing, _) => (100, 0, "The parameter target_app_id is required",
                 "To whom shall control pass?",
                 "This page has no app to which control passes by itself: name one with target_app_id."),
+            // E-PARAM: Instagram's persistent menu has one level
+            (R::NoUserMenu, _) => (100, 0, "Invalid parameter: there is no menu of one person's own on Instagram",
+                "Instagram has the page's menu alone",
+                "Set the menu of the account with messenger_profile."),
+            // E-PARAM, unknown edge: 3.7
+            (R::NoSuchEdge, _) => (100, 0, "Invalid parameter: pass_thread_metadata is only available in the Handover Protocol",
+                "This page does not use the Handover Protocol",
+                "Say it with control instead: pass_thread_control and request_thread_control have metadata."),
             // E-DUR: S0, S4, D-ICRAPI
             (R::Duration, _) => (100, 0, "Param duration must be an integer between 1 and 604800",
                 "The duration is not allowed",
@@ -161,6 +181,33 @@ impl GraphError {
         Self { subcode: Some(2018014), ..Self::parameter(text) }
     }
 
+    /// An attachment id that is nobody's, another page's, or older than 90 days.
+    pub fn unknown_attachment() -> Self {
+        let text = "Possible invalid ID or you do not own the attachment.";
+        Self { subcode: Some(2018074), ..Self::parameter(text) }
+    }
+
+    /// A file that is larger than its kind may be.
+    pub fn attachment_too_large() -> Self {
+        Self { subcode: Some(2018109), ..Self::parameter("Attachment size exceeds allowable limit") }
+    }
+
+    /// A file that is not what it is said to be.
+    pub fn attachment_failed(why: &str) -> Self {
+        Self { subcode: Some(2018047), ..Self::parameter(format!("Upload attachment failure. {why}")) }
+    }
+
+    /// A message that was taken back, or that is older than what is shown one by one.
+    pub fn message_gone() -> Self {
+        let text = "This Message has been deleted by the user or the business.";
+        Self::bare(400, 9_000_001, format!("(#9000001) {text}"))
+    }
+
+    /// The page has no account on Instagram.
+    pub fn no_instagram() -> Self {
+        Self { subcode: Some(2534013), ..Self::parameter("The page is not linked to an Instagram account") }
+    }
+
     /// E-TOKEN: the token is not one of ours, has expired or was revoked.
     pub fn token() -> Self {
         Self::bare(400, 190, "Invalid OAuth access token - Cannot parse access token".to_owned())
@@ -201,9 +248,35 @@ impl GraphError {
         Self { kind: METHOD, subcode: Some(33), ..Self::bare(400, 100, message) }
     }
 
+    /// Nothing is known of the person (wire.md 5.4).
+    pub fn no_profile() -> Self {
+        let text = "(#100) No profile available for this user.".to_owned();
+        Self { subcode: Some(2_018_218), ..Self::bare(400, 100, text) }
+    }
+
     /// A path that no edge has. `components` starts with `/`.
     pub fn unknown_path(components: &str) -> Self {
         Self::bare(400, 2500, format!("Unknown path components: {components}"))
+    }
+
+    /// An `account_linking_token` that is none, or that is used up.
+    pub fn account_linking_token() -> Self {
+        Self::bare(400, 10303, "(#10303) Invalid account_linking_token".to_owned())
+    }
+
+    /// An edge or a field that a node of this kind does not have.
+    pub fn no_field(name: &str, node: &str) -> Self {
+        Self::parameter(format!("Tried accessing nonexisting field ({name}) on node type ({node})"))
+    }
+
+    /// An app's id with a secret that is not its own.
+    pub fn wrong_secret() -> Self {
+        Self::bare(400, 1, "Error validating client secret.".to_owned())
+    }
+
+    /// Something that is written in a language of the platform's own, and wrongly.
+    pub fn syntax(text: &str) -> Self {
+        Self::bare(400, 2500, text.to_owned())
     }
 
     /// `me` with a token that is nobody's.

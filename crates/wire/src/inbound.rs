@@ -1,7 +1,7 @@
 //! A person's event, as Baton's own API takes it (contract.md, "A person's event"): shape checked, fields
 //! kept as they are for the webhook, turned into an [`Action`] for the rules.
 
-use baton_rules::{Action, AppId, Did, Entry, MenuLevel, PersonId, Signal, What};
+use baton_rules::{Action, AppId, Did, Entry, MenuLevel, PersonId, Signal, Surface, What};
 use serde_json::{Map, Value};
 
 use crate::shape::Shape;
@@ -171,6 +171,8 @@ pub struct PersonEvent {
     pub kind: Kind,
     /// `entry`.
     pub entry: Option<EntryPoint>,
+    /// Whose menu it was, where one was used: the page's, unless this person has one with that item.
+    pub level: MenuLevel,
     /// The object named like the type, as given (`{}` where none is needed).
     pub content: Map<String, Value>,
 }
@@ -188,7 +190,7 @@ impl PersonEvent {
     /// A message of nothing but text: what a simple channel brings.
     pub fn of_text(text: &str) -> Self {
         let content = Map::from_iter([("text".to_owned(), Value::from(text))]);
-        Self { event_id: None, kind: Kind::Message, entry: None, content }
+        Self { event_id: None, kind: Kind::Message, entry: None, level: MenuLevel::Page, content }
     }
 
     /// Reads an event; reports every wrong field at once. Unknown fields are refused.
@@ -233,7 +235,18 @@ impl PersonEvent {
         known.extend(more);
         shape.known("", object, &known);
         let content = content(shape, object, kind)?;
-        Some(Self { event_id, kind, entry, content })
+        Some(Self { event_id, kind, entry, level: MenuLevel::Page, content })
+    }
+
+    /// The event, if a person can do this on a surface: Instagram tells of no deliveries, links no accounts, and
+    /// has no surveys (wire.md 4.1).
+    pub fn on(self, surface: Surface) -> Result<Self, Vec<FieldError>> {
+        let missing = matches!(self.kind, Kind::Delivery | Kind::AccountLinking | Kind::Feedback);
+        if surface == Surface::Instagram && missing {
+            let detail = format!("there is no {} on Instagram", self.kind.name());
+            return Err(vec![FieldError { pointer: "/type".to_owned(), detail }]);
+        }
+        Ok(self)
     }
 
     /// The button, for a postback.
@@ -251,9 +264,7 @@ impl PersonEvent {
             Kind::Message if self.content.contains_key("quick_reply") => What::QuickReply,
             Kind::Message => What::Message,
             Kind::Postback => What::Postback { creator },
-            Kind::Menu => {
-                What::Menu { creator, level: MenuLevel::Page, url: self.content.contains_key("url") }
-            }
+            Kind::Menu => What::Menu { creator, level: self.level, url: self.content.contains_key("url") },
             Kind::GetStarted => What::GetStarted { creator },
             Kind::IceBreaker => What::IceBreaker { creator },
             Kind::Referral => What::Referral,

@@ -29,6 +29,26 @@ pub fn depth_of(text: &str) -> usize {
     deepest
 }
 
+/// The object or array that a text begins with, brackets and quotes minded; none where it begins with none, or where
+/// that one never ends.
+pub(crate) fn first_json(text: &str) -> Option<&str> {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if depth > 0 => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return text.get(..=at).filter(|found| found.len() > 1);
+        }
+    }
+    None
+}
+
 struct Reader<'a> {
     rest: &'a str,
 }

@@ -1,10 +1,17 @@
 //! The parameters of a Graph call, from wherever a client put them: the query string, a JSON body, a form
-//! (JSON texts or brackets as values). One small reader, not one for each endpoint.
+//! (JSON texts or brackets as values), a multipart body. One small reader, not one for each endpoint (API-2).
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::errors::GraphError;
-use crate::lenient;
+use crate::fields::Field;
+use crate::{fields, lenient};
+
+use form::Form;
+
+mod form;
+mod multipart;
 
 /// How much is read at most (contract.md, Limits).
 #[derive(Clone, Copy, Debug)]
@@ -27,28 +34,46 @@ pub struct Params {
     values: Map<String, Value>,
     /// How deep a value may nest that is a JSON text.
     depth: usize,
+    /// The file of a multipart body.
+    upload: Option<Upload>,
+}
+
+/// A file that came with a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// What its part says it is (`Content-Type`), without parameters, in lower case; a guess of the client's.
+    pub mime: String,
+    /// Its name on the client's side.
+    pub file_name: Option<String>,
+    /// What is in it.
+    pub bytes: Bytes,
 }
 
 impl Params {
+    /// Whether a body of this type may bring a file, so that it may be larger than others.
+    pub fn may_upload(content_type: Option<&str>) -> bool {
+        essence(content_type).starts_with("multipart/")
+    }
+
     /// Reads query string and body. `content_type` is the header's value.
     pub fn read(
         query: &str,
         content_type: Option<&str>,
-        body: &[u8],
+        body: &Bytes,
         limits: Limits,
     ) -> Result<Self, GraphError> {
-        let mut form = Form { limits, fields: 0, values: Map::new() };
+        let mut form = Form::new(limits);
         form.read("query string", query.as_bytes())?;
         let mut values = form.take();
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-        let essence = essence.trim().to_ascii_lowercase();
-        if essence.starts_with("multipart/") {
-            return Err(GraphError::not_built("A multipart body"));
-        }
+        let essence = essence(content_type);
         let is_json = essence == "application/json" || essence.ends_with("+json");
+        let mut upload = None;
         let given = if body.iter().all(u8::is_ascii_whitespace) {
             // Several clients send a JSON content type with nothing.
             Map::new()
+        } else if essence.starts_with("multipart/") {
+            upload = multipart::read(content_type.unwrap_or_default(), body, &mut form)?;
+            form.take()
         } else if is_json || body.trim_ascii_start().starts_with(b"{") {
             // No form begins with a brace; JSON comes as text/plain, as a form (curl -d) and without a type.
             json(body, limits)?
@@ -58,12 +83,22 @@ impl Params {
         };
         // The body wins, unless what it says is nothing.
         values.extend(given.into_iter().filter(|(_, value)| !value.is_null()));
-        Ok(Self { values, depth: limits.depth })
+        Ok(Self { values, depth: limits.depth, upload })
     }
 
     /// Parameters that are an object already: an item of a batch, a dry run.
     pub fn from_object(values: Map<String, Value>, limits: Limits) -> Self {
-        Self { values, depth: limits.depth }
+        Self { values, depth: limits.depth, upload: None }
+    }
+
+    /// The file that came with the call.
+    pub fn upload(&self) -> Option<&Upload> {
+        self.upload.as_ref()
+    }
+
+    /// Takes the file out, so that it is held no longer than needed.
+    pub fn take_upload(&mut self) -> Option<Upload> {
+        self.upload.take()
     }
 
     /// A parameter; `null` is absent.
@@ -106,6 +141,11 @@ impl Params {
         }
         let text = text_of(value)?;
         Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// `fields`, with what is asked below each; empty where there is no such parameter.
+    pub fn fields(&self) -> Result<Vec<Field>, GraphError> {
+        fields::parse(&self.list("fields").unwrap_or_default().join(","), self.depth)
     }
 
     /// `access_token`, from query or body; the header is the caller's business.
@@ -163,6 +203,12 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+/// A content type without its parameters, in lower case.
+fn essence(content_type: Option<&str>) -> String {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
 fn json(body: &[u8], limits: Limits) -> Result<Map<String, Value>, GraphError> {
     let text = std::str::from_utf8(body).map_err(|_| GraphError::parameter("The body is not valid UTF-8"))?;
     if lenient::depth_of(text) > limits.depth {
@@ -177,125 +223,4 @@ fn json(body: &[u8], limits: Limits) -> Result<Map<String, Value>, GraphError> {
 
 fn too_deep(limits: Limits) -> GraphError {
     GraphError::parameter(format!("The body nests deeper than {} levels (limits.depth)", limits.depth))
-}
-
-/// A form, or a query string, which is one too.
-struct Form {
-    limits: Limits,
-    /// How many fields there were so far, query string and body together.
-    fields: usize,
-    values: Map<String, Value>,
-}
-
-impl Form {
-    fn read(&mut self, whence: &str, bytes: &[u8]) -> Result<(), GraphError> {
-        for field in bytes.split(|byte| *byte == b'&').filter(|field| !field.is_empty()) {
-            self.fields += 1;
-            if self.fields > self.limits.fields {
-                let text =
-                    format!("There are more than {} form fields (limits.form_fields)", self.limits.fields);
-                return Err(GraphError::parameter(text));
-            }
-            let end = field.iter().position(|byte| *byte == b'=').unwrap_or(field.len());
-            let name = decoded(&field[..end]);
-            let value = decoded(field.get(end + 1..).unwrap_or_default());
-            let (Ok(name), Ok(value)) = (name.as_deref(), value) else {
-                let name =
-                    name.unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned());
-                let text = format!("Param {name} of the {whence} is not valid UTF-8");
-                return Err(GraphError::parameter(text));
-            };
-            match path(name) {
-                Some(path) if path.len() > self.limits.depth => return Err(too_deep(self.limits)),
-                Some(path) => plant(&mut self.values, &path, Value::String(value)),
-                None => {
-                    self.values.insert(name.to_owned(), Value::String(value));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Map<String, Value> {
-        let mut values = std::mem::take(&mut self.values);
-        values.values_mut().for_each(make_lists);
-        values
-    }
-}
-
-/// `+` is a space and `%XX` a byte; a `%` that is no escape is itself.
-fn decoded(bytes: &[u8]) -> Result<String, std::string::FromUtf8Error> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        let escaped = after.get(..2).filter(|_| *byte == b'%');
-        match escaped.and_then(|digits| hex::decode(digits).ok()) {
-            Some(decoded) => {
-                out.extend(decoded);
-                rest = &after[2..];
-            }
-            None => out.push(if *byte == b'+' { b' ' } else { *byte }),
-        }
-    }
-    String::from_utf8(out)
-}
-
-/// The parts of `a[b][0][]`; none for a name without brackets, or with some that make no sense.
-fn path(name: &str) -> Option<Vec<&str>> {
-    let (root, rest) = name.split_once('[')?;
-    let inner = rest.strip_suffix(']')?;
-    let mut path = vec![root];
-    path.extend(inner.split("]["));
-    let plain = |part: &str| !part.contains(['[', ']']);
-    (!root.is_empty() && path.iter().all(|part| plain(part))).then_some(path)
-}
-
-/// Puts a value where a path says. Lists are objects with indices as keys until [`make_lists`].
-fn plant(values: &mut Map<String, Value>, path: &[&str], value: Value) {
-    let [part, rest @ ..] = path else { return };
-    let key = if part.is_empty() { next(values, rest) } else { (*part).to_owned() };
-    if rest.is_empty() {
-        values.insert(key, value);
-        return;
-    }
-    let below = values.entry(key).or_insert(Value::Null);
-    if !below.is_object() {
-        *below = Value::Object(Map::new());
-    }
-    if let Value::Object(below) = below {
-        plant(below, rest, value);
-    }
-}
-
-/// The index that `[]` means. `a[][x]=1&a[][y]=2` are one element and `a[][x]=1&a[][x]=2` are two, as Rack
-/// and PHP's neighbours have it.
-fn next(values: &Map<String, Value>, rest: &[&str]) -> String {
-    let mut index = values.len();
-    let last = index.checked_sub(1).map(|last| last.to_string());
-    if let Some(last) = last.filter(|last| !rest.is_empty() && values.get(last).is_some_and(Value::is_object))
-    {
-        let mut found = values.get(&last);
-        for part in rest {
-            found = found.and_then(|value| value.get(*part));
-        }
-        if found.is_none() {
-            return last;
-        }
-    }
-    while values.contains_key(&index.to_string()) {
-        index += 1;
-    }
-    index.to_string()
-}
-
-/// Makes arrays of objects whose keys are 0, 1, 2, … in any order.
-fn make_lists(value: &mut Value) {
-    let Value::Object(object) = value else { return };
-    object.values_mut().for_each(make_lists);
-    let length = object.len();
-    if length > 0 && (0..length).all(|index| object.contains_key(&index.to_string())) {
-        let items = (0..length).filter_map(|index| object.swap_remove(&index.to_string()));
-        *value = Value::Array(items.collect());
-    }
 }

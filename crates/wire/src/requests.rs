@@ -6,9 +6,16 @@ use serde_json::{Map, Value};
 
 use crate::errors::GraphError;
 use crate::params::{Params, text_of};
+use crate::{attachments, templates};
+
+mod feedback;
 
 /// The longest message text, in characters (Messenger).
 const TEXT: usize = 2000;
+/// The longest message text on Instagram, in bytes.
+const INSTAGRAM_TEXT: usize = 1000;
+/// The longest reaction, in characters: an emoji may be made of several.
+const REACTION: usize = 32;
 /// The longest `metadata` of a message, in characters.
 const MESSAGE_METADATA: usize = 1000;
 /// The longest `metadata` of a control call, in characters (API-8).
@@ -23,6 +30,21 @@ const BUTTON_TEXT: usize = 640;
 const QUICK_REPLIES: usize = 13;
 /// How many buttons a template (or one of its elements) has at most.
 const BUTTONS: usize = 3;
+/// The longest title of a button, in characters.
+const BUTTON_TITLE: usize = 20;
+/// What a button can be (wire.md 2.4); the last three are retired and still taken.
+const BUTTON_TYPES: &[&str] = &[
+    "web_url",
+    "postback",
+    "phone_number",
+    "account_link",
+    "account_unlink",
+    "game_play",
+    "element_share",
+    "nested",
+    "payment",
+];
+const NOTIFICATION_TYPES: &[&str] = &["REGULAR", "SILENT_PUSH", "NO_PUSH"];
 /// How many elements a generic template has at most.
 const ELEMENTS: usize = 10;
 
@@ -99,6 +121,11 @@ impl Call {
 pub fn messages(params: &Params) -> Result<Call, GraphError> {
     let person = recipient(params)?;
     let tag = tag(params)?;
+    let loudness = params.text("notification_type").map(|text| text.trim().to_ascii_uppercase());
+    if loudness.is_some_and(|word| !word.is_empty() && !NOTIFICATION_TYPES.contains(&word.as_str())) {
+        let words = NOTIFICATION_TYPES.join(", ");
+        return Err(GraphError::parameter(format!("Param notification_type must be one of {{{words}}}")));
+    }
     let control = params.get("thread_control").map(|value| thread_control(params, value)).transpose()?;
     let given = params.object("message")?;
     let Some(given) = given.filter(|message| message.values().any(|value| !value.is_null())) else {
@@ -111,8 +138,20 @@ pub fn messages(params: &Params) -> Result<Call, GraphError> {
         let reply = Map::from_iter([("mid".to_owned(), Value::from(mid))]);
         message.content.insert("reply_to".to_owned(), Value::Object(reply));
     }
-    let ask = Ask::Send(Send { tag, control, survey: false });
+    let survey = is_survey(&message);
+    if tag == Some(Tag::CustomerFeedback) && !survey {
+        let text = "The tag CUSTOMER_FEEDBACK is only for messages with the customer_feedback template";
+        return Err(GraphError::parameter(text));
+    }
+    let ask = Ask::Send(Send { tag, control, survey });
     Ok(Call { person, ask, metadata: None, message: Some(message) })
+}
+
+/// Whether a message is a survey (HOP-SURVEY-1).
+fn is_survey(message: &Message) -> bool {
+    let template = message.content.get("attachment").and_then(|attachment| attachment.get("payload"));
+    let kind = template.and_then(|template| template.get("template_type")).and_then(text_of);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("customer_feedback"))
 }
 
 /// `sender_action` in `POST /{page}/messages`: a send of nothing, asked as a send is. None where there is no
@@ -130,7 +169,17 @@ pub fn sender_action(params: &Params) -> Option<Result<Call, GraphError>> {
                 let ask = Ask::Send(Send { tag: None, control: None, survey: false });
                 Ok(Call { person, ask, metadata: None, message: None })
             }
-            name @ ("react" | "unreact") => Err(GraphError::not_built(&format!("The sender_action {name}"))),
+            // Which message, is looked up where messages are.
+            "react" => {
+                reaction(params)?;
+                let ask = Ask::Send(Send { tag: None, control: None, survey: false });
+                Ok(Call { person, ask, metadata: None, message: None })
+            }
+            "unreact" => {
+                reacted_to(params)?;
+                let ask = Ask::Send(Send { tag: None, control: None, survey: false });
+                Ok(Call { person, ask, metadata: None, message: None })
+            }
             _ => {
                 let names = "typing_on, typing_off, mark_seen, react, unreact";
                 Err(GraphError::parameter(format!("Param sender_action must be one of {{{names}}}")))
@@ -138,6 +187,54 @@ pub fn sender_action(params: &Params) -> Option<Result<Call, GraphError>> {
         }
     };
     Some(read())
+}
+
+/// The message that a `react` or `unreact` is about, from `payload`; none where there is none of them.
+pub fn reacted_to(params: &Params) -> Result<Option<String>, GraphError> {
+    let action = params.text("sender_action").unwrap_or_default().trim().to_ascii_lowercase();
+    if action != "react" && action != "unreact" {
+        return Ok(None);
+    }
+    let payload = params.object("payload")?.ok_or_else(|| GraphError::required("payload"))?;
+    let mid = payload.get("message_id").and_then(text_of).filter(|mid| !mid.is_empty());
+    mid.map(Some).ok_or_else(|| GraphError::required("payload[message_id]"))
+}
+
+fn reaction(params: &Params) -> Result<(), GraphError> {
+    reacted_to(params)?;
+    let payload = params.object("payload")?.unwrap_or_default();
+    let name = "payload[reaction]";
+    let reaction = payload.get("reaction").ok_or_else(|| GraphError::required(name))?;
+    let reaction = limited(name, reaction, REACTION)?;
+    if reaction.is_empty() { Err(GraphError::required(name)) } else { Ok(()) }
+}
+
+/// `POST /{page}/message_attachments`: the attachment that is to be kept, as a message would have it.
+pub fn message_attachment(params: &Params) -> Result<Value, GraphError> {
+    let message = params.object("message")?.ok_or_else(|| GraphError::required("message"))?;
+    let name = "message[attachment]";
+    let given = message.get("attachment").filter(|value| !value.is_null());
+    let attachment = attachment(params, given.ok_or_else(|| GraphError::required(name))?)?;
+    let payload = attachment.get("payload");
+    let is_template = attachment.get("type").and_then(Value::as_str) == Some("template");
+    if is_template || payload.is_some_and(|payload| payload.get("attachment_id").is_some()) {
+        let text = format!("Param {name} must be a file: a url, or filedata");
+        return Err(GraphError::parameter(text));
+    }
+    Ok(attachment)
+}
+
+/// What a surface does not take of a message that is well formed: the other surface takes it.
+pub fn fits(call: &Call, surface: Surface) -> Result<(), GraphError> {
+    let text = call.message.as_ref().and_then(|message| message.content.get("text")?.as_str());
+    match (surface, text) {
+        (Surface::Instagram, Some(text)) if text.len() > INSTAGRAM_TEXT => {
+            let text =
+                format!("Length of param message[text] must be less than or equal to {INSTAGRAM_TEXT}");
+            Err(GraphError::parameter(text))
+        }
+        (Surface::Instagram | Surface::Messenger, _) => Ok(()),
+    }
 }
 
 /// `POST /{page}/pass_thread_control`.
@@ -243,7 +340,7 @@ fn tag(params: &Params) -> Result<Option<Tag>, GraphError> {
         None | Some("") if kind.as_deref() == Some("MESSAGE_TAG") => Err(GraphError::required("tag")),
         None | Some("") => Ok(None),
         Some("HUMAN_AGENT") => Ok(Some(Tag::HumanAgent)),
-        Some("CUSTOMER_FEEDBACK") => Err(GraphError::not_built("The tag CUSTOMER_FEEDBACK")),
+        Some("CUSTOMER_FEEDBACK") => Ok(Some(Tag::CustomerFeedback)),
         Some(tag) if RETIRED_TAGS.contains(&tag) => Ok(Some(Tag::Retired)),
         Some(_) => Err(GraphError::parameter("Param tag must be one of {HUMAN_AGENT, CUSTOMER_FEEDBACK}")),
     }
@@ -279,14 +376,21 @@ fn thread_control(params: &Params, value: &Value) -> Result<ThreadControl, Graph
 /// `message`: what the echo will show, checked.
 fn message(params: &Params, given: &Map<String, Value>) -> Result<Message, GraphError> {
     let field = |name: &str| given.get(name).filter(|value| !value.is_null());
-    for name in ["attachments", "sticker_id", "template"] {
+    for name in ["attachments", "template"] {
         if field(name).is_some() {
             return Err(GraphError::not_built(&format!("message[{name}]")));
         }
     }
     let text = field("text").map(|value| limited("message[text]", value, TEXT)).transpose()?;
     let text = text.filter(|text| !text.is_empty());
-    let attachment = field("attachment").map(|value| attachment(params, value)).transpose()?;
+    let attachment = match (field("attachment"), field("sticker_id")) {
+        (Some(_), Some(_)) => {
+            return Err(GraphError::parameter("Param message cannot have both attachment and sticker_id"));
+        }
+        (Some(value), None) => Some(attachment(params, value)?),
+        (None, Some(sticker)) => Some(attachments::sticker(sticker)?),
+        (None, None) => None,
+    };
     let mut content = Map::new();
     match (text, attachment) {
         (Some(text), None) => content.insert("text".to_owned(), Value::String(text)),
@@ -352,7 +456,10 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
     match kind.as_str() {
         "template" => {}
         "" => return Err(GraphError::required(&format!("{name}[type]"))),
-        "image" | "audio" | "video" | "file" | "like_heart" | "media_share" | "sticker" => {
+        "image" | "audio" | "video" | "file" => {
+            return attachments::file(params, name, &kind, given.get("payload"));
+        }
+        "like_heart" | "media_share" | "sticker" => {
             return Err(GraphError::not_built(&format!("An attachment of type {kind}")));
         }
         _ => {
@@ -377,8 +484,9 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
             }
             payload.insert("buttons".to_owned(), Value::Array(all));
         }
+        "customer_feedback" => feedback::check(params, name, &payload)?,
         "" => return Err(GraphError::required(&format!("{name}[template_type]"))),
-        other => return Err(GraphError::not_built(&format!("The template {other}"))),
+        other => templates::check(params, name, other, &mut payload)?,
     }
     let checked =
         [("type".to_owned(), Value::from("template")), ("payload".to_owned(), Value::Object(payload))];
@@ -399,6 +507,17 @@ fn generic(params: &Params, name: &str, payload: &mut Map<String, Value>) -> Res
         if element.get("title").and_then(text_of).is_none_or(|title| title.is_empty()) {
             return Err(GraphError::required(&format!("{name}[title]")));
         }
+        for key in ["title", "subtitle"] {
+            if let Some(text) = element.get(key) {
+                limited(&format!("{name}[{key}]"), text, templates::ELEMENT_TEXT)?;
+            }
+        }
+        let more = ["subtitle", "image_url", "default_action", "buttons"];
+        if !more.iter().any(|key| element.get(*key).is_some_and(|value| value != "")) {
+            let text = "Incomplete element data: title and at least one other field (image url, subtitle or \
+                        buttons) is required with non-empty value";
+            return Err(GraphError::parameter(text));
+        }
         if let Some(all) = element.get("buttons") {
             let all = buttons(params, &name, all)?;
             element.insert("buttons".to_owned(), Value::Array(all));
@@ -411,7 +530,7 @@ fn generic(params: &Params, name: &str, payload: &mut Map<String, Value>) -> Res
 }
 
 /// Buttons: passed on as they are, except that each must be able to do what its type says.
-fn buttons(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, GraphError> {
+pub(crate) fn buttons(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, GraphError> {
     let name = format!("{name}[buttons]");
     let given = list(params, &name, value, BUTTONS)?;
     let one = |(index, button): (usize, &Value)| {
@@ -423,13 +542,21 @@ fn buttons(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, Gra
         };
         need(&button, "type")?;
         let kind = button.get("type").and_then(text_of).unwrap_or_default().to_ascii_lowercase();
+        if !BUTTON_TYPES.contains(&kind.as_str()) {
+            let text = format!("Param {name}[type] must be one of {{{}}}", BUTTON_TYPES.join(", "));
+            return Err(GraphError::parameter(text));
+        }
         let needed: &[&str] = match kind.as_str() {
             "postback" | "phone_number" => &["title", "payload"],
             "web_url" => &["title", "url"],
             "account_link" => &["url"],
+            "game_play" => &["title"],
             _ => &[],
         };
         needed.iter().try_for_each(|key| need(&button, key))?;
+        if let Some(title) = button.get("title") {
+            limited(&format!("{name}[title]"), title, BUTTON_TITLE)?;
+        }
         if let Some(payload) = button.get("payload") {
             let payload = limited(&format!("{name}[payload]"), payload, PAYLOAD)?;
             button.insert("payload".to_owned(), Value::String(payload));
@@ -441,7 +568,7 @@ fn buttons(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, Gra
 }
 
 /// A text of limited length.
-fn limited(name: &str, value: &Value, max: usize) -> Result<String, GraphError> {
+pub(crate) fn limited(name: &str, value: &Value, max: usize) -> Result<String, GraphError> {
     let text =
         text_of(value).ok_or_else(|| GraphError::parameter(format!("Param {name} must be a string")))?;
     // Bytes bound characters from above: most texts needn't be counted.
@@ -453,7 +580,7 @@ fn limited(name: &str, value: &Value, max: usize) -> Result<String, GraphError> 
 }
 
 /// An object without what is null.
-fn object(params: &Params, name: &str, value: &Value) -> Result<Map<String, Value>, GraphError> {
+pub(crate) fn object(params: &Params, name: &str, value: &Value) -> Result<Map<String, Value>, GraphError> {
     let object = params.object_of(value);
     let mut object =
         object.ok_or_else(|| GraphError::parameter(format!("Param {name} must be a JSON object")))?;
@@ -462,7 +589,7 @@ fn object(params: &Params, name: &str, value: &Value) -> Result<Map<String, Valu
 }
 
 /// A list of limited length.
-fn list(params: &Params, name: &str, value: &Value, max: usize) -> Result<Vec<Value>, GraphError> {
+pub(crate) fn list(params: &Params, name: &str, value: &Value, max: usize) -> Result<Vec<Value>, GraphError> {
     let list = params.array_of(value);
     let list = list.ok_or_else(|| GraphError::parameter(format!("Param {name} must be an array")))?;
     if list.len() > max {

@@ -1,5 +1,7 @@
 //! The platform's two signatures of a webhook: over the exact bytes, with the receiving app's secret.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
@@ -48,6 +50,22 @@ pub fn verify_proof(secret: &str, token: &str, time: Option<&str>, given: &str) 
 /// Whether two texts are equal, in a time that depends on their lengths only.
 pub fn verify_text(expected: &str, given: &str) -> bool {
     subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), given.as_bytes()).into()
+}
+
+/// The value of `webhook-signature` (Standard Webhooks 1.0): `v1,` and base64. The key is the secret's bytes; a secret
+/// that begins with `whsec_` is base64 of them, as that standard has it.
+pub fn standard(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
+    let encoded = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+    let key = encoded.unwrap_or_else(|| secret.as_bytes().to_vec());
+    let mac = keyed::<Hmac<Sha256>, Sha256>(&key);
+    let mac =
+        mac.chain_update(id).chain_update(".").chain_update(timestamp).chain_update(".").chain_update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// A key for one purpose, made of another.
+pub fn derived(key: &[u8], purpose: &str) -> [u8; 32] {
+    keyed::<Hmac<Sha256>, Sha256>(key).chain_update(purpose).finalize().into_bytes().into()
 }
 
 fn hmac_sha1(secret: &str, body: &[u8]) -> Hmac<Sha1> {

@@ -1,6 +1,6 @@
 //! Rendering: a notice and its content become one item of `messaging` or `standby`.
 
-use baton_rules::{AppId, PageId, PersonId, Timestamp};
+use baton_rules::{AppId, PageId, PersonId, Role, Surface, Timestamp};
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -18,6 +18,8 @@ const GET_STARTED: (&str, &str) = ("Get Started", "GET_STARTED");
 pub struct Between<'a> {
     /// The page's id, or the Instagram account's.
     pub page: PageId,
+    /// Which of the two: a few fields are called otherwise on Instagram (wire.md 3.7).
+    pub surface: Surface,
     /// The person.
     pub person: &'a PersonId,
     /// When.
@@ -40,8 +42,8 @@ pub struct Item {
 /// referral of an ad. The `mid` is that of the message or postback.
 pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title: Option<&str>) -> Item {
     let mid = Value::from(mid.as_str());
-    let referral = event.entry.as_ref().and_then(|entry| referral(entry, ad_title));
-    let (name, key) = place(event.kind);
+    let referral = event.entry.as_ref().and_then(|entry| referral(between.surface, entry, ad_title));
+    let (name, key) = place(between.surface, event.kind);
     let plain = |body: &Fields<'_>| Item { event: name, whole: between.by_person(key, body), reduced: None };
     let mut body = Fields::default();
     match event.kind {
@@ -56,7 +58,7 @@ pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title
         }
         Kind::Referral => {
             // A link without a `ref`, or one that nobody named.
-            let bare = json!({"source": "SHORTLINK", "type": "OPEN_THREAD"});
+            let bare = json!({"source": link_source(between.surface), "type": "OPEN_THREAD"});
             match (&referral, event.content.is_empty()) {
                 (Some(referral), _) => plain(body.members(referral)),
                 (None, true) => plain(body.members(&bare)),
@@ -85,7 +87,7 @@ pub fn said(between: Between<'_>, mid: &MessageId, event: &PersonEvent, ad_title
 
 /// A button: `mid`, `title`, `payload`, `referral`.
 fn tapped(between: Between<'_>, mid: &Value, event: &PersonEvent, referral: Option<&Value>) -> Item {
-    let (name, key) = place(event.kind);
+    let (name, key) = place(between.surface, event.kind);
     let defaults = (Value::from(GET_STARTED.0), Value::from(GET_STARTED.1));
     let default = (event.kind == Kind::GetStarted).then_some(&defaults);
     let mut body = Fields::default();
@@ -98,8 +100,10 @@ fn tapped(between: Between<'_>, mid: &Value, event: &PersonEvent, referral: Opti
 }
 
 /// The field of an event, and the key under which it stands.
-const fn place(kind: Kind) -> (&'static str, &'static str) {
+const fn place(surface: Surface, kind: Kind) -> (&'static str, &'static str) {
     match kind {
+        Kind::Read if matches!(surface, Surface::Instagram) => ("messaging_seen", "read"),
+        Kind::Edit if matches!(surface, Surface::Instagram) => ("message_edit", "message_edit"),
         Kind::Message | Kind::Unsend => ("messages", "message"),
         Kind::Postback | Kind::Menu | Kind::GetStarted | Kind::IceBreaker => {
             ("messaging_postbacks", "postback")
@@ -115,8 +119,16 @@ const fn place(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
+/// What the referral of a link says of where it came from: m.me or ig.me.
+const fn link_source(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Messenger => "SHORTLINK",
+        Surface::Instagram => "IGME-SOURCE-LINK",
+    }
+}
+
 /// The referral of an entry point; an organic one has none.
-fn referral(entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
+fn referral(surface: Surface, entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
     match entry {
         EntryPoint::Ad { id } => {
             let mut referral = json!({"ad_id": id, "source": "ADS", "type": "OPEN_THREAD"});
@@ -126,7 +138,7 @@ fn referral(entry: &EntryPoint, ad_title: Option<&str>) -> Option<Value> {
             Some(referral)
         }
         EntryPoint::Link { reference } => {
-            Some(json!({"ref": reference, "source": "SHORTLINK", "type": "OPEN_THREAD"}))
+            Some(json!({"ref": reference, "source": link_source(surface), "type": "OPEN_THREAD"}))
         }
         EntryPoint::Organic => None,
     }
@@ -157,10 +169,15 @@ pub fn echo(between: Between<'_>, mid: &MessageId, app: AppId, message: &Message
     }
     let (page, person) = (between.page.to_string(), between.person.as_str());
     let whole = between.frame(Some(&page), person, "message", &body);
-    Item { event: "message_echoes", whole, reduced: None }
+    // Instagram has no field of its own for echoes (SB-7).
+    let event = match between.surface {
+        Surface::Messenger => "message_echoes",
+        Surface::Instagram => "messages",
+    };
+    Item { event, whole, reduced: None }
 }
 
-/// `pass_thread_control`.
+/// `pass_thread_control`. App ids are texts in these events (WH-5).
 pub fn passed(between: Between<'_>, from: Option<AppId>, to: AppId, metadata: &str) -> Item {
     between.moved("pass_thread_control", from, to, metadata)
 }
@@ -182,10 +199,51 @@ pub fn metadata(between: Between<'_>, by: AppId, metadata: &str) -> Item {
     between.control("pass_thread_metadata", &body)
 }
 
+/// `app_roles` (WH-ROLE-1): no sender, and an empty list where the roles ended.
+pub fn app_roles(page: PageId, app: AppId, role: Option<Role>, at: Timestamp) -> Item {
+    let mut roles = Map::new();
+    roles.insert(app.to_string(), role.map(Role::name).into_iter().collect());
+    let frame =
+        Frame { sender: None, recipient: &page.to_string(), timestamp: at.0, key: "app_roles", body: &roles };
+    Item { event: "app_roles", whole: escaped(&frame).into(), reduced: None }
+}
+
 /// The value of `hop_context` beside an event (WH-HOP-1): `[{"app_id":N,"metadata":"…"}]`.
 pub fn hop_context(owner: AppId, metadata: &str) -> Bytes {
     escaped(&json!([{"app_id": owner.number(), "metadata": metadata}])).into()
 }
+
+/// A rendered event with its app ids as numbers (WH-5), for receivers that compare them so.
+pub fn with_numbers(item: &[u8]) -> Vec<u8> {
+    let mut rest = item;
+    let mut out = Vec::with_capacity(item.len());
+    while let Some((byte, after)) = rest.split_first() {
+        // In a text of somebody's, every quote has a backslash before it: none of these begins there.
+        let key = OWNERS.iter().find_map(|key| rest.strip_prefix(key.as_bytes()).map(|after| (key, after)));
+        let digits =
+            key.map_or(0, |(_, after)| after.iter().take_while(|byte| byte.is_ascii_digit()).count());
+        match key {
+            Some((key, after)) if digits > 0 && after.get(digits) == Some(&b'"') => {
+                out.extend(key.bytes().take(key.len() - 1));
+                out.extend_from_slice(&after[..digits]);
+                rest = &after[digits + 1..];
+            }
+            _ => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+/// The keys of events whose values are app ids, with the quote that opens the value.
+const OWNERS: &[&str] = &[
+    r#""previous_owner_app_id":""#,
+    r#""new_owner_app_id":""#,
+    r#""requested_owner_app_id":""#,
+    r#""sender_app_id":""#,
+];
 
 /// Whether a rendered echo has a button (or a quick reply) with this payload: who made a button is found
 /// by walking the conversation.
@@ -242,7 +300,8 @@ impl Between<'_> {
         self.frame(Some(self.person.as_str()), &self.page.to_string(), key, body)
     }
 
-    /// `sender`, `recipient`, `timestamp`, and the event under its key.
+    /// `sender`, `recipient`, `timestamp` in milliseconds (WH-4), and the event under its key. The sender is the
+    /// person, the recipient the page or its account (WH-3); an echo goes the other way.
     fn frame(self, sender: Option<&str>, recipient: &str, key: &str, body: &impl Serialize) -> Bytes {
         escaped(&Frame { sender, recipient, timestamp: self.at.0, key, body }).into()
     }

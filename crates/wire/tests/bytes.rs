@@ -1,9 +1,10 @@
 //! Exact bytes: message ids, signatures, escapes and the envelope.
 
-use baton_rules::{Channel, PageId, Surface};
-use baton_wire::MessageId;
+use baton_rules::{AppId, Channel, PageId, Surface, Timestamp};
 use baton_wire::envelope::{Entry, envelope, escaped};
 use baton_wire::signature::{proof, sign, verify, verify_proof};
+use baton_wire::webhook::{self, Between};
+use baton_wire::{MessageId, signature};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -107,7 +108,56 @@ fn proofs_are_the_platforms() {
 }
 
 #[test]
-fn the_envelope_is_the_platforms() {
+fn an_empty_messaging_stands_beside_standby_for_who_looks_there() {
+    let id = PageId::new(100).unwrap();
+    let entry = |channel, both| Entry { id, time: 1, channel, both, item: b"{}", context: None };
+    let text = |entry| String::from_utf8(envelope(Surface::Messenger, &[entry]).to_vec()).unwrap();
+    assert_eq!(
+        text(entry(Channel::Standby, true)),
+        r#"{"object":"page","entry":[{"time":1,"id":"100","messaging":[],"standby":[{}]}]}"#
+    );
+    assert_eq!(
+        text(entry(Channel::Standby, false)),
+        r#"{"object":"page","entry":[{"time":1,"id":"100","standby":[{}]}]}"#
+    );
+}
+
+#[test]
+fn app_ids_become_numbers_where_they_are_app_ids_and_nowhere_else() {
+    let person = "4001".parse().unwrap();
+    let page = PageId::new(2001).unwrap();
+    let between = Between { page, surface: Surface::Messenger, person: &person, at: Timestamp(1) };
+    let said = r#"","new_owner_app_id":"7","#;
+    let passed = webhook::passed(between, None, AppId::new(222).unwrap(), said);
+    let text = String::from_utf8(webhook::with_numbers(&passed.whole)).unwrap();
+    assert!(text.contains(r#""previous_owner_app_id":null,"new_owner_app_id":222,"metadata":"#), "{text}");
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(read["pass_thread_control"]["metadata"], said, "what somebody says stays as it is");
+    for item in [
+        webhook::requested(between, AppId::new(9).unwrap(), ""),
+        webhook::metadata(between, AppId::new(9).unwrap(), ""),
+    ] {
+        let text = String::from_utf8(webhook::with_numbers(&item.whole)).unwrap();
+        assert!(text.contains("_app_id\":9,"), "{text}");
+    }
+    let plain = br#"{"new_owner_app_id":"x","previous_owner_app_id":"12"#;
+    assert_eq!(webhook::with_numbers(plain), plain);
+}
+
+#[test]
+fn standard_webhooks_are_signed_as_their_documents_have_it() {
+    // The vector of the reference libraries.
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let (id, timestamp, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
+    let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    assert_eq!(signature::standard(secret, id, timestamp, body), expected);
+    // Any other secret is the key as it is.
+    assert_ne!(signature::standard("test_secret", id, timestamp, body), expected);
+    assert!(signature::standard("", id, timestamp, body).starts_with("v1,"));
+}
+
+#[test]
+fn wh_10_the_envelope_is_the_platforms() {
     let item =
         escaped(&json!({"sender": {"id": "200"}, "recipient": {"id": "100"}, "timestamp": 1569262485349_i64,
         "message": {"mid": "m_x", "text": "äöå 👍 a/b <c> d@e 5% & 'q'"}}));
@@ -115,6 +165,7 @@ fn the_envelope_is_the_platforms() {
         id: PageId::new(100).unwrap(),
         time: 1_569_262_486_134,
         channel: Channel::Messaging,
+        both: true,
         item: &item,
         context: None,
     };
@@ -122,11 +173,18 @@ fn the_envelope_is_the_platforms() {
 }
 
 #[test]
-fn several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
+fn wh_11_several_entries_stand_side_by_side_and_never_both_arrays_in_one() {
     let id = PageId::new(100).unwrap();
-    let first =
-        Entry { id, time: 1, channel: Channel::Messaging, item: b"{}", context: Some(br#"[{"a":1}]"#) };
-    let second = Entry { id, time: 2, channel: Channel::Standby, item: br#"{"b":2}"#, context: None };
+    let first = Entry {
+        id,
+        time: 1,
+        channel: Channel::Messaging,
+        both: true,
+        item: b"{}",
+        context: Some(br#"[{"a":1}]"#),
+    };
+    let second =
+        Entry { id, time: 2, channel: Channel::Standby, both: false, item: br#"{"b":2}"#, context: None };
     let whole = envelope(Surface::Instagram, &[first, second]);
     let expected = r#"{"object":"instagram","entry":[{"time":1,"id":"100","messaging":[{}],"hop_context":[{"a":1}]},{"time":2,"id":"100","standby":[{"b":2}]}]}"#;
     assert_eq!(std::str::from_utf8(&whole).unwrap(), expected);

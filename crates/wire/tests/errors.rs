@@ -33,7 +33,7 @@ fn the_table_is_the_catalogue() {
 }
 
 #[test]
-fn the_body_is_the_platforms() {
+fn api_6_the_body_is_the_platforms() {
     // wire.md 6.1, with plain words for people behind it.
     let error = GraphError { plain: None, ..GraphError::of(Refusal::WindowClosed, Surface::Messenger) };
     let expected = r#"{"error":{"message":"(#10) This message is sent outside of allowed window. Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview","type":"OAuthException","code":10,"error_subcode":2018278,"fbtrace_id":"EJplcsCHuLu"}}"#;
@@ -90,6 +90,8 @@ fn calls_that_are_never_decided_have_errors_too() {
         assert_eq!(error.to_string(), message);
         assert_eq!(error.kind, "OAuthException");
     }
+    let unknown = GraphError::no_profile();
+    assert_eq!((unknown.code, unknown.subcode), (100, Some(2018218)));
     let node = GraphError::unknown_node("POST", "77");
     assert_eq!((node.code, node.subcode, node.kind), (100, Some(33), "GraphMethodException"));
     assert!(node.message.starts_with("Unsupported post request. Object with ID '77' does not exist"));

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use baton_rules::{Action, AppId, Did, Entry, MenuLevel, Signal, What};
+use baton_rules::{Action, AppId, Did, Entry, MenuLevel, Signal, Surface, What};
 use baton_wire::inbound::{Button, EntryPoint, Kind, PersonEvent};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -207,4 +207,20 @@ proptest! {
         }
         let _ = PersonEvent::parse_with_person(&value);
     }
+}
+
+#[test]
+fn instagram_has_no_deliveries_linked_accounts_or_surveys() {
+    let events = [
+        json!({"type": "delivery", "delivery": {"mids": ["m_1"]}}),
+        json!({"type": "account_linking", "account_linking": {"status": "unlinked"}}),
+        json!({"type": "feedback", "feedback": {"feedback_screens": [{}]}}),
+    ];
+    for event in events {
+        assert!(parse(&event).on(Surface::Messenger).is_ok(), "{event}");
+        let wrong = parse(&event).on(Surface::Instagram).unwrap_err();
+        assert_eq!(wrong[0].pointer, "/type", "{event}");
+    }
+    let seen = json!({"type": "read", "read": {"mid": "aWdf1"}});
+    assert!(parse(&seen).on(Surface::Instagram).is_ok());
 }

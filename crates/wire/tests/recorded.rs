@@ -22,8 +22,13 @@ fn app(sample: &Value, key: &str) -> Option<AppId> {
 
 fn render(sample: &Value, mid: &MessageId) -> Item {
     let person = "4001".parse().unwrap();
-    let between =
-        Between { page: PageId::new(2001).unwrap(), person: &person, at: Timestamp(1_458_692_752_478) };
+    let surface = if sample["object"] == "instagram" { Surface::Instagram } else { Surface::Messenger };
+    let between = Between {
+        page: PageId::new(2001).unwrap(),
+        surface,
+        person: &person,
+        at: Timestamp(1_458_692_752_478),
+    };
     if !sample["person"].is_null() {
         let event = PersonEvent::parse(&sample["person"]).unwrap();
         return webhook::said(between, mid, &event, sample["ad_title"].as_str());
@@ -70,7 +75,7 @@ fn every_sample_comes_out_as_it_was_seen() {
         assert_eq!(item.event, sample["field"], "{name}");
         seen += 1;
     }
-    assert_eq!(seen, 27, "samples");
+    assert_eq!(seen, 30, "samples");
 }
 
 #[test]
@@ -90,7 +95,7 @@ fn a_button_is_found_in_what_was_sent() {
     let mid = MessageId::mint(&[7; 32], Surface::Messenger, 3, 14);
     let button = |payload: &str| json!({"type": "postback", "title": "t", "payload": payload});
     let generic = json!({"sent": {"attachment": {"type": "template", "payload": {"template_type": "generic",
-        "elements": [{"title": "a"}, {"title": "b", "buttons": [button("DEEP/ä")]}]}}}});
+        "elements": [{"title": "a", "subtitle": "s"}, {"title": "b", "buttons": [button("DEEP/ä")]}]}}}});
     let flat = json!({"sent": {"attachment": {"type": "template", "payload": {"template_type": "button",
         "text": "t", "buttons": [button("FLAT"), {"type": "phone_number", "title": "call", "payload": "+1"}]}}}});
     let quick = json!({"sent": {"text": "which?", "quick_replies": [
@@ -111,7 +116,12 @@ fn a_button_is_found_in_what_was_sent() {
 fn the_inbox_speaks_with_its_own_id_and_hop_context_is_a_list() {
     let mid = MessageId::mint(&[7; 32], Surface::Messenger, 3, 14);
     let person = "4001".parse().unwrap();
-    let between = Between { page: PageId::new(2001).unwrap(), person: &person, at: Timestamp(5) };
+    let between = Between {
+        page: PageId::new(2001).unwrap(),
+        surface: Surface::Messenger,
+        person: &person,
+        at: Timestamp(5),
+    };
     let echo = webhook::echo(between, &mid, AppId::PAGE_INBOX, &Message::of_text("hello"));
     let echo: Value = serde_json::from_slice(&echo.whole).unwrap();
     assert_eq!(echo["message"]["app_id"], json!(263_902_037_430_900_u64));

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use baton_rules::{AppId, Ask, Send, Tag, ThreadControl};
+use baton_rules::{AppId, Ask, Send, Surface, Tag, ThreadControl};
 use baton_wire::GraphError;
 use baton_wire::params::{Limits, Params};
 use baton_wire::requests::{self, Call};
@@ -78,10 +78,61 @@ fn types_and_tags() {
         (json!({"tag": "NO_SUCH_TAG"}), "(#100) Param tag must be one of {HUMAN_AGENT, CUSTOMER_FEEDBACK}"),
         (
             json!({"tag": "CUSTOMER_FEEDBACK"}),
-            "(#100) The tag CUSTOMER_FEEDBACK is not built yet in this version of Baton",
+            "(#100) The tag CUSTOMER_FEEDBACK is only for messages with the customer_feedback template",
         ),
     ] {
         assert_eq!(tag(more), Err(expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_survey_is_known_by_its_template() {
+    let survey = json!({
+        "template_type": "customer_feedback", "title": "How was it?", "subtitle": "Rate us", "button_title": "Rate",
+        "feedback_screens": [{"questions": [{"id": "q1", "type": "csat", "title": "Happy?"}]}],
+        "business_privacy": {"url": "https://example.com/privacy"}, "expires_in_days": 3,
+    });
+    let sent = |payload: &Value, more: Value| {
+        let mut body = json!({"message": {"attachment": {"type": "template", "payload": payload}}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        send(&body).map(|call| (call.ask, call.message.unwrap())).map_err(|error| error.message)
+    };
+    let (ask, message) = sent(&survey, json!({})).unwrap();
+    assert_eq!(ask, Ask::Send(Send { tag: None, control: None, survey: true }));
+    assert_eq!(message.content["attachment"]["payload"], survey, "as it was given");
+    let tagged =
+        sent(&survey, json!({"messaging_type": "MESSAGE_TAG", "tag": "CUSTOMER_FEEDBACK"})).unwrap().0;
+    assert_eq!(tagged, Ask::Send(Send { tag: Some(Tag::CustomerFeedback), control: None, survey: true }));
+    let name = "message[attachment][payload]";
+    for (pointer, value, wrong) in [
+        ("/title", json!("x".repeat(66)), "Length of param {}[title] must be less than or equal to 65"),
+        (
+            "/button_title",
+            json!("x".repeat(21)),
+            "Length of param {}[button_title] must be less than or equal to 20",
+        ),
+        ("/feedback_screens", json!([]), "The parameter {}[feedback_screens] is required"),
+        ("/feedback_screens", json!([{}, {}]), "Param {}[feedback_screens] must have at most 1 elements"),
+        (
+            "/feedback_screens/0/questions/0/type",
+            json!("quiz"),
+            "Param {}[feedback_screens][0][questions][0][type] must be one of {csat, nps, ces, free_form}",
+        ),
+        (
+            "/feedback_screens/0/questions/0/id",
+            json!(""),
+            "The parameter {}[feedback_screens][0][questions][0][id] is required",
+        ),
+        ("/business_privacy", json!({}), "The parameter {}[business_privacy][url] is required"),
+        ("/expires_in_days", json!(8), "Param {}[expires_in_days] must be an integer between 1 and 7"),
+    ] {
+        let mut other = survey.clone();
+        *other.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(
+            sent(&other, json!({})),
+            Err(format!("(#100) {}", wrong.replace("{}", name))),
+            "{pointer}"
+        );
     }
 }
 
@@ -153,8 +204,8 @@ fn messages_are_checked_and_kept() {
             json!({"text": "?", "quick_replies": [{"content_type": "user_email"}]}),
         ),
         (
-            json!({"attachment": {"type": "TEMPLATE", "payload": {"template_type": "generic", "elements": [{"title": "a", "subtitle": null}]}}}),
-            json!({"attachment": {"type": "template", "payload": {"template_type": "generic", "elements": [{"title": "a"}]}}}),
+            json!({"attachment": {"type": "TEMPLATE", "payload": {"template_type": "generic", "elements": [{"title": "a", "subtitle": "b", "buttons": null}]}}}),
+            json!({"attachment": {"type": "template", "payload": {"template_type": "generic", "elements": [{"title": "a", "subtitle": "b"}]}}}),
         ),
         (
             json!({"attachment": "{type:'template',payload:{template_type:'button',text:'b',buttons:[{type:'postback',title:'t',payload:7}]}}"}),
@@ -191,10 +242,30 @@ fn bad_messages_say_what_is_wrong() {
         ),
         (
             json!({"text": "a", "attachment": {"type": "image"}}),
-            "An attachment of type image is not built yet in this version of Baton",
+            "Param message[attachment][payload] must have a url or an attachment_id, or filedata must come with the call",
+        ),
+        (
+            json!({"text": "a", "attachment": {"type": "image", "payload": {"url": "http://x/"}}}),
+            "Param message cannot have both text and attachment",
+        ),
+        (
+            json!({"sticker_id": 1, "attachment": {"type": "image", "payload": {"url": "http://x/"}}}),
+            "Param message cannot have both attachment and sticker_id",
+        ),
+        (
+            json!({"attachment": {"type": "image", "payload": {"url": "http://x/", "attachment_id": 1}}}),
+            "Param message[attachment][payload] must have one of url, attachment_id and filedata, not several",
+        ),
+        (
+            json!({"attachment": {"type": "image", "payload": {"url": "javascript:alert(1)"}}}),
+            "Param message[attachment][payload][url] must be a web address",
         ),
         (json!({"attachments": []}), "message[attachments] is not built yet in this version of Baton"),
-        (json!({"sticker_id": 1}), "message[sticker_id] is not built yet in this version of Baton"),
+        (json!({"sticker_id": "thumb"}), "Param message[sticker_id] must be a number"),
+        (
+            json!({"attachment": {"type": "like_heart"}}),
+            "An attachment of type like_heart is not built yet in this version of Baton",
+        ),
         (json!({"attachment": {}}), "The parameter message[attachment][type] is required"),
         (
             json!({"attachment": {"type": "hologram"}}),
@@ -210,7 +281,7 @@ fn bad_messages_say_what_is_wrong() {
         ),
         (
             json!({"attachment": {"type": "template", "payload": {"template_type": "customer_feedback"}}}),
-            "The template customer_feedback is not built yet in this version of Baton",
+            "The parameter message[attachment][payload][title] is required",
         ),
         (button(json!([])), "The parameter message[attachment][payload][buttons] is required"),
         (
@@ -231,6 +302,26 @@ fn bad_messages_say_what_is_wrong() {
         ),
         (generic(json!([])), "The parameter message[attachment][payload][elements] is required"),
         (generic(json!([{}])), "The parameter message[attachment][payload][elements][0][title] is required"),
+        (
+            generic(json!([{"title": "t"}])),
+            "Incomplete element data: title and at least one other field (image url, subtitle or buttons) is required with non-empty value",
+        ),
+        (
+            generic(json!([{"title": "t".repeat(81), "subtitle": "s"}])),
+            "Length of param message[attachment][payload][elements][0][title] must be less than or equal to 80",
+        ),
+        (
+            generic(json!([{"title": "t", "subtitle": "s".repeat(81)}])),
+            "Length of param message[attachment][payload][elements][0][subtitle] must be less than or equal to 80",
+        ),
+        (
+            button(json!([{"type": "postback", "title": "t".repeat(21), "payload": "p"}])),
+            "Length of param message[attachment][payload][buttons][0][title] must be less than or equal to 20",
+        ),
+        (
+            button(json!([{"type": "teleport", "title": "t"}])),
+            "Param message[attachment][payload][buttons][0][type] must be one of {web_url, postback, phone_number, account_link, account_unlink, game_play, element_share, nested, payment}",
+        ),
         (
             generic(json!(vec![json!({"title": "t"}); 11])),
             "Param message[attachment][payload][elements] must have at most 10 elements",
@@ -264,20 +355,31 @@ fn a_message_or_an_action_and_never_both() {
     let both =
         action(json!({"recipient": {"id": "1"}, "message": {"text": "x"}, "sender_action": "typing_on"}));
     assert_eq!((both.code, both.subcode), (100, Some(2018014)));
-    for name in ["typing_on", "TYPING_OFF", "Mark_Seen"] {
+    for name in ["typing_on", "TYPING_OFF", "Mark_Seen", "react", "UNREACT"] {
         // What deployed clients send beside it: fbmq nulls, others types that mean nothing here.
         let only = json!({"recipient": {"id": "1"}, "message": null, "tag": null, "messaging_type": "x",
-            "notification_type": "REGULAR", "sender_action": name});
+            "notification_type": "REGULAR", "sender_action": name, "payload": {"message_id": "m_1", "reaction": "love"}});
+        let about = requests::reacted_to(&params(&only)).unwrap();
+        assert_eq!(about.is_some(), name.to_lowercase().ends_with("react"), "{name}");
         let call = asked(only).unwrap().unwrap();
         assert_eq!((call.person.as_str(), call.message), ("1", None), "{name}");
     }
     for (name, expected) in [
-        ("react", "The sender_action react is not built yet"),
-        ("UNREACT", "The sender_action unreact is not built yet"),
+        ("react", "The parameter payload is required"),
+        ("UNREACT", "The parameter payload is required"),
         ("wave", "Param sender_action must be one of {typing_on, typing_off, mark_seen, react, unreact}"),
     ] {
         let wrong = action(json!({"recipient": {"id": "1"}, "sender_action": name}));
         assert!(wrong.code == 100 && wrong.message.contains(expected), "{}", wrong.message);
+    }
+    for (payload, expected) in [
+        (json!({"reaction": "love"}), "The parameter payload[message_id] is required"),
+        (json!({"message_id": "m_1"}), "The parameter payload[reaction] is required"),
+        (json!({"message_id": "m_1", "reaction": ""}), "The parameter payload[reaction] is required"),
+        (json!({"message_id": "m_1", "reaction": "x".repeat(33)}), "Length of param payload[reaction]"),
+    ] {
+        let wrong = action(json!({"recipient": {"id": "1"}, "sender_action": "react", "payload": payload}));
+        assert!(wrong.message.contains(expected), "{}", wrong.message);
     }
     assert!(action(json!({"sender_action": "typing_on"})).message.contains("recipient is required"));
     assert_eq!(asked(json!({"recipient": {"id": "1"}, "sender_action": null})), None);
@@ -426,7 +528,7 @@ fn control_calls_ask_the_rules() {
 }
 
 #[test]
-fn app_ids_are_numbers_or_texts() {
+fn api_3_app_ids_are_numbers_or_texts() {
     for value in [json!(222), json!("222"), json!(" 222 ")] {
         assert_eq!(requests::app_id("target_app_id", &value), Ok(app(222)), "{value}");
     }
@@ -440,4 +542,143 @@ fn app_ids_are_numbers_or_texts() {
         let error = requests::app_id("target_app_id", &value).unwrap_err();
         assert_eq!((error.code, error.subcode), (100, Some(2018164)), "{value}");
     }
+}
+
+#[test]
+fn files_are_addresses_ids_or_come_with_the_call() {
+    let file = |payload: Value| message(&json!({"attachment": {"type": "IMAGE", "payload": payload}}));
+    for (payload, kept) in [
+        (json!({"url": "https://x.test/a.png"}), json!({"url": "https://x.test/a.png"})),
+        (
+            json!({"url": "http://x/", "is_reusable": "true"}),
+            json!({"url": "http://x/", "is_reusable": true}),
+        ),
+        (json!({"url": "http://x/", "is_reusable": false}), json!({"url": "http://x/"})),
+        (json!({"attachment_id": 1_857_777_774_821_032_u64}), json!({"attachment_id": "1857777774821032"})),
+    ] {
+        let expected = json!({"attachment": {"type": "image", "payload": kept}});
+        assert_eq!(file(payload.clone()).unwrap(), expected, "{payload}");
+    }
+    let with_file = |message: &str| {
+        let part = |name: &str, text: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let body = format!(
+            "{}{}{}--x--\r\n",
+            part("filedata", "bytes"),
+            part("recipient", "{id:1}"),
+            part("message", message)
+        );
+        let kind = Some("multipart/form-data; boundary=x");
+        let params = Params::read("", kind, &body.into(), Limits::default()).unwrap();
+        let sent = requests::messages(&params).map(|call| Value::Object(call.message.unwrap().content));
+        (sent, requests::message_attachment(&params))
+    };
+    for payload in ["", ",payload:{}", ",payload:null", ",payload:{is_reusable:false}"] {
+        let (sent, kept) = with_file(&format!("{{attachment:{{type:'video'{payload}}}}}"));
+        assert_eq!(sent.unwrap()["attachment"], json!({"type": "video", "payload": {}}), "{payload}");
+        assert_eq!(kept.unwrap(), json!({"type": "video", "payload": {}}));
+    }
+    let (sent, _) = with_file("{attachment:{type:'video',payload:{url:'http://x/'}}}");
+    assert!(text_of(sent).contains("not several"));
+    let sticker = message(&json!({"sticker_id": "369239263222822"})).unwrap();
+    assert_eq!(
+        sticker["attachment"],
+        json!({"type": "sticker", "payload": {"sticker_id": 369_239_263_222_822_u64}})
+    );
+    let keep = |attachment: Value| {
+        requests::message_attachment(&params(&json!({"message": {"attachment": attachment}})))
+    };
+    assert!(keep(json!({"type": "file", "payload": {"url": "http://x/"}})).is_ok());
+    for attachment in [
+        json!({"type": "file", "payload": {"attachment_id": "1"}}),
+        json!({"type": "template", "payload": {"template_type": "list"}}),
+    ] {
+        assert!(text_of(keep(attachment)).contains("must be a file"));
+    }
+}
+
+#[test]
+fn every_template_has_its_limits() {
+    let sent = |payload: &Value| message(&json!({"attachment": {"type": "template", "payload": payload}}));
+    let images = |count: usize| json!([{"title": "t", "images": vec![json!({"url": "http://x/"}); count]}]);
+    let receipt = json!({"template_type": "receipt", "recipient_name": "Ann", "order_number": 5, "currency": "EUR",
+        "payment_method": "Visa", "summary": {"total_cost": 7.5}, "elements": [{"title": "t", "price": 0}]});
+    for good in [
+        json!({"template_type": "media", "elements": [{"media_type": "image", "url": "http://x/", "buttons": [{"type": "web_url", "title": "t", "url": "http://x/"}]}]}),
+        json!({"template_type": "media", "elements": [{"media_type": "video", "attachment_id": "5"}]}),
+        receipt.clone(),
+        json!({"template_type": "coupon", "title": "t", "coupon_code": "SPRING"}),
+        json!({"template_type": "coupon", "title": "t", "coupon_url": "http://x/"}),
+        json!({"template_type": "product", "elements": [{"id": "5"}]}),
+        json!({"template_type": "one_time_notif_req", "title": "t", "payload": "p"}),
+        json!({"template_type": "notification_messages", "payload": "p"}),
+        json!({"template_type": "customer_information", "countries": ["US"]}),
+        json!({"template_type": "image_grid", "elements": images(6)}),
+        json!({"template_type": "instant_form", "form_id": 5}),
+        json!({"template_type": "list", "elements": []}),
+        json!({"template_type": "airline_boardingpass"}),
+    ] {
+        assert_eq!(sent(&good).unwrap()["attachment"]["payload"], good);
+    }
+    let with = |key: &str, value: Value| {
+        let mut payload = receipt.clone();
+        payload[key] = value;
+        payload
+    };
+    for (bad, expected) in [
+        (json!({"template_type": "media", "elements": []}), "[elements] is required"),
+        (
+            json!({"template_type": "media", "elements": [{"media_type": "audio", "url": "x"}]}),
+            "[elements][0][media_type] must be one of",
+        ),
+        (
+            json!({"template_type": "media", "elements": [{"media_type": "image"}]}),
+            "either attachment_id or url",
+        ),
+        (
+            json!({"template_type": "media", "elements": [{"media_type": "image", "url": "x", "attachment_id": "5"}]}),
+            "either attachment_id or url",
+        ),
+        (json!({"template_type": "media", "elements": vec![json!({}); 2]}), "at most 1 elements"),
+        (with("currency", json!(null)), "[currency] is required"),
+        (with("summary", json!({"total_tax": 5})), "[summary][total_cost] is required"),
+        (with("elements", json!([{"title": "t"}])), "[elements][0][price] is required"),
+        (with("elements", json!(vec![json!({"title": "t", "price": 1}); 101])), "at most 100 elements"),
+        (json!({"template_type": "coupon", "title": "t"}), "[coupon_code] is required"),
+        (
+            json!({"template_type": "coupon", "title": "t", "coupon_code": "A B"}),
+            "[coupon_code] must have no spaces",
+        ),
+        (json!({"template_type": "coupon", "title": "t".repeat(81), "coupon_code": "A"}), "equal to 80"),
+        (json!({"template_type": "product", "elements": [{}]}), "[elements][0][id] is required"),
+        (json!({"template_type": "product", "elements": vec![json!({"id": 1}); 11]}), "at most 10 elements"),
+        (
+            json!({"template_type": "one_time_notif_req", "title": "t".repeat(66), "payload": "p"}),
+            "equal to 65",
+        ),
+        (json!({"template_type": "one_time_notif_req", "title": "t"}), "[payload] is required"),
+        (json!({"template_type": "notification_messages"}), "[payload] is required"),
+        (json!({"template_type": "customer_information", "countries": []}), "[countries] is required"),
+        (json!({"template_type": "image_grid", "elements": images(1)}), "at least 2 elements"),
+        (json!({"template_type": "image_grid", "elements": images(7)}), "at most 6 elements"),
+        (json!({"template_type": "instant_form"}), "[form_id] is required"),
+        (json!({"template_type": "hologram"}), "The template hologram is not built yet"),
+    ] {
+        let wrong = text_of(sent(&bad));
+        assert!(wrong.contains(expected), "{wrong} has {expected}");
+    }
+}
+
+#[test]
+fn a_surface_has_its_own_limits() {
+    let call = |length: usize| send(&json!({"message": {"text": "ä".repeat(length)}})).unwrap();
+    assert!(requests::fits(&call(500), Surface::Instagram).is_ok());
+    assert!(requests::fits(&call(501), Surface::Messenger).is_ok());
+    let wrong = requests::fits(&call(501), Surface::Instagram).unwrap_err();
+    assert_eq!(wrong.message, "(#100) Length of param message[text] must be less than or equal to 1000");
+    for loudness in ["REGULAR", "silent_push", "NO_PUSH"] {
+        assert!(send(&json!({"notification_type": loudness})).is_ok(), "{loudness}");
+    }
+    assert!(text_of(send(&json!({"notification_type": "LOUD"}))).contains("{REGULAR, SILENT_PUSH, NO_PUSH}"));
 }

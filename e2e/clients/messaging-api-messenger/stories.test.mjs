@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import messenger from 'messaging-api-messenger';
 
 import { Baton, freePort } from '../support/baton.mjs';
 import { Bot, refused } from './bot.mjs';
@@ -272,5 +273,48 @@ test('A bot that is down gets everything, in order, when it is there again', asy
   for (const text of second) await late.hearsText('messaging', 'message', text);
 
   for (const bot of [late, awake]) bot.assertQuiet();
+  await baton.stop();
+});
+
+test('Files, a profile, personas and a batch, as the library sends them', async (t) => {
+  const bot = new Bot('Shop bot', '700000000000007');
+  const baton = await setUp(t, [bot], `[pages.messenger]\ndefault_app = "${bot.name}"\n`);
+  const { client } = bot;
+  await client.setGetStarted('START');
+  await client.setPersistentMenu([{ type: 'postback', title: 'Orders', payload: 'ORDERS' }]);
+  assert.equal((await client.getGetStarted()).payload, 'START');
+  await baton.api('POST', `/pages/${PAGE}/people/${PERSON}/events`, { type: 'menu', menu: { payload: 'ORDERS' } });
+  const tap = await bot.hears('messaging', 'postback');
+  assert.deepEqual([tap.postback.title, tap.postback.payload], ['Orders', 'ORDERS']);
+
+  // A buffer: multipart in chunks, the file before the rest. It lies where only who was told finds it.
+  const picture = Buffer.from('89504e470d0a1a0a00ff', 'hex');
+  const kept = await client.uploadImage(picture, { filename: 'shirt.png', isReusable: true });
+  assert.match(kept.attachmentId, /^[0-9]{16}$/);
+  await client.sendImage(PERSON, { attachmentId: kept.attachmentId });
+  const echo = await bot.hears('messaging', 'echo');
+  const shown = await fetch(echo.message.attachments[0].payload.url);
+  assert.deepEqual([shown.status, shown.headers.get('content-type')], [200, 'image/png']);
+  assert.deepEqual(Buffer.from(await shown.arrayBuffer()), picture);
+  await client.sendFile(PERSON, Buffer.from('<script>'), { filename: 'page.html' });
+  const page = await fetch((await bot.hears('messaging', 'echo')).message.attachments[0].payload.url);
+  assert.deepEqual([page.status, page.headers.get('content-disposition')], [200, 'attachment']);
+
+  // All personas: the library asks on until there are no more cursors.
+  for (const name of ['Ann', 'Ben']) await client.createPersona({ name, profilePictureUrl: 'https://market.test/p.png' });
+  const personas = await client.getAllPersonas();
+  assert.deepEqual(personas.map(({ name }) => name).sort(), ['Ann', 'Ben']);
+  await client.deletePersona(personas[0].id);
+  assert.equal((await client.getAllPersonas()).length, 1);
+
+  const { MessengerBatch } = messenger;
+  const answers = await client.sendBatch([
+    MessengerBatch.sendText(PERSON, 'in a batch & more'),
+    MessengerBatch.typingOn(PERSON),
+    MessengerBatch.sendText('nobody', 'x'),
+  ]);
+  assert.deepEqual(answers.map(({ code }) => code), [200, 200, 400]);
+  await bot.hearsText('messaging', 'echo', 'in a batch & more');
+  bot.assertQuiet();
   await baton.stop();
 });

@@ -45,6 +45,8 @@ fn new_app(role: &str) -> Arc<App> {
 }
 
 /// Page 1 goes by the Handover Protocol, page 2 has a default app: `bot` in both.
+mod surveys;
+
 fn settings() -> Settings {
     let page = |id: u64| {
         let side = Side {
@@ -77,6 +79,7 @@ fn found() -> Found {
         head: Position(10),
         threads: HashMap::new(),
         seen: HashMap::new(),
+        due: HashMap::new(),
     }
 }
 
@@ -85,7 +88,7 @@ fn key(page: u64, name: &str) -> ThreadKey {
 }
 
 fn asked(thread: &ThreadKey, what: Requested) -> Prepared {
-    Prepared { request: Request { thread: thread.clone(), what, key: None }, creator: None }
+    Prepared { request: Request { thread: thread.clone(), what, key: None }, creator: None, under: None }
 }
 
 fn says(thread: &ThreadKey, text: &str) -> Prepared {
@@ -108,7 +111,8 @@ fn keyed(mut prepared: Prepared, key: &str, body: u8) -> Prepared {
 }
 
 fn decide(found: &Found, requests: &[Prepared]) -> (Batch, Vec<Outcome>) {
-    decide_batch(found, requests, Stream(3), &KEY)
+    let (batch, _, outcomes) = decide_batch(found, &[], requests, Stream(3), &KEY);
+    (batch, outcomes)
 }
 
 fn rules(outcomes: &[Outcome]) -> Vec<String> {
@@ -171,6 +175,28 @@ fn each_request_sees_what_the_ones_before_it_came_to() {
 }
 
 #[test]
+fn api_11_of_two_that_want_an_idle_thread_the_first_gets_it() {
+    let ann = key(1, "ann");
+    let ask = Ask::Request;
+    let requests = [
+        says(&ann, "hi"),
+        calls(&ann, "bot", Ask::Release),
+        calls(&ann, "desk", ask),
+        calls(&ann, "bot", ask),
+    ];
+    let (batch, outcomes) = decide(&found(), &requests);
+    assert_eq!(receipt(&outcomes[2]).rule, "HOP-REQ-1");
+    assert_eq!(receipt(&outcomes[3]).rule, "HOP-REQ-2", "the second one waits");
+    let thread = &batch.threads[0].1.thread;
+    assert_eq!(thread.control.map(|grant| grant.app), Some(app("desk")));
+    assert_eq!(thread.requests.iter().map(|waiting| waiting.app).collect::<Vec<_>>(), [app("bot")]);
+    // The other way round it is the other.
+    let (batch, _) =
+        decide(&found(), &[&requests[..2], &[requests[3].clone(), requests[2].clone()]].concat());
+    assert_eq!(batch.threads[0].1.thread.control.map(|grant| grant.app), Some(app("bot")));
+}
+
+#[test]
 fn rows_follow_the_head_without_gaps_and_chain_up_by_thread() {
     let (ann, bob) = (key(1, "ann"), key(1, "bob"));
     let mut found = found();
@@ -178,11 +204,11 @@ fn rows_follow_the_head_without_gaps_and_chain_up_by_thread() {
     let (batch, _) = decide(&found, &[says(&ann, "1"), says(&bob, "2"), says(&ann, "3"), says(&bob, "4")]);
     let places: Vec<_> = batch.rows.iter().map(|row| (row.position.0, row.previous)).collect();
     assert_eq!(places[0], (11, Some(Position(4))), "a thread's first row here follows its last one");
-    let bobs: Vec<_> = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(&bob)).collect();
+    let bobs: Vec<_> = batch.rows.iter().filter(|row| row.thread() == Some(&bob)).collect();
     assert_eq!(bobs[0].previous, None);
     assert!(places.iter().zip(11..).all(|((position, _), wanted)| *position == wanted));
     for thread in [&ann, &bob] {
-        let rows: Vec<_> = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(thread)).collect();
+        let rows: Vec<_> = batch.rows.iter().filter(|row| row.thread() == Some(thread)).collect();
         assert!(rows.windows(2).all(|pair| pair[1].previous == Some(pair[0].position)));
         let kept = &batch.threads.iter().find(|(key, _)| key == thread).unwrap().1;
         assert_eq!(kept.last, rows.last().unwrap().position);
@@ -205,8 +231,8 @@ fn a_lapse_that_is_found_gets_a_row_and_a_change_of_control_of_its_own() {
     assert_eq!((ended.position, ended.at, ended.cause), (Position(11), until, Cause::Expiry));
     assert_eq!((ended.from, ended.to), (Some(app("desk")), None));
     assert_eq!(batch.rows[1].previous, Some(Position(11)));
-    assert_eq!(outcomes[0].decided.as_ref().unwrap().rows, 0..batch.rows.len());
-    assert_eq!(outcomes[0].decided.as_ref().unwrap().from, None, "it had lapsed before");
+    assert_eq!(outcomes[0].decided[0].rows, 0..batch.rows.len());
+    assert_eq!(outcomes[0].decided[0].from, None, "it had lapsed before");
 }
 
 #[test]
@@ -225,7 +251,7 @@ fn a_repeated_key_gets_the_first_answer_and_writes_nothing() {
     later.seen = batch.seen.into_iter().collect();
     let (batch, outcomes) = decide(&later, &[first]);
     assert_eq!(*receipt(&outcomes[0]), answered);
-    assert!(outcomes[0].decided.is_none());
+    assert!(outcomes[0].decided.is_empty());
     assert!(batch.rows.is_empty() && batch.threads.is_empty() && batch.seen.is_empty());
 }
 
@@ -239,7 +265,7 @@ fn a_key_is_known_within_the_same_batch_and_only_within_its_thread() {
     assert_eq!(receipt(&outcomes[0]), receipt(&outcomes[1]));
     assert!(matches!(outcomes[2].answer, Err(Failure::KeyReused)));
     assert!(outcomes[3].answer.is_ok());
-    let of_ann = batch.rows.iter().filter(|row| row.thread.as_ref() == Some(&ann));
+    let of_ann = batch.rows.iter().filter(|row| row.thread() == Some(&ann));
     assert_eq!(of_ann.filter(|row| row.event.as_deref() == Some("messages")).count(), 1);
 }
 
@@ -254,7 +280,7 @@ fn a_refused_request_may_be_asked_again_under_its_key() {
 }
 
 #[test]
-fn refusals_are_kept_for_threads_that_exist_and_change_nothing() {
+fn api_7_refusals_are_kept_for_threads_that_exist_and_change_nothing() {
     let ann = key(1, "ann");
     let mut found = found();
     found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));
@@ -291,7 +317,7 @@ fn a_receipt_says_what_was_decided_and_names_the_message() {
     assert_eq!(told.notices.len(), heard);
     let messages: Vec<_> = told.notices.iter().filter(|notice| notice.event == "messages").collect();
     assert_eq!(messages.len(), 2);
-    let decided = outcomes[0].decided.as_ref().unwrap();
+    let decided = &outcomes[0].decided[0];
     assert_eq!(told.thread.owner, decided.to.map(AppId::number));
     assert_eq!(told.thread.expires_at, decided.expires_at.map(|at| at.0));
 }
@@ -386,6 +412,18 @@ fn a_page_that_is_not_there_is_no_page() {
     let (batch, outcomes) = decide(&found(), &[says(&key(9, "ann"), "hi")]);
     assert!(matches!(outcomes[0].answer, Err(Failure::NoPage)));
     assert!(batch.rows.is_empty());
+}
+
+#[test]
+fn who_was_let_in_by_other_settings_is_not_heard() {
+    let (ann, found) = (key(1, "ann"), found());
+    let let_in = |version| Prepared { under: Some(version), ..calls(&ann, "bot", Ask::Take) };
+    let says = says(&ann, "hi");
+    let (batch, outcomes) = decide(&found, &[says.clone(), let_in(found.settings.version - 1)]);
+    assert!(matches!(outcomes[1].answer, Err(Failure::SettingsChanged)));
+    assert_eq!(batch.rows, decide(&found, &[says]).0.rows, "nothing of it is written");
+    let (_, outcomes) = decide(&found, &[let_in(found.settings.version)]);
+    assert!(!matches!(outcomes[0].answer, Err(Failure::SettingsChanged)));
 }
 
 #[test]

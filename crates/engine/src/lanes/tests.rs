@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use baton_rules::build::{app, person};
-use baton_rules::{Cause, Form, PageId, Thread};
+use baton_rules::{Cause, Form, PageId, Thread, ThreadKey};
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -13,21 +13,21 @@ use super::*;
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
-fn key(name: &str) -> ThreadKey {
-    ThreadKey { page: PageId::new(1).unwrap(), surface: Surface::Messenger, person: person(name) }
+fn key(name: &str) -> Chain {
+    ThreadKey { page: PageId::new(1).unwrap(), surface: Surface::Messenger, person: person(name) }.into()
 }
 
 fn row(
     stream: Stream,
     position: u64,
-    thread: Option<ThreadKey>,
+    chain: Option<Chain>,
     hears: &[AppId],
     channel: Channel,
 ) -> Arc<JournalRow> {
     let notice = |app: &AppId| Notice { app: *app, channel, form: Form::Whole, context: false };
     Arc::new(JournalRow {
         position: Position(position),
-        thread,
+        chain,
         previous: None,
         at: Timestamp(0),
         // Tells rows of different streams apart.
@@ -52,7 +52,7 @@ const fn bounds() -> Bounds {
 #[derive(Clone, Default)]
 struct Kept {
     cursors: BTreeMap<Stream, Position>,
-    parked: HashMap<ThreadKey, Parked>,
+    parked: HashMap<Chain, Parked>,
     dead: BTreeSet<(Stream, Position)>,
 }
 
@@ -61,11 +61,11 @@ impl Kept {
         for cursor in round.cursors {
             self.cursors.insert(cursor.stream, cursor.served);
         }
-        for (_, _, thread) in round.unpark {
-            self.parked.remove(&thread);
+        for (_, _, chain) in round.unpark {
+            self.parked.remove(&chain);
         }
         for parked in round.park {
-            self.parked.insert(parked.thread.clone(), parked);
+            self.parked.insert(parked.chain.clone(), parked);
         }
         for dead in round.dead {
             self.dead.insert((dead.stream, dead.position));
@@ -88,7 +88,7 @@ struct Rig {
     served: BTreeSet<(Stream, Position)>,
     /// The same, since the last start.
     served_now: BTreeSet<(Stream, Position)>,
-    tried_now: HashMap<ThreadKey, Position>,
+    tried_now: HashMap<Chain, Position>,
 }
 
 impl Rig {
@@ -123,9 +123,9 @@ impl Rig {
         }
     }
 
-    fn write(&mut self, stream: Stream, thread: Option<ThreadKey>, hears: &[AppId], channel: Channel) {
+    fn write(&mut self, stream: Stream, chain: Option<Chain>, hears: &[AppId], channel: Channel) {
         let journal = self.journals.get_mut(&stream).unwrap();
-        journal.push(row(stream, journal.len() as u64 + 1, thread, hears, channel));
+        journal.push(row(stream, journal.len() as u64 + 1, chain, hears, channel));
     }
 
     fn head(&self, stream: Stream) -> Position {
@@ -145,7 +145,7 @@ impl Rig {
             for row in &self.journals[stream][..usize::try_from(served.0).unwrap()] {
                 let place = (*stream, row.position);
                 let mine = row.notices.iter().any(|notice| notice.app == app("bot"));
-                let walks = row.thread.as_ref().and_then(|thread| self.kept.parked.get(thread));
+                let walks = row.chain.as_ref().and_then(|chain| self.kept.parked.get(chain));
                 let safe = !mine
                     || self.served.contains(&place)
                     || self.kept.dead.contains(&place)
@@ -169,9 +169,9 @@ impl Rig {
                     return Ok(items);
                 }
                 Step::Read { stream, after, limit } => self.read(stream, after, limit),
-                Step::Walk { thread, after, until } => {
-                    let rows = self.rows_of(&thread, after, until);
-                    self.lanes.walked(&thread, until, rows);
+                Step::Walk { chain, after, until, pieces } => {
+                    let rows = self.rows_of(&chain, after, until);
+                    self.lanes.walked(&chain, until, rows, pieces);
                 }
                 Step::Wait(until) => return Err(until),
             }
@@ -189,9 +189,9 @@ impl Rig {
         self.lanes.loaded(stream, &Slice { rows, scanned });
     }
 
-    fn rows_of(&self, thread: &ThreadKey, after: Position, until: Position) -> Vec<Arc<JournalRow>> {
+    fn rows_of(&self, chain: &Chain, after: Position, until: Position) -> Vec<Arc<JournalRow>> {
         let all = self.journals.values().flatten();
-        let own = all.filter(|row| row.thread.as_ref() == Some(thread));
+        let own = all.filter(|row| row.chain.as_ref() == Some(chain));
         let own = own.filter(|row| row.position > after && row.position <= until);
         own.filter(|row| row.notices.iter().any(|notice| notice.app == app("bot")))
             .take(self.piece)
@@ -203,20 +203,20 @@ impl Rig {
     fn posting(&mut self, items: &[Item]) {
         assert!(!items.is_empty() && items.len() <= self.bounds.max_batch, "{} events", items.len());
         for item in items {
-            let other = self.under_way.iter().flatten().any(|busy| busy.thread == item.thread);
-            assert!(!other, "two webhooks of {:?} under way", item.thread);
+            let other = self.under_way.iter().flatten().any(|busy| busy.chain == item.chain);
+            assert!(!other, "two webhooks of {:?} under way", item.chain);
             assert_eq!(
-                (item.notice.channel, item.thread.surface),
-                (items[0].notice.channel, items[0].thread.surface),
+                (item.notice.channel, item.chain.surface()),
+                (items[0].notice.channel, items[0].chain.surface()),
                 "two kinds in one webhook"
             );
             let place = (stream_of(item), item.row.position);
             assert!(!self.served_now.contains(&place), "{place:?} is sent again");
-            let before = self.tried_now.entry(item.thread.clone()).or_default();
+            let before = self.tried_now.entry(item.chain.clone()).or_default();
             if item.row.position > *before {
                 let journal = &self.journals[&place.0];
                 let missed = journal.iter().find(|row| {
-                    row.thread.as_ref() == Some(&item.thread)
+                    row.chain.as_ref() == Some(&item.chain)
                         && row.notices.iter().any(|notice| notice.app == app("bot"))
                         && *before != Position(0)
                         && row.position > *before
@@ -301,14 +301,14 @@ fn lanes_of(bounds: Bounds, kept: &Kept) -> Lanes {
         .map(|(stream, served)| Cursor { app: app("bot"), stream: *stream, served: *served })
         .collect();
     let mut parked: Vec<Parked> = kept.parked.values().cloned().collect();
-    parked.sort_by(|a, b| a.thread.cmp(&b.thread));
+    parked.sort_by(|a, b| a.chain.cmp(&b.chain));
     Lanes::new(app("bot"), bounds, &cursors, parked)
 }
 
 /// Answers by conversation: `bad` gets this, everybody else is served.
 fn except<'a>(bad: &'a str, answer: Answered) -> impl FnMut(&Item, Timestamp) -> Answered + 'a {
-    let thread = key(bad);
-    move |item, _| if item.thread == thread { answer.clone() } else { Answered::Served }
+    let chain = key(bad);
+    move |item, _| if item.chain == chain { answer.clone() } else { Answered::Served }
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_parked_conversation_walks_in_order_and_rejoins_while_more_of_it_arrives() {
     loop {
         match rig.step() {
             Ok(items) => {
-                told += usize::from(items[0].thread == key("bad"));
+                told += usize::from(items[0].chain == key("bad"));
                 if told > 2 && late > 0 {
                     // It goes on while it catches up.
                     late -= 1;
@@ -408,6 +408,82 @@ fn a_parked_conversation_walks_in_order_and_rejoins_while_more_of_it_arrives() {
     rig.run(rig.now.0, |_, _| Answered::Served);
     assert_eq!(rig.cursor(), 17);
     assert!(rig.is_idle());
+}
+
+#[test]
+fn what_is_told_of_a_page_is_in_order_and_holds_up_no_conversation() {
+    let mut rig = Rig::new(bounds(), 1);
+    let page = Chain::Page(PageId::new(1).unwrap(), Surface::Messenger);
+    for talk in [page.clone(), key("ann"), page.clone(), key("ann"), page.clone()] {
+        rig.write(Stream(0), Some(talk), &[app("bot")], Channel::Messaging);
+    }
+    let of_page = |item: &Item| item.chain.thread().is_none();
+    rig.run(2 * SECOND, |item, _| if of_page(item) { Answered::Status(503) } else { Answered::Served });
+    assert_eq!(rig.cursor(), 5, "it is parked, and passed");
+    assert_eq!(rig.kept.parked[&page].next, Position(1));
+    rig.restart();
+    rig.run(MINUTE, |_, _| Answered::Served);
+    assert!(rig.kept.parked.is_empty() && rig.is_idle());
+    let mut own: Vec<_> =
+        rig.posted.iter().map(|(_, position)| position.0).filter(|at| at % 2 == 1).collect();
+    own.dedup();
+    assert_eq!(own, [1, 3, 5]);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_parked_conversation_repeats_nothing() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann", "bad", "bad", "bad"]);
+    rig.run(2 * SECOND, except("bad", Answered::Status(503)));
+    rig.now = Timestamp(MINUTE);
+    for _ in 0..2 {
+        let items = rig.step().unwrap();
+        rig.answer(&items, &Answered::Served);
+    }
+    rig.lanes.stop(rig.now);
+    rig.record();
+    rig.restart();
+    rig.posted.clear();
+    rig.run(2 * MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.positions(), [4, 5], "1 and 3 were served before");
+    assert!(rig.kept.parked.is_empty() && rig.is_idle());
+}
+
+#[test]
+fn a_stop_behind_a_row_that_is_still_open_repeats_nothing() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann", "bob", "ann"]);
+    // Tried once, so not parked; the others were served behind it.
+    rig.run(0, except("bad", Answered::Status(503)));
+    assert_eq!((rig.cursor(), rig.served.len()), (0, 3));
+    rig.say(&["cyd"]);
+    rig.lanes.stop(rig.now);
+    rig.record();
+    rig.restart();
+    rig.posted.clear();
+    rig.run(MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.posted.iter().map(|(_, at)| at.0).collect::<BTreeSet<_>>(), BTreeSet::from([1, 5]));
+    // When nothing was served behind what is open, nothing is parked.
+    let mut down = Rig::of(bounds(), &["ann", "bob"]);
+    down.run(0, |_, _| Answered::Nothing);
+    down.lanes.stop(down.now);
+    down.record();
+    assert!(down.kept.parked.is_empty());
+}
+
+#[test]
+fn what_was_given_up_of_a_parked_conversation_is_not_tried_again_after_a_restart() {
+    let mut rig = Rig::of(bounds(), &["bad", "bad"]);
+    let mut crumbs = 0;
+    while rig.kept.dead.is_empty() {
+        // Others succeed all the while, so it is the conversation.
+        crumbs += 1;
+        rig.say(&["ann"]);
+        rig.run(crumbs * 10 * SECOND, except("bad", Answered::Status(410)));
+    }
+    rig.restart();
+    rig.posted.clear();
+    rig.run(rig.now.0 + MINUTE, |_, _| Answered::Served);
+    assert!(!rig.positions().contains(&1), "{:?}", rig.positions());
+    assert!(rig.positions().contains(&2), "{:?}", rig.positions());
 }
 
 #[test]
@@ -485,7 +561,7 @@ fn a_single_failing_conversation_holds_up_no_untried_one() {
         rig.say(&["ann"]);
         let at = rig.now;
         let items = rig.step().unwrap_or_else(|until| panic!("{answer:?}: waits until {until:?}"));
-        assert_eq!((items[0].thread.clone(), rig.now), (key("ann"), at));
+        assert_eq!((items[0].chain.clone(), rig.now), (key("ann"), at));
     }
 }
 
@@ -536,7 +612,7 @@ fn several_failing_conversations_at_the_bound_do_not_hold_it_either() {
     rig.run(
         2 * MINUTE,
         |item, _| {
-            if fail.contains(&item.thread) { Answered::Nothing } else { Answered::Served }
+            if fail.contains(&item.chain) { Answered::Nothing } else { Answered::Served }
         },
     );
     assert_eq!(rig.cursor(), 82);
@@ -582,7 +658,7 @@ fn a_batch_holds_one_kind_and_keeps_each_conversations_order() {
     ] {
         rig.write(Stream(0), Some(key(talk)), &[app("bot")], channel);
     }
-    let instagram = ThreadKey { surface: Surface::Instagram, ..key("fay") };
+    let instagram = Chain::Page(PageId::new(1).unwrap(), Surface::Instagram);
     rig.write(Stream(0), Some(instagram), &[app("bot")], Channel::Messaging);
     let first = rig.step().unwrap();
     let positions = |items: &[Item]| items.iter().map(|item| item.row.position.0).collect::<Vec<_>>();
@@ -602,7 +678,7 @@ fn a_batch_that_failed_is_tried_again_as_singles() {
     let mut sizes = Vec::new();
     rig.run(2 * SECOND, |item, _| {
         sizes.push(item.row.position.0);
-        if item.thread == key("bad") { Answered::Status(400) } else { Answered::Served }
+        if item.chain == key("bad") { Answered::Status(400) } else { Answered::Served }
     });
     assert!(rig.posted.len() > 4);
     assert_eq!(rig.served.len(), 3, "one bad event takes the others of its batch along once only");
@@ -632,14 +708,14 @@ fn a_parked_conversation_that_cannot_be_read_is_read_later() {
     loop {
         let head = rig.head(Stream(0));
         match rig.lanes.next(rig.now, |_| head) {
-            Step::Walk { thread, .. } if refused > 0 => {
+            Step::Walk { chain, .. } if refused > 0 => {
                 refused -= 1;
-                rig.lanes.not_walked(&thread, Timestamp(rig.now.0 + SECOND));
+                rig.lanes.not_walked(&chain, Timestamp(rig.now.0 + SECOND));
                 assert_eq!(rig.lanes.under_way(), 0);
             }
-            Step::Walk { thread, after, until } => {
-                let rows = rig.rows_of(&thread, after, until);
-                rig.lanes.walked(&thread, until, rows);
+            Step::Walk { chain, after, until, pieces } => {
+                let rows = rig.rows_of(&chain, after, until);
+                rig.lanes.walked(&chain, until, rows, pieces);
             }
             Step::Read { stream, after, limit } => rig.read(stream, after, limit),
             Step::Post(items) => {
@@ -666,15 +742,15 @@ fn what_the_lane_passes_during_a_walk_is_walked_too() {
     loop {
         let head = rig.head(Stream(0));
         match rig.lanes.next(rig.now, |_| head) {
-            Step::Walk { thread, after, until } => {
-                let rows = rig.rows_of(&thread, after, until);
+            Step::Walk { chain, after, until, pieces } => {
+                let rows = rig.rows_of(&chain, after, until);
                 if rows.is_empty() && !late {
                     // The walk found nothing more, and meanwhile there is more.
                     late = true;
                     rig.say(&["bad", "bad"]);
                     rig.read(Stream(0), last, 10);
                 }
-                rig.lanes.walked(&thread, until, rows);
+                rig.lanes.walked(&chain, until, rows, pieces);
             }
             Step::Read { stream, after, limit } => rig.read(stream, after, limit),
             Step::Post(items) => {
@@ -705,7 +781,7 @@ fn an_address_that_does_not_verify_is_an_app_that_fails() {
 struct Mood {
     random: SmallRng,
     /// Fails this one conversation for ever, with this answer.
-    poison: Option<(ThreadKey, Answered)>,
+    poison: Option<(Chain, Answered)>,
     /// Fails everything between these moments.
     outage: (i64, i64),
     /// Fails anything, so often.
@@ -722,8 +798,8 @@ impl Mood {
             2 => Answered::Status(404),
             _ => Answered::Status(503),
         };
-        if let Some((thread, answer)) = &self.poison
-            && items.iter().any(|item| item.thread == *thread)
+        if let Some((chain, answer)) = &self.poison
+            && items.iter().any(|item| item.chain == *chain)
         {
             return answer.clone();
         }
@@ -814,12 +890,11 @@ fn story(seed: u64) {
         for row in journal {
             let place = (*stream, row.position);
             let mine = row.notices.iter().any(|notice| notice.app == app("bot"));
-            let poisoned =
-                mood.poison.as_ref().is_some_and(|(thread, _)| row.thread.as_ref() == Some(thread));
+            let poisoned = mood.poison.as_ref().is_some_and(|(chain, _)| row.chain.as_ref() == Some(chain));
             let done = rig.served.contains(&place) || rig.kept.dead.contains(&place);
             assert!(!mine || poisoned || done, "seed {seed}: {place:?} was never served");
         }
-        let held = mood.poison.as_ref().is_some_and(|(thread, _)| !rig.kept.parked.contains_key(thread));
+        let held = mood.poison.as_ref().is_some_and(|(chain, _)| !rig.kept.parked.contains_key(chain));
         let head = rig.head(*stream);
         assert!(held || rig.kept.cursors[stream] == head, "seed {seed}: the cursor stays behind {head:?}");
     }

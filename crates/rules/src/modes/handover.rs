@@ -149,12 +149,13 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
             Some(_)                                                => no("HOP-MENU-4", MenuPrimaryOnly),
             None                                                   => ok("HOP-MENU-5"),
         },
+        (Ask::SetMenu { level: MenuLevel::User }, Idle | C | O | P) if c.on_instagram() => no("ICR-MENU-2", NoUserMenu),
         (Ask::SetMenu { level: MenuLevel::User }, Idle | C)        => ok("HOP-MENU-6"),
         (Ask::SetMenu { level: MenuLevel::User }, O | P)           => no("HOP-MENU-7", SendOther),
     }
 }
 
-/// A message of an app.
+/// A message of an app. With `thread_control` it is refused (TC-12).
 #[rustfmt::skip]
 fn send(c: &Case<'_>, message: Send) -> Row {
     let human = message.tag == Some(Tag::HumanAgent);

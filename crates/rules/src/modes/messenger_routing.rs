@@ -4,6 +4,7 @@
 //! Columns: event and state => rule, result; owner, expiry, hooks. The first row that fits decides.
 
 use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
+use crate::decision::Survey;
 use crate::ids::AppId;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
@@ -25,26 +26,16 @@ use State::{C, D, O};
 fn state(c: &Case<'_>) -> State {
     match c.stands.owner {
         Some(owner) if owner == c.by => C,
-        Some(owner) if owner == default(c) => D,
+        Some(owner) if owner == c.default_app() => D,
         Some(_) => O,
         None => D,
     }
 }
 
-/// The default app. The mode has one, or it would be another mode.
-fn default(c: &Case<'_>) -> AppId {
-    c.routing.default_app().unwrap_or(c.routing.inbox())
-}
-
-/// The social/organic route app if set, else the default app.
-fn organic(c: &Case<'_>) -> AppId {
-    c.routing.organic_route().unwrap_or(default(c))
-}
-
 /// MCR-EXP-2: the default app owns, and no user message arrived in the last 24 hours, or none ever (C-16).
 fn dormant(c: &Case<'_>) -> bool {
     let heard_lately = c.thread().last_heard.is_some_and(|heard| c.now < heard.plus_seconds(DAY));
-    c.owned_by(default(c)) && !heard_lately
+    c.owned_by(c.default_app()) && !heard_lately
 }
 
 /// What a person does.
@@ -78,7 +69,7 @@ pub(crate) fn person(c: &Case<'_>, did: &Did<'_>) -> Row {
 /// An organic user message.
 #[rustfmt::skip]
 fn message(c: &Case<'_>) -> Row {
-    match (c.stands.lapse, organic(c)) {
+    match (c.stands.lapse, c.organic_app()) {
         (Some(_), _)                                 => refer("MCR-MSG-4", new_message(c)),
         (None,    _) if dormant(c)                   => new_message(c),
         (None,    _)                                 => ok("MCR-MSG-3").expiry(U_W),
@@ -88,8 +79,8 @@ fn message(c: &Case<'_>) -> Row {
 /// An organic user message in a thread that is dormant.
 #[rustfmt::skip]
 fn new_message(c: &Case<'_>) -> Row {
-    match organic(c) {
-        r if r != default(c) => ok("MCR-MSG-2").owner(r).expiry(U_24H).pass_saying(""),
+    match c.organic_app() {
+        r if r != c.default_app() => ok("MCR-MSG-2").owner(r).expiry(U_24H).pass_saying(""),
         _                    => ok("MCR-MSG-1"),
     }
 }
@@ -117,16 +108,16 @@ fn link(c: &Case<'_>, a: AppId) -> Row {
 /// Get Started, and an ice breaker that opens the conversation.
 #[rustfmt::skip]
 fn get_started(c: &Case<'_>) -> Row {
-    let r = organic(c);
+    let r = c.organic_app();
     // For a new owner U+W is the row's U+24h; one whose ad still counts keeps its days (CLK-6).
-    ok("MCR-GS-1").owner(r).expiry(U_W).pass_saying("").unless(r == default(c) || c.owned_by(r))
+    ok("MCR-GS-1").owner(r).expiry(U_W).pass_saying("").unless(r == c.default_app() || c.owned_by(r))
 }
 
 /// A button, made by `creator`.
 #[rustfmt::skip]
 fn postback(c: &Case<'_>, creator: Option<AppId>) -> Row {
     match c.connected(creator) {
-        Some(a) if !c.owned_by(a) => ok("MCR-PB-1").owner(a).expiry(U_24H).pass_saying("").unless(a == default(c)),
+        Some(a) if !c.owned_by(a) => ok("MCR-PB-1").owner(a).expiry(U_24H).pass_saying("").unless(a == c.default_app()),
         Some(_)                   => ok("MCR-PB-2").expiry(U_W),
         None                      => refer("MCR-PB-3", message(c)),
     }
@@ -135,7 +126,7 @@ fn postback(c: &Case<'_>, creator: Option<AppId>) -> Row {
 /// What an app asks.
 #[rustfmt::skip]
 pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
-    let d = default(c);
+    let d = c.default_app();
     match (ask, state(c)) {
         (Ask::Send(Send { control: None, tag, survey: true }), D | O) if !c.may_take() => refer("MCR-SURVEY-1", send(c, tag)),
         (Ask::Send(Send { control: None, tag, .. }), _)           => send(c, tag),
@@ -173,7 +164,7 @@ fn send(c: &Case<'_>, tag: Option<Tag>) -> Row {
     match state(c) {
         _     if human && !c.human_agent() => no("MCR-SEND-7", HumanAgentNotApproved),
         C     if human                     => ok("MCR-SEND-4"),
-        C     if c.by == default(c)        => ok("MCR-SEND-8"),
+        C     if c.by == c.default_app()   => ok("MCR-SEND-8"),
         C                                  => ok("MCR-SEND-1"),
         D | O if human && c.may_take()     => refer("MCR-SEND-6", take_by_sending(c)),
         D | O if human                     => no("MCR-SEND-5", SendOther),
@@ -188,11 +179,12 @@ fn take_by_sending(c: &Case<'_>) -> Row {
     ok("MCR-SEND-2").owner(c.by).expiry(N_24H).take_silently()
 }
 
-/// A message with `thread_control`.
+/// A message with `thread_control`. A row that refuses sends nothing and moves nothing (TC-10); to oneself nothing
+/// moves either (TC-11).
 #[rustfmt::skip]
 fn send_with_control(c: &Case<'_>, tag: Option<Tag>, control: ThreadControl) -> Row {
     use ThreadControl::{Both, Pass, Release, Unknown};
-    let d = default(c);
+    let d = c.default_app();
     let target = match control { Pass { to } => to.unwrap_or(d), Release => d, Both | Unknown => c.by };
     match (control, state(c)) {
         (_,       _) if tag == Some(Tag::HumanAgent) && !c.human_agent() => no("MCR-SEND-7", HumanAgentNotApproved),
@@ -219,8 +211,13 @@ pub(crate) fn inbox(c: &Case<'_>, desk: Desk) -> Row {
         (Desk::Reply,      C)                       => refer("MCR-INBOX-1", ok("MCR-SEND-1")),
         (Desk::MoveToMain, D | O)                   => ok("MCR-INBOX-2").owner(c.by).expiry(N_24H).take_silently(),
         (Desk::MoveToMain, C)                       => ok("MCR-INBOX-2"),
-        (Desk::Done,       C) if c.by != default(c) => ok("MCR-INBOX-3").nobody(),
+        (Desk::Done,       C) if c.by != c.default_app() => ok("MCR-INBOX-3").nobody(),
         (Desk::Done,       C | D | O)               => ok("MCR-INBOX-4"),
         (Desk::Pass { to } | Desk::Grant { to }, _) => app(c, Ask::Pass { to: Some(to) }),
     }
+}
+
+/// A survey that was held back before the page had a default app: there is no idle in which to deliver it.
+pub(crate) fn survey() -> Row {
+    refer("MCR-SURVEY-1", ok("HOP-SURVEY-5").survey(Survey::Dropped))
 }

@@ -1,7 +1,8 @@
 //! The language of the `*.table` files: a page, a thread and an action as a few words, and what was decided
 //! as a few words. Spoken by `tables.rs` and `decision_table.rs`, so that both show a decision alike.
 //!
-//! A **page** is a list of settings, parted by `;`: `primary bot`, `default bot`, `organic shop`,
+//! A **page** is a list of settings, parted by `;`: `instagram` (first: the account, not the page's Messenger),
+//! `profile 2025`, `primary bot`, `default bot`, `organic shop`,
 //! `app desk human_agent take_control no_standby -messages`, `link spring desk`, `ad week desk 7`,
 //! `ad draft desk draft`, `ad own desk for pat`, `main_requests`, `messaging off`, `ad_window 3`,
 //! `without desk`, `reconnect desk`.
@@ -23,9 +24,9 @@ use std::fmt::Write as _;
 
 use baton_rules::build::{self, Page, app, name, person};
 use baton_rules::{
-    Action, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, Form, MenuLevel, Metadata,
-    MoveToMain, Refused, Role, Routing, Send, Signal, Survey, Tag, Thread, ThreadControl, Timestamp, Waiting,
-    What, decide, roles_changed, standing, thread_owner,
+    Action, AppId, Ask, Channel, Decision, Desk, Did, Entry, EventKind, Fields, Folder, Form, MenuLevel,
+    Metadata, Mode, MoveToMain, Profile, Refused, Role, Routing, Send, Signal, Survey, Tag, Thread,
+    ThreadControl, Timestamp, Waiting, What, decide, roles_changed, standing, thread_owner,
 };
 
 /// Within a second, so that rounding down shows (CLK-8).
@@ -82,7 +83,7 @@ impl Story {
             Some((what, said)) => (what.trim(), said.trim_end_matches('"')),
             None => (what, "m"),
         };
-        let action = read_action(who, what, said);
+        let action = read_action(&self.page, who, what, said);
         let before = self.thread.clone().unwrap_or_default();
         match decide(&self.page, &person("pat"), self.thread.as_ref(), &action, self.now) {
             Ok(decision) => {
@@ -201,7 +202,7 @@ fn rules(rule: &str, via: Option<&str>) -> String {
     via.map_or(rule.to_owned(), |via| format!("{rule} > {via}"))
 }
 
-fn called(owner: Option<baton_rules::AppId>) -> String {
+fn called(owner: Option<AppId>) -> String {
     owner.map_or("idle".to_owned(), name)
 }
 
@@ -260,10 +261,17 @@ fn heard(decision: &Decision, given: &str) -> String {
 }
 
 fn read_page(settings: &str) -> Routing {
-    let mut page = build::page();
-    for setting in settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
+    let mut settings: Vec<&str> =
+        settings.split(';').map(str::trim).filter(|setting| !setting.is_empty()).collect();
+    let on_instagram = settings.first() == Some(&"instagram");
+    let mut page = if on_instagram { build::account() } else { build::page() };
+    for setting in settings.drain(usize::from(on_instagram)..) {
         let words: Vec<&str> = setting.split_whitespace().collect();
         page = match words[..] {
+            ["profile", name] => {
+                let profile = Profile::named(page.surface, name);
+                page.profile(profile.unwrap_or_else(|| panic!("no such profile: {name:?}")))
+            }
             ["primary", app] => page.primary(app),
             ["default", app] => page.default_app(app),
             ["organic", app] => page.organic(app),
@@ -338,7 +346,9 @@ fn read_thread(page: &Routing, text: &str) -> Option<Thread> {
             Some(_) | None => panic!("no such mark of a thread: {word:?}"),
         }
     }
-    let granted = owner != "idle" && page.default_app() != Some(app(owner));
+    // In Conversation Routing on Messenger the default app's control is stored as none (MODE-5).
+    let fallback = if page.mode() == Mode::MessengerRouting { page.default_app() } else { None };
+    let granted = owner != "idle" && fallback != Some(id(page, owner));
     let until = START.plus_seconds(until).whole_second();
     let built =
         build::thread(page, granted.then_some((owner, until)), heard.map(|at| START.plus_seconds(at)));
@@ -350,21 +360,26 @@ fn read_thread(page: &Routing, text: &str) -> Option<Thread> {
     })
 }
 
-fn read_action<'a>(who: &str, what: &'a str, said: &'a str) -> Action<'a> {
+/// The app of this name, on this surface: each has an inbox of its own.
+fn id(page: &Routing, name: &str) -> AppId {
+    if name == "inbox" { page.inbox() } else { app(name) }
+}
+
+fn read_action<'a>(page: &Routing, who: &str, what: &'a str, said: &'a str) -> Action<'a> {
     let metadata = Some(said);
     match who {
-        "person" => Action::Person(read_did(what)),
-        "inbox" => Action::Inbox { desk: read_desk(what), metadata },
+        "person" => Action::Person(read_did(page, what)),
+        "inbox" => Action::Inbox { desk: read_desk(page, what), metadata },
         caller if what == "due" => Action::Due { by: app(caller) },
         caller => {
-            let ask = read_ask(what);
+            let ask = read_ask(page, what);
             let metadata = if matches!(ask, Ask::Send(_)) { None } else { metadata };
             Action::App { by: app(caller), ask, metadata }
         }
     }
 }
 
-fn read_did(text: &str) -> Did<'_> {
+fn read_did<'a>(page: &Routing, text: &'a str) -> Did<'a> {
     let (what, entry) = match text.split_once(" via ") {
         Some((what, way)) => {
             let entry = match way.split_once(' ') {
@@ -377,7 +392,7 @@ fn read_did(text: &str) -> Did<'_> {
         None => (text, None),
     };
     let (what, creator) = match what.split_once(" by ") {
-        Some((what, creator)) => (what, Some(app(creator))),
+        Some((what, creator)) => (what, Some(id(page, creator))),
         None => (what, None),
     };
     let menu = |level, url| What::Menu { creator, level, url };
@@ -404,50 +419,51 @@ fn read_did(text: &str) -> Did<'_> {
     Did { what, entry }
 }
 
-fn read_ask(text: &str) -> Ask {
+fn read_ask(page: &Routing, text: &str) -> Ask {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
-        ["send", ref marks @ ..] => Ask::Send(read_send(marks)),
+        ["send", ref marks @ ..] => Ask::Send(read_send(page, marks)),
         ["pass"] => Ask::Pass { to: None },
-        ["pass", to] => Ask::Pass { to: Some(app(to)) },
+        ["pass", to] => Ask::Pass { to: Some(id(page, to)) },
         ["take"] => Ask::Take,
         ["request"] => Ask::Request,
         ["release"] => Ask::Release,
         ["extend", "nothing"] => Ask::Extend { duration: None },
         ["extend", duration] => Ask::Extend { duration: Some(span(duration)) },
-        ["metadata", to] => Ask::Metadata { to: app(to) },
+        ["metadata", to] => Ask::Metadata { to: id(page, to) },
         ["menu", "page"] => Ask::SetMenu { level: MenuLevel::Page },
         ["menu", "user"] => Ask::SetMenu { level: MenuLevel::User },
         _ => panic!("an app asks no such thing: {text:?}"),
     }
 }
 
-fn read_send(marks: &[&str]) -> Send {
+fn read_send(page: &Routing, marks: &[&str]) -> Send {
     let mut send = Send::default();
     for mark in marks {
         match mark.split_once('=') {
             None if *mark == "human_agent" => send.tag = Some(Tag::HumanAgent),
             None if *mark == "retired" => send.tag = Some(Tag::Retired),
+            None if *mark == "feedback" => send.tag = Some(Tag::CustomerFeedback),
             None if *mark == "survey" => send.survey = true,
             None if *mark == "+pass" => send.control = Some(ThreadControl::Pass { to: None }),
             None if *mark == "+release" => send.control = Some(ThreadControl::Release),
             None if *mark == "+both" => send.control = Some(ThreadControl::Both),
             None if *mark == "+unknown" => send.control = Some(ThreadControl::Unknown),
-            Some(("+pass", to)) => send.control = Some(ThreadControl::Pass { to: Some(app(to)) }),
+            Some(("+pass", to)) => send.control = Some(ThreadControl::Pass { to: Some(id(page, to)) }),
             Some(_) | None => panic!("no such mark of a message: {mark:?}"),
         }
     }
     send
 }
 
-fn read_desk(text: &str) -> Desk {
+fn read_desk(page: &Routing, text: &str) -> Desk {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
         ["reply"] => Desk::Reply,
         ["move_to_main"] => Desk::MoveToMain,
         ["done"] => Desk::Done,
-        ["pass", to] => Desk::Pass { to: app(to) },
-        ["grant", to] => Desk::Grant { to: app(to) },
+        ["pass", to] => Desk::Pass { to: id(page, to) },
+        ["grant", to] => Desk::Grant { to: id(page, to) },
         _ => panic!("the inbox does no such thing: {text:?}"),
     }
 }

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
-use baton_store::JournalRow;
+use baton_store::{Chain, JournalRow};
 use baton_wire::GraphError;
 use futures_util::stream;
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ use super::cursor::{self, List};
 use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::schemas::Schemas;
-use super::values::{App, Codes, Heard, Moment, Whose, Why};
+use super::values::{App, Codes, Heard, Moment, Of, Whose, Why};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -137,7 +137,7 @@ struct Delivery {
 #[schemars(rename = "SentEvent")]
 struct Sent {
     #[serde(flatten)]
-    whose: Whose,
+    of: Of,
     /// The platform's name of it.
     event: String,
 }
@@ -149,6 +149,17 @@ struct Settings {
     /// Counts changes; null: it was a verification.
     version: Option<u64>,
     verification: Option<Verification>,
+    /// What apps are told of a page itself, because of this change.
+    events: Vec<Announced>,
+}
+
+/// What an app is told of a page itself.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Announced {
+    #[serde(flatten)]
+    of: Of,
+    #[serde(flatten)]
+    notice: Notice,
 }
 
 /// An address was asked to verify itself.
@@ -361,10 +372,8 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
         }
         ActivityKind::Refusal { thread, refused, owner } => What::Refusal(refusal(thread, refused, *owner)),
         ActivityKind::Delivery { app, events, standby, status, error, duration_ms, body: _, again_at } => {
-            let sent = |(thread, event): &(ThreadKey, Box<str>)| Sent {
-                whose: thread.into(),
-                event: event.to_string(),
-            };
+            let sent =
+                |(chain, event): &(Chain, Box<str>)| Sent { of: chain.into(), event: event.to_string() };
             What::Delivery(Delivery {
                 app_id: (*app).into(),
                 events: events.iter().map(sent).collect(),
@@ -378,15 +387,35 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
         ActivityKind::Verification { app, error } => {
             let error = error.as_deref().map(str::to_owned);
             let verification = Verification { app_id: (*app).into(), verified: error.is_none(), error };
-            What::Settings(Settings { version: None, verification: Some(verification) })
+            What::Settings(Settings { version: None, verification: Some(verification), events: Vec::new() })
         }
-        ActivityKind::Settings { version } => {
-            What::Settings(Settings { version: Some(*version), verification: None })
+        ActivityKind::Settings { version, told } => {
+            let events = announced(told);
+            What::Settings(Settings { version: Some(*version), verification: None, events })
         }
         ActivityKind::Clock { was } => What::Clock(Clock { now: Moment(line.at), was: Moment(*was) }),
     };
     // Numbers count anew with every start, so an id names the run too.
     Happening { id: format!("{run:016x}-{}", line.number), at: Moment(line.at), what }
+}
+
+/// What apps are told of a page itself, because its settings changed.
+pub(super) fn announced(told: &[Arc<JournalRow>]) -> Vec<Announced> {
+    let of_row = |row: &Arc<JournalRow>| row.chain.clone().map(|chain| (chain, heard(row)));
+    let of_each = |(chain, heard): (Chain, Vec<Notice>)| {
+        heard.into_iter().map(move |notice| Announced { of: (&chain).into(), notice }).collect::<Vec<_>>()
+    };
+    told.iter().filter_map(of_row).flat_map(of_each).collect()
+}
+
+/// Who hears a row, and how.
+fn heard(row: &JournalRow) -> Vec<Notice> {
+    let notices = row.notices.iter().map(|notice| Notice {
+        app_id: notice.app.into(),
+        channel: Heard::on(notice.channel == Channel::Standby),
+        event: row.event.as_deref().map(str::to_owned),
+    });
+    notices.collect()
 }
 
 fn decision(
@@ -397,12 +426,7 @@ fn decision(
     let last = rows.last();
     // A lapse that was found on the way stands before the decision itself.
     let lapse = rows.first().filter(|row| row.cause == Cause::Expiry);
-    let heard = rows.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice)));
-    let events = heard.map(|(row, notice)| Notice {
-        app_id: notice.app.into(),
-        channel: Heard::on(notice.channel == Channel::Standby),
-        event: row.event.as_deref().map(str::to_owned),
-    });
+    let events = rows.iter().flat_map(|row| heard(row)).collect();
     Decision {
         whose: thread.into(),
         rule: last.map(|row| row.rule.to_string()),
@@ -413,7 +437,7 @@ fn decision(
         to_app_id: to.map(App::from),
         expires_at: expires_at.map(Moment),
         lapse: lapse.map(|row| Lapse { rule: row.rule.to_string(), at: Moment(row.at) }),
-        events: events.collect(),
+        events,
     }
 }
 

@@ -7,16 +7,27 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::ActivityKind;
 use baton_store::{ConfigureError, Settings};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::activity::{self, Announced};
+use super::ad_counts;
 use crate::problem::{self, Problem};
 use crate::routing_file::{self, Edit, Item, Mint, Plan, Warning};
 use crate::serve::Shared;
 
-/// Makes a change: what came of it, and warnings of addresses that did not verify. Goes on when the client
-/// goes away, so that nothing is left half done.
-pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<(T, Vec<Warning>), Problem>
+/// A change that was made.
+pub(super) struct Made<T> {
+    /// What came of it.
+    pub(super) what: T,
+    /// Warnings of addresses that did not verify.
+    pub(super) unverified: Vec<Warning>,
+    /// What apps hear because of it (`app_roles`).
+    pub(super) notices: Vec<Announced>,
+}
+
+/// Makes a change. Goes on when the client goes away, so that nothing is left half done.
+pub(super) async fn change<T, F>(shared: &Shared, mint: Mint, plan: F) -> Result<Made<T>, Problem>
 where
     T: Send + 'static,
     F: Fn(&Settings, &mut Mint) -> Result<(Settings, T), Problem> + Send + Sync + 'static,
@@ -32,19 +43,20 @@ where
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         after
     };
-    let mut activity = shared.engine.activity();
+    let mut happens = shared.engine.activity();
     let engine = shared.engine.clone();
     let configured = tokio::spawn(async move { engine.configure(Box::new(change)).await }).await;
-    match configured {
-        Ok(Ok(_) | Err(ConfigureError::Refused(_))) => {}
+    let notices = match configured {
+        Ok(Ok(configured)) => configured.told.iter().map(|(_, row)| Arc::clone(row)).collect(),
+        Ok(Err(ConfigureError::Refused(_))) => Vec::new(),
         Ok(Err(ConfigureError::Store(error))) => return Err(error.into()),
         Err(stopped) => {
             tracing::error!(%stopped, "the change of settings did not end");
             return Err(Problem::new(&problem::UNAVAILABLE));
         }
-    }
+    };
     let mut unverified = Vec::new();
-    while let Ok(happened) = activity.try_recv() {
+    while let Ok(happened) = happens.try_recv() {
         if let ActivityKind::Verification { app, error: Some(error) } = &happened.kind {
             let detail =
                 format!("the address did not verify, so the app gets nothing until it does: {error}");
@@ -53,7 +65,8 @@ where
         }
     }
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok((made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??, unverified))
+    let what = made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??;
+    Ok(Made { what, unverified, notices: activity::announced(&notices) })
 }
 
 /// A new app or page (`kind`): answers 201 with all that was made up for it.
@@ -71,13 +84,14 @@ pub(super) async fn create(shared: &Shared, kind: &'static str, given: Value) ->
         let item = item.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))?;
         Ok((plan.settings.clone(), (plan, item)))
     };
-    let ((plan, item), _) = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, item), unverified, .. } = change(shared, shared.mint(), plan).await?;
     let path = match item {
         Item::App(id) => format!("{}/apps/{id}", super::ROOT),
         Item::Page(id) => format!("{}/pages/{id}", super::ROOT),
         Item::Connection { .. } | Item::Link { .. } | Item::Ad { .. } => String::new(),
     };
-    let mut response = (StatusCode::CREATED, answer(&plan, &item)).into_response();
+    let answer = answer(shared, &plan, &item, unverified).await?;
+    let mut response = (StatusCode::CREATED, answer).into_response();
     if let Ok(path) = HeaderValue::from_str(&path) {
         response.headers_mut().insert(header::LOCATION, path);
     }
@@ -108,6 +122,11 @@ pub(super) async fn edit(
     let condition = Condition::of(headers);
     let removes = edit == Edit::Remove;
     let wanted = item.clone();
+    let edit = match edit {
+        Edit::Put(given) => Edit::Put(ad_counts::untold(&item, given)),
+        Edit::Patch(given) => Edit::Patch(ad_counts::untold(&item, given)),
+        Edit::Remove => Edit::Remove,
+    };
     let plan = move |settings: &Settings, mint: &mut Mint| {
         let before = routing_file::table_of(settings, &item);
         condition.check(before.as_ref())?;
@@ -121,23 +140,36 @@ pub(super) async fn edit(
         let plan = routing_file::change(&item, &edit, settings, mint)?;
         Ok((plan.settings.clone(), (plan, before.is_none())))
     };
-    let ((plan, is_new), _) = change(shared, shared.mint(), plan).await?;
+    let Made { what: (plan, is_new), unverified, .. } = change(shared, shared.mint(), plan).await?;
     if removes {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, answer(&plan, &wanted)).into_response())
+    Ok((status, answer(shared, &plan, &wanted, unverified).await?).into_response())
 }
 
 /// One table, as it is.
-pub(super) fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
-    let table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
-    Ok(([tag(&table)], axum::Json(table)).into_response())
+pub(super) async fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
+    let mut table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
+    let tag = tag(&table);
+    ad_counts::told(&shared.engine, item, &mut table).await?;
+    Ok(([tag], axum::Json(table)).into_response())
 }
 
-fn answer(plan: &Plan, item: &Item) -> impl IntoResponse + use<> {
-    let tagged = routing_file::table_of(&plan.settings, item).unwrap_or_default();
-    ([tag(&tagged)], axum::Json(routing_file::told(plan, item).unwrap_or_default()))
+/// One table, as it became. Where an app's address did not verify, that is said beside it.
+async fn answer(
+    shared: &Shared,
+    plan: &Plan,
+    item: &Item,
+    unverified: Vec<Warning>,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let tag = tag(&routing_file::table_of(&plan.settings, item).unwrap_or_default());
+    let mut table = routing_file::told(plan, item).unwrap_or_default();
+    ad_counts::told(&shared.engine, item, &mut table).await?;
+    if !unverified.is_empty() {
+        table.insert("warnings".to_owned(), json!(unverified));
+    }
+    Ok(([tag], axum::Json(table)))
 }
 
 fn unknown(item: &Item) -> Problem {

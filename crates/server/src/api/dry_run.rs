@@ -103,8 +103,8 @@ async fn post(
     let what = match given {
         (Some(event), None, None) => {
             fields.done(&["event"], Some(()))?;
-            let event =
-                PersonEvent::parse(event).map_err(|wrong| Problem::bad_body(wrong).within("/event"))?;
+            let event = PersonEvent::parse(event).and_then(|event| event.on(thread.surface));
+            let event = event.map_err(|wrong| Problem::bad_body(wrong).within("/event"))?;
             Requested::Person(event)
         }
         (None, Some(act), None) => {

@@ -33,6 +33,9 @@ pub(super) struct OnApp(pub(super) AppId);
 /// there is another question.
 pub(super) struct OnItem(pub(super) Item);
 
+/// What a path names by a text of its own: `{name}`.
+pub(super) struct Named(pub(super) String);
+
 /// The bytes of a body.
 pub(super) struct Body(pub(super) Bytes);
 
@@ -123,6 +126,14 @@ impl FromRequestParts<Arc<Shared>> for OnApp {
         let id = text.parse::<AppId>().ok();
         let found = settings.apps.iter().find(|app| Some(app.id) == id || app.name == text);
         found.map(|app| Self(app.id)).ok_or_else(|| super::change::unknown_app(&text))
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        parameter(parts, shared, "name").await.map(Self)
     }
 }
 

@@ -37,7 +37,7 @@ const UNSAID: &[&str] = &[
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Speaker")]
-enum Speaker {
+pub(super) enum Speaker {
     /// The person.
     Person,
     /// An app.

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::schemas::Schemas;
 
-/// The schema of a table whose name (`key`) the path has.
-pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str) -> Value {
+/// The schema of a table whose name (`key`) the path has. What is `counted` is shown with it, and passed over where
+/// it is given.
+pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str, counted: &[&str]) -> Value {
     schemas.written(name, |schemas| {
         let mut table = schemas.request_whole::<T>();
         let required = table.as_object_mut().and_then(|table| table.shift_remove("required"));
@@ -17,12 +18,16 @@ pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str) 
             Some(_) | None => Vec::new(),
         };
         if let Some(properties) = table.get_mut("properties").and_then(Value::as_object_mut) {
-            for (name, schema) in properties {
+            for (name, schema) in &mut *properties {
                 if name == key {
                     *schema = json!({"type": "string", "description": "What the path says, or left out."});
                 } else if !required.iter().any(|required| required == name) {
                     or_null(schema);
                 }
+            }
+            for name in counted {
+                let schema = json!({"description": "Passed over: it is counted, and cannot be set."});
+                properties.insert((*name).to_owned(), schema);
             }
         }
         if !required.is_empty() {

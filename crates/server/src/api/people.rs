@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{CallersKey, Request, Requested};
-use baton_rules::{PersonId, ThreadKey};
-use baton_wire::inbound::PersonEvent;
+use baton_rules::{PersonId, Surface, ThreadKey};
+use baton_wire::inbound::{FieldError, PersonEvent};
 use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -119,7 +119,8 @@ async fn one(
     OnThread(thread): OnThread,
     Json(body): Json,
 ) -> Result<Decided, Problem> {
-    let event = PersonEvent::parse(&body).map_err(Problem::bad_body)?;
+    let event = PersonEvent::parse(&body).and_then(|event| event.on(thread.surface));
+    let event = event.map_err(Problem::bad_body)?;
     submit(&shared, thread, event, &body).await
 }
 
@@ -129,7 +130,7 @@ async fn many(
     Json(body): Json,
 ) -> Result<Answered, Problem> {
     let Value::Array(items) = body else {
-        let (person, event) = PersonEvent::parse_with_person(&body).map_err(Problem::bad_body)?;
+        let (person, event) = of_person(&body, page.surface).map_err(Problem::bad_body)?;
         return submit(&shared, thread(&page, person), event, &body).await.map(Answered::One);
     };
     if items.len() > MOST {
@@ -139,7 +140,7 @@ async fn many(
     let mut answers: Vec<(usize, Came)> = Vec::with_capacity(items.len());
     let mut people: Vec<(PersonId, Vec<(usize, PersonEvent)>)> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        match PersonEvent::parse_with_person(item) {
+        match of_person(item, page.surface) {
             Ok((person, event)) => match people.iter_mut().find(|(known, _)| *known == person) {
                 Some((_, events)) => events.push((index, event)),
                 None => people.push((person, vec![(index, event)])),
@@ -159,6 +160,12 @@ async fn many(
     answers.sort_by_key(|(index, _)| *index);
     let answers = answers.into_iter().map(|(_, answer)| answer).collect();
     Ok(Answered::Many(answers))
+}
+
+/// An event that names its person.
+fn of_person(value: &Value, surface: Surface) -> Result<(PersonId, PersonEvent), Vec<FieldError>> {
+    let (person, event) = PersonEvent::parse_with_person(value)?;
+    Ok((person, event.on(surface)?))
 }
 
 async fn in_turn(

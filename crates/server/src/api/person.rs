@@ -24,7 +24,7 @@ const KNOWN: [(&str, usize); 5] =
 
 /// What is known of a person; null: nobody has said.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Profile {
+pub(super) struct Profile {
     name: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,

@@ -1,8 +1,9 @@
-//! Recommended practice that shows in what happened rather than in the settings: CHK-6 and CHK-7, looked for
-//! in the newest conversations of each page.
+//! Recommended practice that shows in what happened rather than in the settings, looked for in the newest
+//! conversations of each page. What is warned of is the rules' to say (`baton_rules::practice`).
 
-use baton_engine::{Engine, Filter, HistoryEntry, ThreadState};
-use baton_rules::{AppId, Mode, Surface};
+use baton_engine::{Engine, Filter, HistoryEntry};
+use baton_rules::practice::{self, About};
+use baton_rules::{AppId, Cause, Mode, Surface, Timestamp};
 use baton_store::{Page, Settings};
 
 use crate::problem::Problem;
@@ -12,8 +13,6 @@ use crate::routing_file::Warning;
 const THREADS: usize = 200;
 /// Entries of a conversation's history that are looked at.
 const ENTRIES: usize = 20;
-/// How long a request may wait, in seconds (CHK-6).
-const PATIENCE: i64 = 24 * 60 * 60;
 
 /// The warnings, in the form in which the settings' own are told.
 pub(super) async fn warnings(engine: &Engine, settings: &Settings) -> Result<Vec<Warning>, Problem> {
@@ -21,8 +20,7 @@ pub(super) async fn warnings(engine: &Engine, settings: &Settings) -> Result<Vec
     for page in &settings.pages {
         for surface in [Surface::Messenger, Surface::Instagram] {
             if let Some(routing) = settings.routing(page.id, surface) {
-                let routes = routing.mode() == Mode::MessengerRouting;
-                surface_of(engine, settings, (page, surface, routes), &mut found).await?;
+                surface_of(engine, settings, (page, surface, routing.mode()), &mut found).await?;
             }
         }
     }
@@ -32,36 +30,39 @@ pub(super) async fn warnings(engine: &Engine, settings: &Settings) -> Result<Vec
 async fn surface_of(
     engine: &Engine,
     settings: &Settings,
-    (page, surface, routes): (&Page, Surface, bool),
+    (page, surface, mode): (&Page, Surface, Mode),
     found: &mut Vec<Warning>,
 ) -> Result<(), Problem> {
-    let mut old_edges: Vec<AppId> = Vec::new();
+    let mut old_edges: Vec<(AppId, &str)> = Vec::new();
     for state in engine.threads(page.id, surface, &Filter::default(), None, THREADS).await? {
-        let waits = waits(engine, &state);
-        if !waits && !routes {
+        let owner = state.seen.owner.and_then(AppId::new);
+        let requests = &state.thread.requests;
+        if !practice::request_waits(owner, requests, engine.now()) && mode.is_handover() {
             continue;
         }
         let history = engine.history(&state.key, None, None, ENTRIES).await?;
-        if waits && !moved(engine, &history) {
+        if let Some(warning) = practice::of_waiting(owner, requests, moved_at(&history), engine.now()) {
             let detail = "another app has waited for this conversation for a day, and its owner neither passed \
                           nor released it";
             found.push(Warning {
-                rule: Some("CHK-6"),
+                rule: Some(warning.rule.0),
                 pointer: format!("/pages/{}/threads/{}", page.id, state.key.person),
                 detail: detail.to_owned(),
             });
         }
-        let called = history.iter().filter(|entry| routes && by_an_old_edge(entry));
-        for app in called.filter_map(|entry| entry.by) {
-            if !old_edges.contains(&app) && settings.app(app).is_some() {
-                old_edges.push(app);
+        for warning in history.iter().filter_map(|entry| of_call(mode, entry)) {
+            if let About::Connection(app) = warning.about
+                && !old_edges.iter().any(|(known, _)| *known == app)
+                && settings.app(app).is_some()
+            {
+                old_edges.push((app, warning.rule.0));
             }
         }
     }
-    found.extend(old_edges.into_iter().map(|app| {
+    found.extend(old_edges.into_iter().map(|(app, rule)| {
         let name = settings.app(app).map_or_else(|| app.to_string(), |app| app.name.clone());
         Warning {
-            rule: Some("CHK-7"),
+            rule: Some(rule),
             pointer: format!("/pages/{}/connections/{app}", page.id),
             detail: format!(
                 "{name} passes or releases by pass_thread_control or release_thread_control: in Conversation \
@@ -72,21 +73,15 @@ async fn surface_of(
     Ok(())
 }
 
-/// Whether somebody owns it and another app's request has waited too long.
-fn waits(engine: &Engine, state: &ThreadState) -> bool {
-    let late = |at: baton_rules::Timestamp| at.plus_seconds(PATIENCE) <= engine.now();
-    state.seen.owner.is_some() && state.thread.requests.iter().any(|waiting| late(waiting.at))
+/// When control last went from one to another, as far as the history was read.
+fn moved_at(history: &[HistoryEntry]) -> Option<Timestamp> {
+    let moved = |entry: &&HistoryEntry| entry.refused.is_none() && entry.from != entry.to;
+    history.iter().find(moved).map(|entry| entry.at)
 }
 
-/// Whether control went from one to another within that time.
-fn moved(engine: &Engine, history: &[HistoryEntry]) -> bool {
-    let recent = |entry: &&HistoryEntry| engine.now() < entry.at.plus_seconds(PATIENCE);
-    history.iter().take_while(recent).any(|entry| entry.refused.is_none() && entry.from != entry.to)
-}
-
-fn by_an_old_edge(entry: &HistoryEntry) -> bool {
-    entry.refused.is_none()
-        && entry.rule.starts_with("MCR-")
-        && matches!(entry.cause, "pass" | "release")
-        && entry.by.is_some_and(|app| !app.is_inbox())
+/// What is warned of a call that was made while the page was in this mode, as its rule says.
+fn of_call(mode: Mode, entry: &HistoryEntry) -> Option<practice::Warning> {
+    let in_this_mode = entry.rule.starts_with("MCR-") && entry.refused.is_none();
+    let cause = Cause::named(entry.cause).filter(|_| in_this_mode)?;
+    practice::of_call(mode, cause, entry.by)
 }

@@ -49,7 +49,11 @@ impl Query {
         self.given.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 
-    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         match parse(&self.text(name)?) {
             Ok(value) => Some(value),
             Err(wrong) => {

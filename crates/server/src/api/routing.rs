@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Engine, Filter};
-use baton_rules::{PageId, Routing, Surface, standing};
-use baton_store::Settings;
+use baton_rules::{AppId, Routing, Surface, standing};
+use baton_store::{Page, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::activity::Announced;
 use super::change::{self, Condition};
 use super::input::{self, Body};
 use super::operation::Operation;
@@ -19,6 +20,7 @@ use super::practice;
 use super::query::Query;
 use super::schemas::Schemas;
 use super::settings::{CHANGING, if_match};
+use super::values::{self, App, Person};
 use crate::problem::{self, Problem};
 use crate::routing_file::{
     Change, FileTable, Generated, Mint, RoutingInput, RoutingShown, Warning, apply, render, shown,
@@ -28,6 +30,8 @@ use crate::serve::Shared;
 /// Threads of one page's surface that are looked at to count those that move, in turns of this many.
 const THREADS: usize = 500;
 const TURNS: usize = 20;
+/// Threads that change owner and are named.
+const LISTED: usize = 100;
 /// How long a thread is live after its person wrote, though its owner has it without a grant (dormant, in
 /// the specification's words, from then on).
 const LIVE: i64 = 24 * 60 * 60;
@@ -49,8 +53,25 @@ struct Applied {
     changes: Vec<Change>,
     /// How many live conversations change owner.
     threads_moved: u64,
+    /// The first 100 of them.
+    #[schemars(length(max = LISTED))]
+    moved: Vec<MovedThread>,
     warnings: Vec<Warning>,
     generated: Generated,
+    /// What apps are told of a page itself, because of this change; nothing where it only would be made.
+    notices: Vec<Announced>,
+}
+
+/// A conversation that changes owner.
+#[derive(Debug, Serialize, JsonSchema)]
+struct MovedThread {
+    /// What paths name: the page's id, or that of its Instagram account.
+    page_id: values::Page,
+    person_id: Person,
+    /// Who is in control now; null: nobody.
+    from_app_id: Option<App>,
+    /// Who is in control after; null: nobody.
+    to_app_id: Option<App>,
 }
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -131,25 +152,32 @@ async fn put(
     let settings = shared.engine.settings();
     condition.check(Some(&file(&settings)))?;
     let mut plan = apply(&given, &settings, prune, &mut mint.clone())?;
-    let (moved, all) = moved(&shared.engine, &settings, &plan.settings).await?;
-    let mut unverified = Vec::new();
+    let moved = moved(&shared.engine, &settings, &plan.settings).await?;
+    let (mut unverified, mut notices) = (Vec::new(), Vec::new());
     if !dry_run {
         let planned = move |settings: &Settings, mint: &mut Mint| {
             condition.check(Some(&file(settings)))?;
             let plan = apply(&given, settings, prune, mint)?;
             Ok((plan.settings.clone(), plan))
         };
-        (plan, unverified) = change::change(&shared, mint, planned).await?;
+        let made = change::change(&shared, mint, planned).await?;
+        (plan, unverified, notices) = (made.what, made.unverified, made.notices);
     }
     let mut warnings = plan.warnings;
     warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
     warnings.extend(unverified);
-    if !all {
+    if moved.more {
         let detail = format!("only the {} newest conversations of each page were counted", THREADS * TURNS);
         warnings.push(Warning { rule: None, pointer: String::new(), detail });
     }
-    let (changes, generated) = (plan.changes, plan.generated);
-    Ok(axum::Json(Applied { changes, threads_moved: moved, warnings, generated }))
+    Ok(axum::Json(Applied {
+        changes: plan.changes,
+        threads_moved: moved.count,
+        moved: moved.listed,
+        warnings,
+        generated: plan.generated,
+        notices,
+    }))
 }
 
 /// The file, from TOML or JSON.
@@ -171,9 +199,19 @@ fn read(headers: &HeaderMap, body: &[u8], depth: usize) -> Result<RoutingInput, 
     }
 }
 
-/// How many live threads change owner, and whether all were counted.
-async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<(u64, bool), Problem> {
-    let (mut count, mut all) = (0, true);
+/// The live threads that change owner.
+#[derive(Default)]
+struct Moved {
+    count: u64,
+    /// The first of them.
+    listed: Vec<MovedThread>,
+    /// Whether there are threads that were not looked at.
+    more: bool,
+}
+
+/// Which live threads change owner.
+async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<Moved, Problem> {
+    let mut moved = Moved::default();
     for page in &before.pages {
         for surface in [Surface::Messenger, Surface::Instagram] {
             let Some(was) = before.routing(page.id, surface) else { continue };
@@ -181,38 +219,49 @@ async fn moved(engine: &Engine, before: &Settings, after: &Settings) -> Result<(
             let none = Arc::new(Routing::new(surface));
             let is = after.routing(page.id, surface).unwrap_or(&none);
             if was != is {
-                let (part, whole) = moved_on(engine, page.id, surface, is).await?;
-                count += part;
-                all &= whole;
+                moved.on(engine, page, surface, is).await?;
             }
         }
     }
-    Ok((count, all))
+    Ok(moved)
 }
 
-async fn moved_on(
-    engine: &Engine,
-    page: PageId,
-    surface: Surface,
-    after: &Routing,
-) -> Result<(u64, bool), Problem> {
-    let now = engine.now();
-    let (mut count, mut last) = (0, None);
-    for _ in 0..TURNS {
-        let threads = engine.threads(page, surface, &Filter::default(), last, THREADS).await?;
-        for state in &threads {
-            let stands = standing(after, &state.thread, now);
-            let owner = stands.owner.map(baton_rules::AppId::number);
-            let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
-            let live = heard || state.seen.expires_at.is_some();
-            if live && owner != state.seen.owner {
-                count += 1;
+impl Moved {
+    async fn on(
+        &mut self,
+        engine: &Engine,
+        page: &Page,
+        surface: Surface,
+        after: &Routing,
+    ) -> Result<(), Problem> {
+        let now = engine.now();
+        let account = page.instagram.as_ref().filter(|_| surface == Surface::Instagram);
+        let node = account.map_or(page.id, |account| account.id);
+        let mut last = None;
+        for _ in 0..TURNS {
+            let threads = engine.threads(page.id, surface, &Filter::default(), last, THREADS).await?;
+            for state in &threads {
+                let owner = standing(after, &state.kept, now).owner.map(AppId::number);
+                let heard = state.thread.last_heard.is_some_and(|heard| now < heard.plus_seconds(LIVE));
+                let live = heard || state.seen.expires_at.is_some();
+                if live && owner != state.seen.owner {
+                    self.count += 1;
+                    if self.listed.len() < LISTED {
+                        self.listed.push(MovedThread {
+                            page_id: values::Page(node),
+                            person_id: Person(state.key.person.clone()),
+                            from_app_id: state.seen.owner.map(App),
+                            to_app_id: owner.map(App),
+                        });
+                    }
+                }
             }
+            if threads.len() < THREADS {
+                return Ok(());
+            }
+            last = threads.last().map(|state| (state.last_message_at, state.key.clone()));
         }
-        if threads.len() < THREADS {
-            return Ok((count, true));
-        }
-        last = threads.last().map(|state| (state.last_message_at, state.key.clone()));
+        self.more = true;
+        Ok(())
     }
-    Ok((count, false))
 }

@@ -19,9 +19,9 @@ use super::values::{App, Lies, Moment, Person};
 use crate::problem::{self, Kind, Problem};
 use crate::serve::Shared;
 
-const FOLDERS: &[(&str, Folder)] =
+pub(super) const FOLDERS: &[(&str, Folder)] =
     &[("general", Folder::General), ("main", Folder::Main), ("done", Folder::Done)];
-const STATES: &[(&str, bool)] = &[("idle", false), ("active", true)];
+pub(super) const STATES: &[(&str, bool)] = &[("idle", false), ("active", true)];
 
 /// What whatever reads the store may be refused for.
 pub(super) const READING: [&Kind; 2] = [&problem::UNAVAILABLE, &problem::STOPPING];
@@ -46,7 +46,7 @@ struct Thread {
 /// An app that waits for control.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ControlRequest")]
-struct Waiting {
+pub(super) struct Waiting {
     app_id: App,
     /// Since when.
     at: Moment,
@@ -74,7 +74,7 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![in_parts(list), one]
 }
 
-fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
     known.iter().map(|(word, _)| *word).collect()
 }
 
@@ -124,13 +124,15 @@ pub(super) async fn existing(shared: &Shared, key: &ThreadKey) -> Result<ThreadS
     })
 }
 
+impl From<&baton_rules::Waiting> for Waiting {
+    fn from(waiting: &baton_rules::Waiting) -> Self {
+        Self { app_id: waiting.app.into(), at: Moment(waiting.at), metadata: waiting.metadata.to_string() }
+    }
+}
+
 impl From<&ThreadState> for Thread {
     fn from(state: &ThreadState) -> Self {
-        let requests = state.thread.requests.iter().map(|waiting| Waiting {
-            app_id: waiting.app.into(),
-            at: Moment(waiting.at),
-            metadata: waiting.metadata.to_string(),
-        });
+        let requests = state.thread.requests.iter().map(Waiting::from);
         Self {
             person_id: Person(state.key.person.clone()),
             control: (&state.seen).into(),

@@ -9,7 +9,7 @@ pub(crate) fn text(at: i64) -> String {
 }
 
 /// A moment, in any RFC 3339 form.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     match text.parse::<jiff::Timestamp>() {
         Ok(at) => Ok(Timestamp(at.as_millisecond())),
         Err(_) => Err(format!("{text:?} is not a time like \"2026-01-01T00:00:00.000Z\"")),
@@ -17,7 +17,7 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 /// A duration like `24h`, `7d`, `90s`, `1h30m`, in milliseconds.
-pub(super) fn duration(text: &str) -> Result<i64, String> {
+pub(crate) fn duration(text: &str) -> Result<i64, String> {
     crate::config::milliseconds(text)
         .ok_or_else(|| format!("{text:?} is not a duration like \"24h\", \"7d\" or \"90s\""))
 }

@@ -48,6 +48,6 @@ async fn create(
         })?;
         Ok(made?)
     };
-    let (answer, _) = change::change(&shared, shared.mint(), plan).await?;
+    let answer = change::change(&shared, shared.mint(), plan).await?.what;
     Ok((StatusCode::CREATED, axum::Json(answer)))
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use baton_rules::{AppId, Cause, Folder, PageId, PersonId, Surface, ThreadKey, Timestamp};
+use baton_store::Chain;
 use baton_wire::GraphError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -185,6 +186,25 @@ impl From<&ThreadKey> for Whose {
             page_id: Page(thread.page),
             on: thread.surface.into(),
             person_id: Person(thread.person.clone()),
+        }
+    }
+}
+
+/// Whose, or of a page itself.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Of {
+    pub(crate) page_id: Page,
+    pub(crate) on: On,
+    /// Null: it is about the page itself.
+    pub(crate) person_id: Option<Person>,
+}
+
+impl From<&Chain> for Of {
+    fn from(chain: &Chain) -> Self {
+        Self {
+            page_id: Page(chain.page()),
+            on: chain.surface().into(),
+            person_id: chain.thread().map(|thread| Person(thread.person.clone())),
         }
     }
 }

@@ -1,20 +1,23 @@
 //! `baton apply`: make the server's apps, pages, connections, routes and ads be what a file says.
 
-use std::io::Read;
-
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::Value;
 
 use super::client::Client;
+use super::document::Document;
+use super::finding::Finding;
 use super::names::Names;
-use super::{Common, Failure, look};
-use crate::routing_file::look_up_in;
+use super::{Common, Failure, changes, look};
 
 /// Make the server's apps and pages be what a file says; the same file again changes nothing
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Prints what changes, and which conversations that are alive get another owner by it.\n\n\
+    Examples:\n  baton apply -f routing.toml --dry-run\n  baton apply -f routing.toml"
+)]
 pub(crate) struct Arguments {
     /// The file: TOML, or JSON where its name ends in .json; - reads TOML from standard input
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: String,
     /// Say what would change, and change nothing
     #[arg(long)]
@@ -25,62 +28,36 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
-    let given = read(&arguments.file)?;
+    let document = Document::read(&arguments.file)?.with_environment();
     let client = Client::find(common)?;
+    // What goes away has its name only before.
+    let mut names = Names::of(&client).await?;
     let query = format!("?dry_run={}&prune={}", arguments.dry_run, arguments.prune);
-    let answer = put(&client, &arguments.file, &given, &query).await?;
+    let answer = put(&client, &document, &query).await?;
     if common.json {
         look::json(&answer);
+        return Ok(());
+    }
+    changes::learn_names(&answer, &mut names);
+    changes::shown(&answer, arguments.dry_run, &names);
+    if arguments.dry_run {
+        warnings(&answer, &names);
     } else {
-        shown(&answer, arguments.dry_run, &Names::of(&client).await?);
+        outcome(&answer, &names);
     }
     Ok(())
 }
 
-/// Hands a file's JSON to a server.
-pub(crate) async fn put(client: &Client, file: &str, given: &Value, query: &str) -> Result<Value, Failure> {
-    client.put(&format!("/routing{query}"), given).await.map_err(|failure| {
-        let what = format!("{file} was not applied, and nothing changed: {}", failure.what);
-        Failure { what, ..failure }
+/// Hands a file to a server.
+pub(crate) async fn put(client: &Client, document: &Document, query: &str) -> Result<Value, Failure> {
+    client.put(&format!("/routing{query}"), &document.value).await.map_err(|failure| {
+        let what = format!("{} was not applied, and nothing changed", document.name);
+        if failure.at.is_empty() {
+            return Failure { what: format!("{what}: {}", failure.what), ..failure };
+        }
+        // What is wrong is in the file, and its lines say it.
+        Failure { what, why: Vec::new(), at: document.place(failure.at), ..failure }
     })
-}
-
-/// The file as JSON, with what this process's environment says put in the place of `env:NAME`.
-pub(crate) fn read(file: &str) -> Result<Value, Failure> {
-    let text = if file == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(file)
-    };
-    let text = text.map_err(|error| Failure::new(format!("cannot read {file}")).why(error))?;
-    let wrong = |kind: &str, why: String| Failure::new(format!("{file} is not {kind}")).why(why.trim_end());
-    let mut given: Value = if file.ends_with(".json") {
-        serde_json::from_str(&text).map_err(|error| wrong("JSON", error.to_string()))?
-    } else {
-        toml::from_str(&text).map_err(|error| wrong("TOML", error.to_string()))?
-    };
-    look_up_in(&mut given, &|name| std::env::var(name).ok());
-    Ok(given)
-}
-
-fn shown(answer: &Value, dry_run: bool, names: &Names) {
-    let changes = answer["changes"].as_array().cloned().unwrap_or_default();
-    for change in &changes {
-        look::line(change_line(change));
-    }
-    let moved = answer["threads_moved"].as_u64().unwrap_or_default();
-    let would = if dry_run { "would change" } else { "changed" };
-    let values = if changes.len() == 1 { "value" } else { "values" };
-    look::line(match changes.len() {
-        0 => "nothing changes: the server is as the file says".to_owned(),
-        many => format!("{many} {values} {would}; {moved} live conversations {would} owner"),
-    });
-    if dry_run {
-        warnings(answer, names);
-    } else {
-        outcome(answer, names);
-    }
 }
 
 /// What was made up, and warnings.
@@ -91,29 +68,13 @@ pub(crate) fn outcome(answer: &Value, names: &Names) {
 
 fn warnings(answer: &Value, names: &Names) {
     for warning in answer["warnings"].as_array().into_iter().flatten() {
-        let text = |key: &str| warning[key].as_str().unwrap_or_default();
-        let rule = warning["rule"].as_str().map(|rule| format!(" ({rule})")).unwrap_or_default();
+        let found = Finding::of_answer(warning);
         // An app is known by its name, and the pointer has its id.
-        let about = text("pointer").strip_prefix("/apps/").and_then(|rest| rest.split('/').next());
-        let about = about.map(|id| names.app(id)).filter(|name| !text("detail").contains(name.as_str()));
+        let about = found.at.as_deref().and_then(|at| at.strip_prefix("/apps/")?.split('/').next());
+        let about = about.map(|id| names.app(id)).filter(|name| !found.detail.contains(name.as_str()));
         let about = about.map(|name| format!("{name}: ")).unwrap_or_default();
-        look::warning(format!("{about}{}{rule}", text("detail")));
-    }
-}
-
-fn change_line(change: &Value) -> String {
-    let pointer = change["pointer"].as_str().unwrap_or_default();
-    let (from, to) = (&change["from"], &change["to"]);
-    let brief = |value: &Value| match value["name"].as_str() {
-        Some(name) => name.to_owned(),
-        None => look::cut(&value.to_string(), 60),
-    };
-    match (from.is_null(), to.is_null()) {
-        (true, _) => format!("{} {pointer}  {}", look::styled(look::PERSON, "+"), brief(to)),
-        (false, true) => format!("{} {pointer}  {}", look::styled(look::BAD, "-"), brief(from)),
-        (false, false) => {
-            format!("{} {pointer}  {} → {}", look::styled(look::WARNING, "~"), brief(from), brief(to))
-        }
+        let rule = found.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+        look::warning(format!("{about}{}{rule}", found.detail));
     }
 }
 
@@ -125,9 +86,10 @@ fn generated(generated: &Value) {
     if apps.is_empty() && pages.is_empty() {
         return;
     }
-    look::line(look::styled(look::STRONG, "  made up, and told only this once:"));
+    look::line(look::styled(look::STRONG, "made up, and told only this once:"));
     let row = |word: &str, id: &str, name: &str, secret: &str| {
-        look::line(format!("    {word:<7} {id:<16} {}  {secret}", look::column(look::APP, name, 18)));
+        let row = format!("  {word:<7} {id:<16} {}  {secret}", look::column(look::APP, name, 18));
+        look::line(row.trim_end());
     };
     for app in apps {
         row("secret", &text(&app, "id"), &text(&app, "name"), &text(&app, "secret"));

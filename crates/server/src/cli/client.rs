@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::finding::Finding;
 use super::server_file::{ServerFile, data_directory, runtime_directory};
 use super::{Common, Failure};
 
@@ -128,22 +129,22 @@ async fn answer(response: reqwest::Response, url: &str) -> Result<Value, Failure
             .why("that is not an answer of Baton's")
             .advice("check the address"));
     };
+    if status == reqwest::StatusCode::UNAUTHORIZED {
+        return Err(Failure::new(format!("{url} does not take this operator token"))
+            .why("a page access token is none, and one that was replaced is none any more")
+            .advice("give the token of this server with --token or BATON_OPERATOR_TOKEN"));
+    }
     let mut failure = Failure::new(title);
-    if let Some(detail) = body["detail"].as_str().filter(|detail| *detail != title) {
+    let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // Beside the places of what is wrong, the detail only says that there are places.
+    let detail = body["detail"].as_str().filter(|detail| *detail != title && errors.is_empty());
+    if let Some(detail) = detail {
         failure = failure.why(detail);
     }
-    if let Some(rule) = body["rule"].as_str() {
+    if let Some(rule) = body["rule"].as_str().filter(|_| errors.is_empty()) {
         failure = failure.why(format!("rule {rule}"));
     }
-    for error in body["errors"].as_array().into_iter().flatten() {
-        let text = |key: &str| error[key].as_str().unwrap_or_default();
-        let rule = error["rule"].as_str().map(|rule| format!(" ({rule})")).unwrap_or_default();
-        failure = failure.why(format!("{}: {}{rule}", text("pointer"), text("detail")));
-    }
-    if status == reqwest::StatusCode::UNAUTHORIZED {
-        failure = failure.advice("give the token of this server with --token or BATON_OPERATOR_TOKEN");
-    }
-    Err(failure)
+    Err(errors.iter().map(Finding::of_answer).fold(failure, Failure::at))
 }
 
 fn innermost(error: &reqwest::Error) -> String {

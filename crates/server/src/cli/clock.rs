@@ -27,7 +27,7 @@ enum Command {
     /// Move it forward to a moment
     Set {
         /// As in 2030-01-01T09:00:00Z
-        #[arg(value_parser = moment)]
+        #[arg(value_parser = look::given_moment)]
         time: String,
     },
     /// Stop it
@@ -40,13 +40,6 @@ fn duration(text: &str) -> Result<String, String> {
     match crate::config::milliseconds(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("a duration looks like 24h, 7d, 90s or 1h30m".to_owned()),
-    }
-}
-
-fn moment(text: &str) -> Result<String, String> {
-    match look::milliseconds_of(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("a time looks like 2030-01-01T09:00:00Z".to_owned()),
     }
 }
 

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::Failure;
+use super::finding::Finding;
 
 /// A name, an id, something to copy.
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -61,6 +62,11 @@ pub(crate) fn warning(text: impl Display) {
     note(format!("{} {text}", styled(WARNING, "warning:")));
 }
 
+/// Writes what was found to standard error, as compilers do: `routing.toml:3: error: /apps/0/name: what`.
+pub(crate) fn finding(style: Style, kind: &str, finding: &Finding) {
+    note(format!("{}{} {}", finding.file(), styled(style, kind), finding.what()));
+}
+
 /// Writes JSON to standard output, for people and programs.
 pub(crate) fn json(value: &impl Serialize) {
     line(serde_json::to_string_pretty(value).unwrap_or_default());
@@ -79,6 +85,7 @@ pub(crate) fn error(failure: &Failure) {
             note(format!("       {part}"));
         }
     }
+    failure.at.iter().for_each(|finding| note(format!("       {finding}")));
     if let Some(advice) = &failure.advice {
         note(format!("{} {advice}", styled(STRONG, "   do:")));
     }
@@ -108,6 +115,14 @@ pub(crate) fn moment(at: i64, now: i64) -> String {
 /// A time of Baton's API, in milliseconds.
 pub(crate) fn milliseconds_of(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// A time that somebody typed, if it is one.
+pub(crate) fn given_moment(text: &str) -> Result<String, String> {
+    match milliseconds_of(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("a time looks like 2030-01-01T09:00:00Z".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,13 @@ use serde_json::Value;
 
 use super::Failure;
 use super::client::Client;
+use crate::routing_file::nearest;
 
 /// The inboxes' ids.
 const INBOXES: [&str; 2] = ["263902037430900", "1217981644879628"];
+
+/// Things that a message names before it says how many more there are.
+const LISTED: usize = 5;
 
 /// Names by id.
 #[derive(Debug, Default)]
@@ -59,8 +63,67 @@ impl Names {
     }
 
     /// The id of a page that is named by its id or its name.
-    pub(crate) fn page_id(&self, text: &str) -> String {
-        let found = self.pages.iter().find(|(_, name, _)| name == text);
-        found.map_or_else(|| text.to_owned(), |(id, _, _)| id.clone())
+    pub(crate) fn page_id(&self, text: &str) -> Result<String, Failure> {
+        let known = self.pages.iter().map(|(id, name, _)| (id.as_str(), name.as_str()));
+        find("page", text, known)
+    }
+
+    /// The id of an app that is named by its id or its name.
+    pub(crate) fn app_id(&self, text: &str) -> Result<String, Failure> {
+        find("app", text, self.apps.iter().map(|(id, name)| (id.as_str(), name.as_str())))
+    }
+
+    /// Adds names of things that are not on the server yet, or under another name.
+    pub(crate) fn learn(&mut self, kind: &str, id: &str, name: &str) {
+        if kind == "apps" {
+            self.apps.insert(id.to_owned(), name.to_owned());
+        } else if !self.pages.iter().any(|(page, _, _)| page == id) {
+            self.pages.push((id.to_owned(), name.to_owned(), None));
+        }
+    }
+}
+
+/// The id of what is named. What reads like an id is one: the server knows what there is.
+fn find<'a>(
+    kind: &str,
+    text: &str,
+    known: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<String, Failure> {
+    if let Some((id, _)) = known.clone().find(|(_, name)| *name == text) {
+        return Ok(id.to_owned());
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    let mut there: Vec<(&str, &str)> = known.collect();
+    there.sort_unstable();
+    let listed = there.iter().take(LISTED).map(|(id, name)| format!("{id} ({name})"));
+    let mut listed: Vec<String> = listed.collect();
+    if there.len() > LISTED {
+        listed.push(format!("{} more", there.len() - LISTED));
+    }
+    let failure = Failure::new(format!("there is no {kind} with the id or the name \"{text}\""));
+    let near = nearest(text, there.iter().map(|(_, name)| *name));
+    Err(match (near, listed.is_empty()) {
+        (Some(near), _) => failure.advice(format!("perhaps \"{near}\" is meant")),
+        (None, false) => failure.advice(format!("name one of {}", listed.join(", "))),
+        (None, true) => failure.advice("apply a routing file first: baton apply -f routing.toml"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_found_by_its_name_or_taken_for_an_id() {
+        let known = [("2001", "Shop"), ("2002", "Garage")].into_iter();
+        assert_eq!(find("page", "Garage", known.clone()).unwrap(), "2002");
+        assert_eq!(find("page", "77", known.clone()).unwrap(), "77");
+        let near = find("page", "garge", known.clone()).unwrap_err();
+        assert_eq!(near.advice.unwrap(), "perhaps \"Garage\" is meant");
+        let far = find("page", "qqq", known).unwrap_err();
+        assert_eq!(far.advice.unwrap(), "name one of 2001 (Shop), 2002 (Garage)");
+        assert!(find("page", "", [].into_iter()).unwrap_err().advice.unwrap().contains("baton apply"));
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     let event = event(arguments)?;
     let client = Client::find(common)?;
     let names = Names::of(&client).await?;
-    let page = names.page_id(&arguments.page);
+    let page = names.page_id(&arguments.page)?;
     let path = format!("/pages/{}/people/{}/events", part(&page), part(&arguments.person));
     let answer = client.post(&path, &event).await?;
     if common.json {

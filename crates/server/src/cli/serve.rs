@@ -2,18 +2,24 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::{Common, Failure, look};
+use super::{Common, Failure, look, settings};
 use crate::config::Config;
-use crate::start::{Place, Server, Signals, read_config, start_log};
+use crate::start::{Place, Server, Signals, Wishes, start_log};
 
 /// The server, with the defaults of production
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With BATON_OPERATOR_TOKEN set, that is its operator token; else it has one of its own, kept in the \
+        data directory. Clients on this machine find it by server.json there. SIGTERM and SIGINT let what is under \
+        way end, within ten seconds.\n\n\
+        Examples:\n  baton serve\n  BATON_LOG__FORMAT=json baton serve -c baton.toml"
+)]
 pub(crate) struct Arguments {
-    /// The server's settings; `baton.default.toml` describes them all
-    #[arg(short, long, value_name = "FILE")]
+    /// The server's settings; `baton check --defaults` prints them all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
@@ -22,11 +28,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     let flags = arguments.listen.iter().map(|at| ("listen", "--listen", at.clone())).collect();
-    let config = read_config(Config::default(), arguments.config.as_deref(), flags)?;
+    let config = settings::read(Config::default(), arguments.config.as_deref(), flags)?;
     start_log(&config);
     let mut signals = Signals::listen()?;
-    let place = Place::kept(common, &config.database, "baton.db")?;
-    let mut server = Server::start(&config, place, common.token.as_deref(), false).await?;
+    let place = Place::kept(common, &config.database, Place::SERVED)?;
+    let wishes = Wishes { token: common.token.as_deref(), ..Wishes::default() };
+    let mut server = Server::start(&config, place, wishes).await?;
     if let Err(failure) = server.announce() {
         server.stop().await;
         return Err(failure);
@@ -45,12 +52,18 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
             server.place.directory.join("server.json").display()
         ));
     }
+    let (url, database) = (server.public_url.as_str(), server.place.database.display().to_string());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), url, database, "serving");
     let ended = tokio::select! {
         () = signals.next() => Ok(()),
         failure = server.ended() => Err(failure),
     };
+    tracing::info!("stopping: requests and webhooks that are under way may end");
     tokio::select! {
-        () = server.stop() => ended,
+        () = server.stop() => {
+            tracing::info!("stopped");
+            ended
+        }
         () = signals.again() => Err(Failure::new("stopped at once; what was accepted is in the database")),
     }
 }

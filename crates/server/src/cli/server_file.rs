@@ -38,6 +38,11 @@ impl ServerFile {
     }
 }
 
+/// Where a data directory keeps the operator token.
+pub(crate) fn operator_token_path(directory: &Path) -> PathBuf {
+    directory.join("operator-token")
+}
+
 /// The default data directory.
 pub(crate) fn data_directory() -> Option<PathBuf> {
     dirs::data_dir().map(|data| data.join("baton"))

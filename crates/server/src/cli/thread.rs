@@ -18,7 +18,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         which: Which,
         /// As it was at a moment, as in 2030-01-01T09:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = look::given_moment)]
         at: Option<String>,
     },
 }
@@ -49,7 +49,7 @@ fn path(page: &str, which: &Which) -> String {
 }
 
 async fn show(common: &Common, client: &Client, names: &Names, which: &Which) -> Result<(), Failure> {
-    let page = names.page_id(&which.page);
+    let page = names.page_id(&which.page)?;
     let thread = client.get(&path(&page, which)).await?;
     if common.json {
         look::json(&thread);
@@ -65,12 +65,12 @@ async fn show(common: &Common, client: &Client, names: &Names, which: &Which) ->
     look::line(format!("  control   {}", control(&thread, now, &page, names)));
     look::line(format!("  folder    {}", thread["folder"].as_str().unwrap_or_default()));
     if let Some(closes) = thread["window_closes_at"].as_str() {
-        look::line(format!("  window    closes {closes}"));
+        look::line(format!("  window    closes {}", said_moment(closes, now)));
     }
     for (index, waiting) in thread["requests"].as_array().into_iter().flatten().enumerate() {
         let word = if index == 0 { "waiting" } else { "" };
         let app = names.app_of(&waiting["app_id"]).unwrap_or_default();
-        let at = waiting["at"].as_str().unwrap_or_default();
+        let at = said_moment(waiting["at"].as_str().unwrap_or_default(), now);
         let said = waiting["metadata"].as_str().filter(|said| !said.is_empty());
         let said = said.map(|said| format!("  \"{}\"", look::cut(said, 40))).unwrap_or_default();
         look::line(format!("  {word:<8}  {}. {} since {at}{said}", index + 1, look::styled(look::APP, app)));
@@ -79,13 +79,19 @@ async fn show(common: &Common, client: &Client, names: &Names, which: &Which) ->
     said.reverse();
     for (index, message) in said.into_iter().enumerate() {
         let word = if index == 0 { "newest" } else { "" };
-        look::line(format!("  {word:<8}  {}", message_line(message, which, names)));
+        look::line(format!("  {word:<8}  {}", message_line(message, now, which, names)));
     }
     Ok(())
 }
 
-fn message_line(message: &Value, which: &Which, names: &Names) -> String {
-    let at = message["at"].as_str().and_then(look::milliseconds_of).unwrap_or_default();
+/// A time of an answer, as it is said beside another one.
+fn said_moment(text: &str, now: &Value) -> String {
+    let now = now.as_str().and_then(look::milliseconds_of).unwrap_or_default();
+    look::milliseconds_of(text).map_or_else(|| text.to_owned(), |at| look::moment(at, now))
+}
+
+fn message_line(message: &Value, now: &Value, which: &Which, names: &Names) -> String {
+    let at = said_moment(message["at"].as_str().unwrap_or_default(), now);
     let who = match names.app_of(&message["app_id"]) {
         Some(app) => look::column(look::APP, &app, 16),
         None => look::column(look::PERSON, &which.person, 16),
@@ -94,7 +100,7 @@ fn message_line(message: &Value, which: &Which, names: &Names) -> String {
     let words =
         ["text", "title"].into_iter().find_map(|key| content[key].as_str()).map(|text| format!("\"{text}\""));
     let words = words.unwrap_or_else(|| message["event"].as_str().unwrap_or_default().to_owned());
-    format!("{}  {who}  {}", look::styled(look::DIM, look::clock_time(at)), look::cut(&words, 60))
+    format!("{}  {who}  {}", look::column(look::DIM, &at, 12), look::cut(&words, 60))
 }
 
 async fn explain(
@@ -104,7 +110,7 @@ async fn explain(
     which: &Which,
     at: Option<&str>,
 ) -> Result<(), Failure> {
-    let page = names.page_id(&which.page);
+    let page = names.page_id(&which.page)?;
     let at = at.map(|at| format!("&at={}", part(at))).unwrap_or_default();
     let mut entries: Vec<Value> = Vec::new();
     let mut after = String::new();

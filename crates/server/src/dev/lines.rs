@@ -96,7 +96,10 @@ impl Log {
             ActivityKind::Delivery { app, events, error, again_at, .. } => {
                 let again = again_at
                     .map_or("given up".to_owned(), |again| format!("again {}", look::clock_time(again.0)));
-                let what = events.first().map(|(thread, event)| format!("{event} for {}", thread.person));
+                let what = events.first().map(|(chain, event)| match chain.thread() {
+                    Some(thread) => format!("{event} for {}", thread.person),
+                    None => format!("{event} of page {}", chain.page()),
+                });
                 let trouble = error.as_ref().map(|error| {
                     (format!("did not take {}: {error}", what.unwrap_or_default()), error.to_string(), again)
                 });
@@ -109,8 +112,15 @@ impl Log {
                 });
                 self.receiver(at, *app, trouble, settings)
             }
-            ActivityKind::Settings { version } => {
-                vec![plain(at, "settings", &format!("changed, version {version}"))]
+            ActivityKind::Settings { version, told } => {
+                let apps =
+                    told.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice.app)));
+                let told = apps.map(|(row, app)| {
+                    let event = row.event.as_deref().unwrap_or_default();
+                    plain(at, "", &format!("{} hears {event}", name(app, settings)))
+                });
+                let changed = plain(at, "settings", &format!("changed, version {version}"));
+                std::iter::once(changed).chain(told).collect()
             }
             ActivityKind::Clock { was } => vec![plain(at, "clock", &clock(*was, at))],
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_rules::AppId;
+use baton_rules::{AppId, Surface};
 use baton_store::{Page, Settings};
 
 use super::{ClockKind, Config, Server};
@@ -22,6 +22,10 @@ pub(super) fn first(server: &Server, config: &Config, took: Duration, with_demo:
     let url = &server.public_url;
     row("Graph API", &format!("{url}/v25.0"), "your client's base URL");
     row("Baton API", &format!("{url}/baton/v1"), "");
+    match &server.console_link {
+        Some(code) => row("Console", &format!("{url}/console/#link={code}"), "signs in, once"),
+        None => row("Console", &format!("{url}/console/"), "sign in with the operator token"),
+    }
     for page in &settings.pages {
         show_page(page, &settings);
     }
@@ -80,13 +84,19 @@ fn name(app: AppId, settings: &Settings) -> String {
 }
 
 fn show_page(page: &Page, settings: &Settings) {
-    let mode = settings.routing(page.id, baton_rules::Surface::Messenger).map(|routing| routing.mode());
-    let remark = match mode {
-        Some(baton_rules::Mode::MessengerRouting) => "Conversation Routing",
-        Some(baton_rules::Mode::HandoverPrimary | baton_rules::Mode::HandoverOpen) => "Handover Protocol",
-        None => "",
+    let mode = |surface| {
+        let mode = settings.routing(page.id, surface).map(|routing| routing.mode());
+        match mode {
+            Some(mode) if mode.is_routing() => "Conversation Routing",
+            Some(mode) if mode.is_handover() => "Handover Protocol",
+            Some(_) => "without a default app",
+            None => "",
+        }
     };
-    entry("Page", &page.id.to_string(), &page.name, remark);
+    entry("Page", &page.id.to_string(), &page.name, mode(Surface::Messenger));
+    if let Some(account) = &page.instagram {
+        entry("Instagram", &account.id.to_string(), &account.username, mode(Surface::Instagram));
+    }
     for (index, connection) in page.connections.iter().enumerate() {
         let mut remarks = Vec::new();
         if page.messenger.default_app == Some(connection.app) {
@@ -106,8 +116,10 @@ fn show_page(page: &Page, settings: &Settings) {
         entry(word, &connection.app.to_string(), &name(connection.app, settings), &remarks.join(", "));
     }
     for ad in &page.ads {
-        let to = ad.receiving_app.map(|app| format!("→ {}", name(app, settings))).unwrap_or_default();
-        entry("Ad", &ad.id, &ad.name, &to);
+        let to = ad.receiving_app.map(|app| format!("→ {}", name(app, settings)));
+        // By an ad that is not published nobody comes in.
+        let status = Some(ad.status.clone()).filter(|status| status != "published");
+        entry("Ad", &ad.id, &ad.name, &to.into_iter().chain(status).collect::<Vec<_>>().join(", "));
     }
     for link in &page.links {
         entry("Link", &link.reference, "", &format!("→ {}", name(link.app, settings)));

@@ -1,25 +1,26 @@
-//! `GET /{app-id}` and `GET /debug_token`, with an app access token: what clients ask at start-up (wire.md 1.7).
+//! `GET /{app-id}` and `GET /debug_token`, with an app access token or one of the app's page access tokens: what
+//! clients ask at start-up (wire.md 1.7).
+
+use baton_store::App;
 
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::AppCaller;
 use crate::routing_file::token_hash;
+use crate::serve::Shared;
 
-pub(super) fn get(caller: &AppCaller) -> Answer {
-    let app = caller.app();
-    let link = super::link(&caller.shared().public_url, app.id);
-    Answer { body: json!({"name": app.name, "link": link, "id": app.id.to_string()}), rule: None }
+pub(super) fn get(shared: &Shared, app: &App) -> Answer {
+    let link = super::link(&shared.public_url, app.id);
+    Answer::of(json!({"name": app.name, "link": link, "id": app.id.to_string()}))
 }
 
 /// What a page access token of this app is for. Others are not valid here, so that nobody tries tokens on
 /// somebody else's account.
-pub(super) fn debug_token(caller: &AppCaller, params: &Params) -> Result<Answer, Wrong> {
+pub(super) fn debug_token(shared: &Shared, app: &App, params: &Params) -> Result<Answer, Wrong> {
     let token = params.text("input_token").ok_or_else(|| GraphError::required("input_token"))?;
-    let settings = caller.shared().engine.settings();
-    let app = caller.app();
+    let settings = shared.engine.settings();
     let found = settings.token(&token_hash(&token)).filter(|(_, connection, _)| connection.app == app.id);
     let data = match found {
         Some((page, _, held)) => json!({
@@ -39,5 +40,5 @@ pub(super) fn debug_token(caller: &AppCaller, params: &Params) -> Result<Answer,
             "scopes": [],
         }),
     };
-    Ok(Answer { body: json!({"data": data}), rule: None })
+    Ok(Answer::of(json!({"data": data})))
 }

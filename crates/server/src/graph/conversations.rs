@@ -4,30 +4,19 @@
 use baton_engine::{Filter, ThreadState};
 use baton_rules::{PersonId, Surface, ThreadKey, Timestamp, is_owner};
 use baton_wire::GraphError;
+use baton_wire::fields::Field;
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Wrong};
+use super::{Answer, Wrong, paging, said};
 use crate::caller::{Caller, Edge, unavailable};
-
-/// Conversations of an answer when nobody says how many, and at most.
-const LIMIT: usize = 25;
-const MOST: usize = 100;
 
 pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
     caller.may(surface, Edge::Conversations)?;
-    let wanted = super::node::fields(&params.list("fields").unwrap_or_default().join(","));
-    let limit = match params.get("limit").map(|_| params.integer("limit")) {
-        None => LIMIT,
-        Some(Some(limit)) if limit > 0 => usize::try_from(limit).unwrap_or(MOST).min(MOST),
-        Some(_) => return Err(GraphError::parameter("Param limit must be a positive number").into()),
-    };
-    if params.get("before").is_some() {
-        return Err(GraphError::not_built("Paging backwards (before)").into());
-    }
-    let after = params.text("after").filter(|text| !text.is_empty());
-    let after = after.map(|text| cursor(caller, surface, &text)).transpose()?;
+    let fields = params.fields()?;
+    let wanted = paging::Wanted::of(params)?;
+    let after = wanted.after.as_deref().map(|text| cursor(caller, surface, text)).transpose()?;
     let engine = &caller.shared().engine;
     let page = caller.page().id;
     let mut found = match params.text("user_id") {
@@ -38,25 +27,20 @@ pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wron
                 None => Ok(Vec::new()),
             }
         }
-        None => engine.threads(page, surface, &Filter::default(), after, limit + 1).await,
+        None => engine.threads(page, surface, &Filter::default(), after, wanted.limit + 1).await,
     }
     .map_err(|error| unavailable(&error))?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let more = found.len() > wanted.limit;
+    found.truncate(wanted.limit);
     let mut data = Vec::with_capacity(found.len());
     for state in &found {
-        data.push(conversation(caller, &wanted, state).await?);
+        data.push(conversation(caller, &fields, state).await?);
     }
-    let mut body = json!({"data": data});
-    // An empty page has no `paging`: some clients ask on and on where there is one (clients.md 15).
-    if let (Some(first), Some(last)) = (found.first(), found.last()) {
-        let (before, after) = (place(first), place(last));
-        body["paging"] = json!({"cursors": {"before": before, "after": after}});
-        if more {
-            body["paging"]["next"] = json!(next(caller, params, surface, limit, &after));
-        }
-    }
-    Ok(Answer { body, rule: None })
+    let ends = found.first().zip(found.last()).map(|(first, last)| (place(first), place(last)));
+    let node = caller.node().to_string();
+    let next = ends.as_ref().filter(|_| more);
+    let next = next.map(|(_, last)| paging::next(caller, params, &node, "conversations", wanted.limit, last));
+    Ok(Answer::of(paging::list(&data, ends, next)))
 }
 
 fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
@@ -74,15 +58,24 @@ fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
     Ok(surface)
 }
 
-async fn conversation(caller: &Caller, wanted: &[String], state: &ThreadState) -> Result<Value, Wrong> {
-    let usual = ["link".to_owned(), "updated_time".to_owned()];
+pub(super) async fn conversation(
+    caller: &Caller,
+    wanted: &[Field],
+    state: &ThreadState,
+) -> Result<Value, Wrong> {
+    let usual = ["link", "updated_time"].map(Field::named);
     let mut body = Map::from_iter([("id".to_owned(), json!(id(&state.key)))]);
-    for field in if wanted.is_empty() { &usual } else { wanted } {
-        let value = match field.as_str() {
+    for field in if wanted.is_empty() { usual.as_slice() } else { wanted } {
+        let value = match field.name.as_str() {
             "participants" | "senders" => Some(json!({"data": participants(caller, &state.key).await?})),
-            _ => value(caller, field, state),
+            "messages" => Some(said::list(caller, &state.key, field).await?),
+            "snippet" => {
+                let (newest, _) = said::newest(caller, &state.key, None, 1).await?;
+                newest.first().map(|said| json!(said.snippet()))
+            }
+            name => value(caller, name, state),
         };
-        body.extend(value.map(|value| (field.clone(), value)));
+        body.extend(value.map(|value| (field.name.clone(), value)));
     }
     Ok(Value::Object(body))
 }
@@ -92,6 +85,13 @@ fn value(caller: &Caller, field: &str, state: &ThreadState) -> Option<Value> {
     match field {
         "link" => Some(json!(format!("/{}/inbox/{}", caller.node(), id(key)))),
         "updated_time" => Some(json!(time(state.last_message_at))),
+        "former_participants" => Some(json!({"data": []})),
+        "is_subscribed" => Some(json!(true)),
+        // A person may be answered for 24 hours.
+        "can_reply" => {
+            let heard = state.thread.last_heard?;
+            Some(json!(caller.shared().engine.now() < heard.plus_seconds(24 * 60 * 60)))
+        }
         "is_owner" => {
             let routing = caller.routing(key.surface)?;
             let now = caller.shared().engine.now();
@@ -102,7 +102,7 @@ fn value(caller: &Caller, field: &str, state: &ThreadState) -> Option<Value> {
 }
 
 /// The person and the page. Of whom nothing is known, the id stands for the name.
-async fn participants(caller: &Caller, key: &ThreadKey) -> Result<[Value; 2], Wrong> {
+pub(super) async fn participants(caller: &Caller, key: &ThreadKey) -> Result<[Value; 2], Wrong> {
     let known = caller.shared().engine.person(key).await.map_err(|error| unavailable(&error))?;
     let known = known.unwrap_or_default();
     let page = caller.page();
@@ -122,7 +122,7 @@ async fn participants(caller: &Caller, key: &ThreadKey) -> Result<[Value; 2], Wr
 }
 
 /// A conversation's id: the same for the same thread, and opaque to clients.
-fn id(key: &ThreadKey) -> String {
+pub(super) fn id(key: &ThreadKey) -> String {
     let letter = match key.surface {
         Surface::Messenger => 'm',
         Surface::Instagram => 'i',
@@ -146,30 +146,26 @@ fn cursor(caller: &Caller, surface: Surface, text: &str) -> Result<(Timestamp, T
     read().ok_or_else(|| GraphError::parameter("Param after must be a cursor of this list"))
 }
 
-/// The address of the next page, for clients that follow it as it is: with the token in it, as the platform has
-/// it (wire.md 1.5).
-fn next(caller: &Caller, params: &Params, surface: Surface, limit: usize, after: &str) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if let Some(token) = params.access_token() {
-        query.append_pair("access_token", token);
-    }
-    if let Some(fields) = params.list("fields").filter(|fields| !fields.is_empty()) {
-        query.append_pair("fields", &fields.join(","));
-    }
-    let platform = match surface {
-        Surface::Messenger => "messenger",
-        Surface::Instagram => "instagram",
+/// The conversation that an id names, if it is one of this page's.
+pub(super) fn read_id(caller: &Caller, text: &str) -> Option<ThreadKey> {
+    let text = String::from_utf8(hex::decode(text.strip_prefix("t_")?).ok()?).ok()?;
+    let mut parts = text.splitn(3, '/');
+    let page = parts.next()?.parse().ok().filter(|page| *page == caller.page().id)?;
+    let surface = match parts.next()? {
+        "m" => Surface::Messenger,
+        "i" => Surface::Instagram,
+        _ => return None,
     };
-    query
-        .append_pair("platform", platform)
-        .append_pair("limit", &limit.to_string())
-        .append_pair("after", after);
-    let (base, node) = (&caller.shared().public_url, caller.node());
-    format!("{base}/{}/{node}/conversations?{}", super::VERSION, query.finish())
+    Some(ThreadKey { page, surface, person: parts.next()?.parse().ok()? })
+}
+
+/// A conversation as it stands; none where the person never wrote.
+pub(super) async fn state(caller: &Caller, key: &ThreadKey) -> Result<Option<ThreadState>, Wrong> {
+    caller.shared().engine.thread(key).await.map_err(|error| unavailable(&error))
 }
 
 /// Graph nodes write times without a colon in the offset (wire.md 5.5).
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     let shown = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string();
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), shown)
 }

@@ -2,6 +2,8 @@
 //! Status (FS rules). Unknown fields are left out, as deployed clients need (clients.md 10).
 
 use baton_rules::Surface;
+use baton_wire::GraphError;
+use baton_wire::fields::Field;
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
@@ -9,18 +11,32 @@ use super::{Answer, Wrong};
 use crate::caller::Caller;
 
 pub(super) fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    let wanted = fields(&params.list("fields").unwrap_or_default().join(","));
-    let wanted = if wanted.is_empty() { vec!["name".to_owned()] } else { wanted };
-    let mut body = Map::new();
-    for field in &wanted {
-        if let Some(value) = value(caller, field) {
-            body.insert(field.clone(), value);
-        }
+    if let Some(token) = params.text("account_linking_token") {
+        // No login page of anybody's is opened here, so none of these was ever made.
+        tracing::debug!(length = token.len(), "an account linking token that nobody made");
+        return Err(GraphError::account_linking_token().into());
     }
-    // `id` is always there (wire.md 1.4, FS-4), and last, as the platform has it.
-    body.remove("id");
-    body.insert("id".to_owned(), json!(caller.node().to_string()));
-    Ok(Answer { body: Value::Object(body), rule: None })
+    let fields = params.fields()?;
+    let id = caller.node().to_string();
+    Ok(Answer::of(shown(&fields, &["name"], &id, |field| value(caller, &field.name))))
+}
+
+/// The fields that are wanted, else the usual ones. What a node does not have is left out, as deployed clients need
+/// (clients.md 10); `id` is always there (wire.md 1.4, FS-4), and last, as the platform has it.
+pub(super) fn shown(
+    wanted: &[Field],
+    usual: &[&str],
+    id: &str,
+    value: impl Fn(&Field) -> Option<Value>,
+) -> Value {
+    let usual: Vec<Field> = usual.iter().map(|name| Field::named(name)).collect();
+    let wanted = if wanted.is_empty() { &usual } else { wanted };
+    let mut body = Map::new();
+    for field in wanted.iter().filter(|field| field.name != "id") {
+        body.extend(value(field).map(|value| (field.name.clone(), value)));
+    }
+    body.insert("id".to_owned(), Value::from(id));
+    Value::Object(body)
 }
 
 fn value(caller: &Caller, field: &str) -> Option<Value> {
@@ -29,34 +45,19 @@ fn value(caller: &Caller, field: &str) -> Option<Value> {
     let itself = account.filter(|account| account.id == caller.node());
     match field {
         "name" => Some(json!(page.name)),
+        "access_token" => Some(json!(caller.token_text())),
+        "link" => Some(json!(format!("{}/{}", caller.shared().public_url, caller.node()))),
         "username" => itself.map(|account| json!(account.username)),
         "user_id" => itself.map(|account| json!(account.id.to_string())),
         "instagram_business_account" if itself.is_none() => {
             account.map(|account| json!({"id": account.id.to_string()}))
         }
         "messaging_feature_status" => {
-            // FS-1, FS-2, FS-3.
+            // FS-1, FS-2, FS-3; for the account's own id the same (FS-5).
             let messenger = caller.has_default(Surface::Messenger);
             let instagram = caller.has_default(Surface::Instagram);
             Some(json!({"hop_v2": !messenger, "msgr_multi_app": messenger, "ig_multi_app": instagram}))
         }
         _ => None,
     }
-}
-
-/// The names in `a,b{c,d},e.limit(5)`: what is nested below a field is not read.
-pub(super) fn fields(text: &str) -> Vec<String> {
-    let (mut names, mut name, mut depth) = (Vec::new(), String::new(), 0_u32);
-    for letter in text.chars() {
-        match letter {
-            '{' | '(' => depth += 1,
-            '}' | ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => names.push(std::mem::take(&mut name)),
-            _ if depth == 0 => name.push(letter),
-            _ => {}
-        }
-    }
-    names.push(name);
-    let bare = names.iter().map(|name| name.split('.').next().unwrap_or_default().trim().to_owned());
-    bare.filter(|name| !name.is_empty()).collect()
 }

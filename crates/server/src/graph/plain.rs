@@ -30,27 +30,44 @@ pub(crate) fn in_plain_words(
 
 /// Which call would have worked; none where that does not depend on who is in control.
 fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Option<&'static str> {
-    let handover = routing.mode().is_handover();
+    let mode = routing.mode();
+    let handover = mode.is_handover();
     let is_primary = handover && refused.by.is_some() && routing.primary_receiver() == refused.by;
     let idle = stands.owner.is_none();
     let text = match refused.why {
         Refusal::SendOther | Refusal::PassNotOwner | Refusal::ExtendNotOwner if is_primary => {
             "This app is the primary receiver: take_thread_control takes control."
         }
-        Refusal::ExtendNotOwner if idle => "take_thread_control gives this app control for 24 hours.",
-        Refusal::SendOther | Refusal::PassNotOwner | Refusal::ExtendNotOwner if handover => {
+        Refusal::ExtendNotOwner if handover && idle => {
+            "take_thread_control gives this app control for 24 hours."
+        }
+        Refusal::SendOther | Refusal::NotThreadOwner | Refusal::PassNotOwner | Refusal::ExtendNotOwner
+            if !mode.is_routing() =>
+        {
             "request_thread_control asks for control; once it is released or has lapsed, every app may send."
         }
-        Refusal::SendOther => {
+        Refusal::NotThreadOwner | Refusal::SendOther | Refusal::PassNotOwner | Refusal::ExtendNotOwner
+            if idle && mode.is_routing() =>
+        {
+            "pass_thread_control with this app as target_app_id gives it control of an idle conversation."
+        }
+        Refusal::SendOther | Refusal::NotThreadOwner => {
             "It must pass or release control first. An app that an operator allows to take control of \
              conversations (take_control) takes control by sending."
         }
         Refusal::PassNotOwner => "Only the app in control can pass it on.",
         Refusal::ReleaseNotOwner => "This app has no control here, so there is nothing to release.",
+        Refusal::TakeDenied if mode.is_routing() => {
+            "Only an app that an operator allows to take control of conversations (take_control) takes it."
+        }
         Refusal::TakeDenied => {
             "Only the primary receiver takes control from its owner. request_thread_control asks for it."
         }
         Refusal::ExtendNotOwner
+        | Refusal::TakeOff
+        | Refusal::RequestOff
+        | Refusal::NoUserMenu
+        | Refusal::NoSuchEdge
         | Refusal::HandoverDisabled
         | Refusal::AlreadyOwner
         | Refusal::UnknownApp

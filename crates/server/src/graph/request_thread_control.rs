@@ -2,7 +2,6 @@
 
 use baton_wire::params::Params;
 use baton_wire::requests;
-use serde_json::json;
 
 use super::{Answer, Wrong};
 use crate::caller::{Caller, Edge};
@@ -10,5 +9,5 @@ use crate::caller::{Caller, Edge};
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let call = requests::request_thread_control(params);
     let done = caller.ask(Edge::Request, call).await?;
-    Ok(Answer { body: json!({"success": true}), rule: Some(done.receipt.rule.into()) })
+    Ok(Answer { body: super::success(), rule: Some(done.receipt.rule.into()) })
 }

@@ -17,8 +17,9 @@ pub(super) fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let unknown = || GraphError::unknown_node("GET", &caller.node().to_string());
     let routing = caller.routing(surface).ok_or_else(unknown)?;
     let receivers = secondary_receivers(routing, caller.app().id).map_err(wrong)?;
-    let wanted = super::node::fields(&params.list("fields").unwrap_or_default().join(","));
-    let shown = |name: &str| name == "id" || wanted.is_empty() || wanted.iter().any(|field| field == name);
+    let wanted = params.fields()?;
+    let shown =
+        |name: &str| name == "id" || wanted.is_empty() || wanted.iter().any(|field| field.name == name);
     let one = |id: AppId| {
         let name = match caller.settings().app(id) {
             Some(app) => app.name.clone(),

@@ -11,7 +11,10 @@ use serde_json::json;
 
 use super::{Answer, Wrong};
 use crate::caller::{Caller, Edge, configure};
-use crate::routing_file::USUAL_FIELDS;
+use crate::routing_file::{USUAL_FIELDS, with_others};
+
+/// Fields that an app may name, and letters of a name.
+const MOST: usize = 100;
 
 pub(super) fn get(caller: &Caller) -> Result<Answer, Wrong> {
     caller.may(caller.side(), Edge::Subscribed)?;
@@ -32,7 +35,7 @@ pub(super) fn get(caller: &Caller) -> Result<Answer, Wrong> {
 }
 
 /// Replaces the fields. Without any named, what the app subscribed to itself, else what is there stays, else
-/// the usual ones. Names that no webhook here has are accepted and not kept: nothing of theirs ever happens.
+/// the usual ones. Names that no webhook here has are kept too (wire.md 4.2): nothing of theirs ever happens.
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     caller.may(caller.side(), Edge::Subscribed)?;
     let named = match params.get("subscribed_fields") {
@@ -44,12 +47,16 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
     };
     let own = &caller.app().subscribed;
     let named = named.or_else(|| Some(own.clone()).filter(|own| !own.is_empty()));
-    let named = named.map(|names| known(&names));
+    let named = named.map(|names| names.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>());
+    if named.iter().flatten().any(|name| !is_name(name)) || named.iter().flatten().count() > MOST {
+        return Err(GraphError::parameter(format!("Param subscribed_fields has at most {MOST} names")).into());
+    }
+    let named = named.map(|names| with_others(known(&names), &names));
     let usual = USUAL_FIELDS.into_iter().fold(Fields::NONE, Fields::with);
-    subscribe(caller, move |kept| match named {
-        Some(named) => named,
-        None if kept == Fields::NONE => usual,
-        None => kept,
+    subscribe(caller, move |kept| match &named {
+        Some(named) => named.clone(),
+        None if kept.is_empty() => with_others(usual, &[]),
+        None => kept.to_vec(),
     })
     .await
 }
@@ -57,16 +64,21 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
 /// Takes all fields away: the app stays connected, and hears nothing.
 pub(super) async fn delete(caller: &Caller) -> Result<Answer, Wrong> {
     caller.may(caller.side(), Edge::Subscribed)?;
-    subscribe(caller, |_| Fields::NONE).await
+    subscribe(caller, |_| Vec::new()).await
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MOST).contains(&name.len())
+        && name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
 }
 
 fn known(names: &[String]) -> Fields {
-    names.iter().filter_map(|name| Fields::named(name.trim())).fold(Fields::NONE, Fields::with)
+    names.iter().filter_map(|name| Fields::named(name)).fold(Fields::NONE, Fields::with)
 }
 
 async fn subscribe(
     caller: &Caller,
-    become_of: impl Fn(Fields) -> Fields + Send + Sync + 'static,
+    become_of: impl Fn(&[String]) -> Vec<String> + Send + Sync + 'static,
 ) -> Result<Answer, Wrong> {
     let (page, app) = (caller.page().id, caller.app().id);
     let change = move |settings: &Settings| -> Result<Settings, Vec<SettingsRefused>> {
@@ -74,8 +86,7 @@ async fn subscribe(
         for page in pages.iter_mut().filter(|known| known.id == page) {
             let mut connections = page.connections.clone();
             for connection in connections.iter_mut().filter(|connection| connection.app == app) {
-                let fields = become_of(known(&connection.fields));
-                connection.fields = fields.names().map(str::to_owned).collect();
+                connection.fields = become_of(&connection.fields);
             }
             if connections != page.connections {
                 *page = Arc::new(Page { connections, ..Page::clone(page) });

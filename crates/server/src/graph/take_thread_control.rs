@@ -12,7 +12,7 @@ use crate::graph::thread_owner;
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let call = requests::take_thread_control(params);
     let done = caller.ask(Edge::Take, call).await?;
-    let mut body = json!({"success": true});
+    let mut body = super::success();
     if done.is_handover {
         let thread = &done.receipt.thread;
         let expiration = thread.expires_at.map(|at| at.div_euclid(1000));

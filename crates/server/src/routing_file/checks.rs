@@ -6,16 +6,18 @@ use std::collections::HashMap;
 
 use baton_rules::setup::{self, NotAccepted, Why};
 use baton_rules::{AppId, PageId, Routing, Surface};
-use baton_store::{KeptSurface, Page, Settings, SettingsRefused};
+use baton_store::{Page, Settings, SettingsRefused};
 
+use super::entries::kept;
 use super::input::{At, PageInput, RoutingInput, refused};
 
 /// Why settings may not become what a file makes of them; nothing when they may.
 pub(super) fn refusals(input: &RoutingInput, before: &Settings, after: &Settings) -> Vec<SettingsRefused> {
     let mut problems = Vec::new();
     for at in &input.pages {
-        if let Some(page) = named(at, after) {
-            surface(at, page, before, after, &mut problems);
+        let Some(page) = named(at, after) else { continue };
+        for side in [Surface::Messenger, Surface::Instagram] {
+            surface(at, page, side, (before, after), &mut problems);
         }
     }
     problems.extend(shared_tokens(input, after));
@@ -31,47 +33,58 @@ fn named<'a>(at: &At<PageInput>, settings: &'a Settings) -> Option<&'a Page> {
 fn surface(
     at: &At<PageInput>,
     page: &Page,
-    before: &Settings,
-    after: &Settings,
+    side: Surface,
+    (before, after): (&Settings, &Settings),
     problems: &mut Vec<SettingsRefused>,
 ) {
-    let none = Routing::new(Surface::Messenger);
-    let was = before.routing(page.id, Surface::Messenger).map_or(&none, |routing| &**routing);
-    let Some(is) = after.routing(page.id, Surface::Messenger) else { return };
+    let none = Routing::new(side);
+    let was = before.routing(page.id, side).map_or(&none, |routing| &**routing);
+    let Some(is) = after.routing(page.id, side) else { return };
+    let name = side.name();
     let mut check = |verdict: Result<(), NotAccepted>, key: String| {
         if let Err(not) = verdict {
             let pointer = format!("{}/{key}", at.pointer);
             let rule = Some(not.rule.0.to_owned());
-            problems.push(SettingsRefused { rule, pointer, detail: advice(not.why).to_owned() });
+            problems.push(SettingsRefused { rule, pointer, detail: advice(not.why, side) });
         }
     };
     // Accepting is about a change. One that stays is looked at again only when this change disconnects it.
     let lost = |was: Option<AppId>, named: Option<AppId>, is: Option<AppId>| {
         named.is_some() && was == named && is.is_none()
     };
-    let default = was.default != is.default || lost(was.default_app(), is.default, is.default_app());
-    let primary =
-        was.primary != is.primary || lost(was.primary_receiver(), is.primary, is.primary_receiver());
+    let turned = was.profile != is.profile;
+    let default =
+        turned || was.default != is.default || lost(was.default_app(), is.default, is.default_app());
+    let primary = turned
+        || was.primary != is.primary
+        || lost(was.primary_receiver(), is.primary, is.primary_receiver());
     // Of two that exclude each other, the one that is new is refused.
-    if default && !(is.primary.is_some() && was.default.is_some()) {
-        check(setup::default_app(is), "messenger/default_app".to_owned());
-    } else if primary || (is.primary.is_some() && is.default.is_some()) {
-        check(setup::primary_receiver(is), "messenger/primary_receiver".to_owned());
+    let both = is.primary.is_some() && is.default.is_some();
+    if default && !(both && was.default.is_some()) {
+        check(setup::default_app(is), format!("{name}/default_app"));
     }
-    check(setup::route(is, was.organic, is.organic), "messenger/organic_app".to_owned());
-    let links = page.links.iter().filter(|link| link.on == KeptSurface::Messenger);
-    for (index, link) in links.enumerate() {
+    if (primary || both) && !(both && default && was.default.is_none()) {
+        check(setup::primary_receiver(is), format!("{name}/primary_receiver"));
+    }
+    check(setup::route(is, was.organic, is.organic), format!("{name}/organic_app"));
+    for (index, link) in page.links.iter().enumerate().filter(|(_, link)| link.on == kept(side)) {
         let old = was.links.iter().find(|old| *old.reference == *link.reference).map(|old| old.app);
         check(setup::route(is, old, Some(link.app)), format!("links/{index}"));
     }
 }
 
 /// What to do about it.
-const fn advice(why: Why) -> &'static str {
-    match why {
+fn advice(why: Why, side: Surface) -> String {
+    let permission = match side {
+        Surface::Messenger => "pages_messaging",
+        Surface::Instagram => "instagram_manage_messages",
+    };
+    let text = match why {
         Why::DefaultNotConnected => {
-            "the default app must be connected to the page with the permission `pages_messaging`: \
-             add it to `connections`, or name another app or \"inbox\""
+            return format!(
+                "the default app must be connected to the page with the permission `{permission}`: \
+                 add it to `connections`, or name another app or \"inbox\""
+            );
         }
         Why::DefaultHearsNothing => {
             "the default app must be subscribed to a messaging field: add \"messages\" to its `fields`"
@@ -84,17 +97,32 @@ const fn advice(why: Why) -> &'static str {
             "the Inbox cannot be the primary receiver: name a connected app, or use `default_app = \"inbox\"`"
         }
         Why::PrimaryNotConnected => {
-            "the primary receiver must be connected to the page with the permission `pages_messaging`: \
-             add it to `connections`, or name another app"
+            return format!(
+                "the primary receiver must be connected to the page with the permission `{permission}`: \
+                 add it to `connections`, or name another app"
+            );
         }
         Why::DefaultAndPrimary => {
             "a page has a default app (Conversation Routing) or a primary receiver (Handover Protocol), \
              never both: remove one of the two"
         }
+        Why::DefaultInLegacy => {
+            "the profile \"legacy\" is the Handover Protocol, which has no default app: remove one of the two"
+        }
+        Why::PrimaryWithoutHandover => match side {
+            Surface::Messenger => {
+                "the profile \"2025\" has no Handover Protocol, so no primary receiver: remove one of the two"
+            }
+            Surface::Instagram => {
+                "a primary receiver is the Handover Protocol's, which Instagram has in the profile \"legacy\" \
+                 alone: set `profile = \"legacy\"`, or use `default_app`"
+            }
+        },
         Why::RouteWithoutDefault => {
             "a link route or organic route needs a default app on the page: set `default_app` too"
         }
-    }
+    };
+    text.to_owned()
 }
 
 fn shared_tokens(input: &RoutingInput, after: &Settings) -> Vec<SettingsRefused> {

@@ -2,9 +2,10 @@
 //! own form, changed, and goes the way of every file. So there is one place that knows what is accepted.
 
 use baton_rules::{AppId, PageId, Surface};
-use baton_store::{KeptSurface, Page, Settings, SettingsRefused};
+use baton_store::{Page, Settings, SettingsRefused};
 use serde_json::{Map, Value, json};
 
+use super::entries::kept;
 use super::input::{RoutingInput, refused};
 use super::render::{
     ad_table, app_name, app_table, connection_table, link_table, page_table, render, surface_name,
@@ -147,13 +148,6 @@ pub(crate) fn change(
     }
 }
 
-const fn kept(on: Surface) -> KeptSurface {
-    match on {
-        Surface::Messenger => KeptSurface::Messenger,
-        Surface::Instagram => KeptSurface::Instagram,
-    }
-}
-
 /// A page's table in which a connection does not name its fields: a change that names them means them
 /// (MODE-2), and one of something else does not.
 fn bare(page: &Page) -> Map<String, Value> {
@@ -268,8 +262,10 @@ fn without(item: &Item, settings: &Settings) -> Value {
         }
     };
     let forget = |page: &mut Value, app: AppId, keys: &[&str]| {
-        if let Some(side) = page.get_mut("messenger").and_then(Value::as_object_mut) {
-            side.retain(|key, value| !(keys.contains(&key.as_str()) && *value == *app_name(app)));
+        for surface in ["messenger", "instagram"] {
+            if let Some(side) = page.get_mut(surface).and_then(Value::as_object_mut) {
+                side.retain(|key, value| !(keys.contains(&key.as_str()) && *value == *app_name(app)));
+            }
         }
     };
     if let Item::App(id) = item {

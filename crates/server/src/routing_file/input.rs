@@ -10,8 +10,9 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::entries::STATUSES;
 use super::nearest;
-use super::pages::{PERMISSIONS, STATUSES, TASKS};
+use super::pages::{PERMISSIONS, TASKS};
 use super::plan::COMPAT;
 
 /// A routing file, or the same as JSON.
@@ -73,6 +74,7 @@ pub(crate) struct AppTable {
 pub(super) struct PageInput {
     pub(super) page: PageTable,
     pub(super) messenger: SideTable,
+    pub(super) instagram: Option<AccountTable>,
     pub(super) connections: Vec<At<ConnectionTable>>,
     pub(super) links: Vec<At<LinkTable>>,
     pub(super) ads: Vec<At<AdTable>>,
@@ -98,9 +100,8 @@ pub(crate) struct PageTable {
     pub(super) inbox_move_to_main: Option<String>,
     #[schemars(with = "Option<SideTable>")]
     messenger: Option<Value>,
-    /// Not built in this version: leave it out.
-    #[serde(default)]
-    #[schemars(with = "()")]
+    /// Its Instagram account.
+    #[schemars(with = "Option<AccountTable>")]
     instagram: Option<Value>,
     /// The apps on the page.
     #[serde(default)]
@@ -132,10 +133,49 @@ pub(super) struct SideTable {
     /// Days that control by an ad lasts when the ad does not say.
     #[schemars(range(min = 1, max = 7))]
     pub(super) ad_window_days: Option<u8>,
-    /// Not built in this version: leave it out.
-    #[serde(default)]
-    #[schemars(with = "()")]
+    /// The platform's rules that hold here.
     pub(super) profile: Option<String>,
+}
+
+/// The Instagram account: what it is, and who gets its conversations. Apps are named by id, by name, or as `inbox`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewAccount")]
+pub(super) struct AccountTable {
+    /// At most 18 digits; made up where it is absent.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,17}$"))]
+    pub(super) id: Option<String>,
+    /// Its name; its id where it has none.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._]{1,30}$"))]
+    pub(super) username: Option<String>,
+    /// The default app. With one, the account uses Conversation Routing.
+    default_app: Option<String>,
+    /// The primary receiver, for the Handover Protocol; never together with a default app, and never the Inbox.
+    primary_receiver: Option<String>,
+    /// Who gets conversations that begin by neither ad nor link.
+    organic_app: Option<String>,
+    /// Days that an ad may give control for at most.
+    #[schemars(range(min = 1, max = 30))]
+    ad_max_days: Option<u8>,
+    /// Days that control by an ad lasts when the ad does not say.
+    #[schemars(range(min = 1, max = 7))]
+    ad_window_days: Option<u8>,
+    /// The platform's rules that hold here.
+    profile: Option<String>,
+}
+
+impl AccountTable {
+    /// What every surface has.
+    pub(super) fn side(&self) -> SideTable {
+        SideTable {
+            default_app: self.default_app.clone(),
+            primary_receiver: self.primary_receiver.clone(),
+            organic_app: self.organic_app.clone(),
+            ad_max_days: self.ad_max_days,
+            ad_window_days: self.ad_window_days,
+            profile: self.profile.clone(),
+        }
+    }
 }
 
 /// An app on a page, as the file has it.
@@ -215,8 +255,8 @@ impl<'de> Deserialize<'de> for Standby {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewLink")]
 pub(crate) struct LinkTable {
-    /// Instagram is not built in this version.
-    #[schemars(extend("enum" = ["messenger", null]))]
+    /// Which of the page's two sides; on `instagram` only where it has an account there.
+    #[schemars(extend("enum" = ["messenger", "instagram", null]))]
     pub(super) on: Option<String>,
     /// The link's `ref`, as in `m.me/page?ref=spring`.
     #[serde(rename = "ref")]
@@ -231,8 +271,8 @@ pub(crate) struct LinkTable {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewAd")]
 pub(crate) struct AdTable {
-    /// Instagram is not built in this version.
-    #[schemars(extend("enum" = ["messenger", null]))]
+    /// Which of the page's two sides; on `instagram` only where it has an account there.
+    #[schemars(extend("enum" = ["messenger", "instagram", null]))]
     pub(super) on: Option<String>,
     /// What an event's entry names it by.
     #[schemars(length(min = 1, max = 64))]
@@ -305,8 +345,9 @@ fn template(_: &mut SchemaGenerator) -> Schema {
 
 /// Reads one table that stands alone.
 pub(super) fn read_table<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<SettingsRefused>> {
-    let mut reader = Reader { problems: Vec::new() };
-    reader.table(value, "").ok_or(reader.problems)
+    let mut reader = Reader::new();
+    let read = reader.table(value, "");
+    read.filter(|_| reader.problems.is_empty()).ok_or(reader.problems)
 }
 
 const fn yes() -> bool {
@@ -347,15 +388,25 @@ impl RoutingInput {
     }
 
     fn read(value: &Value, look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingsRefused>> {
-        let mut reader = Reader { problems: Vec::new() };
+        let (input, problems) = Self::read_on(value, look_up);
+        input.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// Reads as much as can be read: keys that nobody knows and secrets that are not found are told and left
+    /// out. Nothing is read when a value is not what it must be: what names it would seem to be wrong too.
+    pub(super) fn read_on(
+        value: &Value,
+        look_up: &dyn Fn(&str) -> Option<String>,
+    ) -> (Option<Self>, Vec<SettingsRefused>) {
+        let mut reader = Reader::new();
         let file: Option<FileTable> = reader.table(value, "");
-        let Some(file) = file else { return Err(reader.problems) };
+        let Some(file) = file else { return (None, reader.problems) };
         let apps = reader.tables(&file.apps, "/apps");
         let pages: Vec<At<PageTable>> = reader.tables(&file.pages, "/pages");
         let pages = pages.into_iter().map(|page| reader.page(page)).collect();
         let mut input = Self { apps, pages };
         input.look_up(look_up, &mut reader.problems);
-        if reader.problems.is_empty() { Ok(input) } else { Err(reader.problems) }
+        (reader.whole.then_some(input), reader.problems)
     }
 
     /// Replaces each `env:NAME` by what is found.
@@ -412,6 +463,14 @@ pub(super) fn escaped(key: &str) -> String {
 
 struct Reader {
     problems: Vec<SettingsRefused>,
+    /// Whether everything but keys that nobody knows was read.
+    whole: bool,
+}
+
+impl Reader {
+    const fn new() -> Self {
+        Self { problems: Vec::new(), whole: true }
+    }
 }
 
 impl Reader {
@@ -424,11 +483,12 @@ impl Reader {
     /// Reads one table: all its unknown keys are reported, and the first value that is not as it must be.
     fn table<T: DeserializeOwned>(&mut self, value: &Value, pointer: &str) -> Option<T> {
         let Value::Object(given) = value else {
+            self.whole = false;
             self.problems.push(refused(pointer, "a table (in JSON: an object) belongs here"));
             return None;
         };
         let known = keys_of::<T>();
-        let (mut table, before) = (Map::new(), self.problems.len());
+        let mut table = Map::new();
         for (key, value) in given {
             if known.contains(&key.as_str()) {
                 table.insert(key.clone(), value.clone());
@@ -437,9 +497,9 @@ impl Reader {
             }
         }
         match serde_path_to_error::deserialize(Value::Object(table)) {
-            Ok(read) if self.problems.len() == before => Some(read),
-            Ok(_) => None,
+            Ok(read) => Some(read),
             Err(error) => {
+                self.whole = false;
                 let inner = pointer_of(error.path());
                 self.problems.push(refused(format!("{pointer}{inner}"), plain(&error.inner().to_string())));
                 None
@@ -449,12 +509,8 @@ impl Reader {
 
     fn page(&mut self, page: At<PageTable>) -> At<PageInput> {
         let At { pointer, table: mut page } = page;
-        if page.instagram.take().is_some() {
-            self.problems.push(refused(
-                format!("{pointer}/instagram"),
-                "Instagram is not built yet: remove this table; the Messenger surface works without it",
-            ));
-        }
+        let instagram = (page.instagram.take())
+            .and_then(|value| self.table::<AccountTable>(&value, &format!("{pointer}/instagram")));
         let messenger = (page.messenger.take())
             .and_then(|value| self.table::<SideTable>(&value, &format!("{pointer}/messenger")))
             .unwrap_or_default();
@@ -462,7 +518,7 @@ impl Reader {
             self.tables(&std::mem::take(&mut page.connections), &format!("{pointer}/connections"));
         let links = self.tables(&std::mem::take(&mut page.links), &format!("{pointer}/links"));
         let ads = self.tables(&std::mem::take(&mut page.ads), &format!("{pointer}/ads"));
-        At { pointer, table: PageInput { page, messenger, connections, links, ads } }
+        At { pointer, table: PageInput { page, messenger, instagram, connections, links, ads } }
     }
 }
 
@@ -545,16 +601,20 @@ mod tests {
             "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\nmesaging_enabled = true\n\
              [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n[extra]\n",
         );
-        assert_eq!(found.len(), 1, "the outermost table first: {found:?}");
-        let found = problems(
-            "[[apps]]\nname = \"a\"\nwebhook = \"x\"\n[[pages]]\nid = \"1\"\n\
-             [pages.messenger]\ndefault = \"a\"\n[[pages.connections]]\napp = \"a\"\nqqq = 1\n",
-        );
         let pointers: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        assert_eq!(pointers, ["/apps/0/webhook", "/pages/0/messenger/default", "/pages/0/connections/0/qqq"]);
-        assert!(found[0].1.contains("`webhook_url`"), "{found:?}");
-        assert!(found[1].1.contains("`default_app`"), "{found:?}");
-        assert!(found[2].1.contains("take_control"), "{found:?}");
+        assert_eq!(
+            pointers,
+            [
+                "/extra",
+                "/apps/0/webhook",
+                "/pages/0/mesaging_enabled",
+                "/pages/0/messenger/default",
+                "/pages/0/connections/0/qqq"
+            ]
+        );
+        assert!(found[1].1.contains("`webhook_url`"), "{found:?}");
+        assert!(found[3].1.contains("`default_app`"), "{found:?}");
+        assert!(found[4].1.contains("take_control"), "{found:?}");
     }
 
     #[test]

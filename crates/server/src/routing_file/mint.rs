@@ -48,6 +48,11 @@ impl Mint {
         self.letters("baton_")
     }
 
+    /// The code of a link that signs in to the console once.
+    pub fn console_link(&mut self) -> String {
+        self.letters("")
+    }
+
     fn letters(&mut self, start: &str) -> String {
         let letters = (0..48).map(|_| char::from(LETTERS[self.0.random_range(0..LETTERS.len())]));
         start.chars().chain(letters).collect()

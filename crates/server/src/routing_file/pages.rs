@@ -1,13 +1,12 @@
-//! One page of the file: its surfaces, connections, links and ads, with the names of apps resolved.
+//! One page of the file: itself and its connections, with the names of apps resolved. Its surfaces are read in
+//! `sides`, its links and ads in `entries`.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use baton_rules::{AppId, Fields, PageId, setup};
-use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Side, Token};
-use serde_json::Value;
+use baton_rules::{AppId, Fields, PageId, Surface, setup};
+use baton_store::{App, Connection, KeptMoveToMain, Page, Token};
 
-use super::input::{AdTable, At, ConnectionTable, LinkTable, PageInput, SideTable};
+use super::input::{At, ConnectionTable, PageInput};
 use super::plan::{Draft, GeneratedPage, GeneratedToken, one_of};
 use super::{nearest, token_hash};
 
@@ -20,9 +19,8 @@ pub(crate) const USUAL_FIELDS: [Fields; 6] = [
     Fields::STANDBY,
     Fields::MESSAGE_ECHOES,
 ];
-pub(super) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
-pub(super) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
-pub(super) const STATUSES: &[&str] = &["published", "draft", "paused"];
+pub(crate) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
+pub(crate) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
 
 /// Reads a page against the apps as they become.
 pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>]) -> Option<Page> {
@@ -48,12 +46,19 @@ pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>])
     let known_id = given.or(kept.map(|kept| kept.id));
     let id = known_id.unwrap_or_else(|| new_page_id(draft));
     let mut part = Part { draft, apps, generated: Vec::new() };
-    let messenger = part.side(&at.table.messenger, &format!("{pointer}/messenger"));
+    let messenger = part.messenger(&at.table.messenger, &format!("{pointer}/messenger"));
+    let account = kept.and_then(|kept| kept.instagram.as_ref());
+    let instagram = (at.table.instagram.as_ref())
+        .and_then(|table| part.instagram(table, &format!("{pointer}/instagram"), account));
+    let has_default =
+        [Some(&messenger), instagram.as_ref().map(|account| &account.side)].into_iter().flatten();
+    let has_default = has_default.into_iter().any(|side| side.default_app.is_some());
     let had_default = kept.is_some_and(|kept| kept.had_default);
-    let first_default = !had_default && messenger.default_app.is_some();
+    let first_default = !had_default && has_default;
     let connections = part.connections(&at.table.connections, kept, first_default);
-    let links = part.links(&at.table.links);
-    let ads = part.ads(&at.table.ads);
+    let linked = at.table.instagram.is_some();
+    let links = part.links(&at.table.links, linked);
+    let ads = part.ads(&at.table.ads, linked);
     let inbox_move_to_main = part.move_to_main(table.inbox_move_to_main.as_deref(), pointer);
     let generated = part.generated;
     if known_id.is_none() || !generated.is_empty() {
@@ -70,14 +75,14 @@ pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>])
         inbox_move_to_main,
         had_default: had_default || first_default,
         messenger,
-        instagram: kept.and_then(|kept| kept.instagram.clone()),
+        instagram,
         connections,
         links,
         ads,
     })
 }
 
-fn new_page_id(draft: &mut Draft<'_>) -> PageId {
+pub(super) fn new_page_id(draft: &mut Draft<'_>) -> PageId {
     loop {
         let id = PageId::new(draft.mint.id());
         if let Some(id) = id.filter(|id| draft.before.surface(*id).is_none()) {
@@ -86,18 +91,19 @@ fn new_page_id(draft: &mut Draft<'_>) -> PageId {
     }
 }
 
-struct Part<'d, 'a, 'b> {
-    draft: &'d mut Draft<'a>,
+/// One page in the making.
+pub(super) struct Part<'d, 'a, 'b> {
+    pub(super) draft: &'d mut Draft<'a>,
     apps: &'b [Arc<App>],
     generated: Vec<GeneratedToken>,
 }
 
 impl Part<'_, '_, '_> {
-    /// The app that a text names: by id, by name, or the Inbox.
-    fn app(&mut self, text: &str, pointer: String) -> Option<AppId> {
+    /// The app that a text names: by id, by name, or the surface's Inbox.
+    pub(super) fn app(&mut self, text: &str, on: Surface, pointer: String) -> Option<AppId> {
         let id = text.parse::<AppId>().ok();
-        if text.eq_ignore_ascii_case("inbox") || id == Some(AppId::PAGE_INBOX) {
-            return Some(AppId::PAGE_INBOX);
+        if text.eq_ignore_ascii_case("inbox") || id == Some(on.inbox()) {
+            return Some(on.inbox());
         }
         let found = self.apps.iter().find(|app| Some(app.id) == id || app.name == text);
         if found.is_none() {
@@ -110,30 +116,6 @@ impl Part<'_, '_, '_> {
         found.map(|app| app.id)
     }
 
-    fn side(&mut self, table: &SideTable, pointer: &str) -> Side {
-        if table.profile.is_some() {
-            let detail = "profiles are not built yet: remove this key; the documents' own rules apply";
-            self.draft.refuse(format!("{pointer}/profile"), detail);
-        }
-        let mut app = |text: &Option<String>, key: &str| {
-            text.as_ref().and_then(|text| self.app(text, format!("{pointer}/{key}")))
-        };
-        let default_app = app(&table.default_app, "default_app");
-        let primary_receiver = app(&table.primary_receiver, "primary_receiver");
-        let organic_app = app(&table.organic_app, "organic_app");
-        let mut days = |given: Option<u8>, usual: u8, key: &str| match given {
-            Some(days) if !(1..=7).contains(&days) => {
-                self.draft.refuse(format!("{pointer}/{key}"), "on Messenger: 1 to 7 days");
-                usual
-            }
-            Some(days) => days,
-            None => usual,
-        };
-        let (ad_max_days, ad_window_days) =
-            (days(table.ad_max_days, 7, "ad_max_days"), days(table.ad_window_days, 1, "ad_window_days"));
-        Side { default_app, primary_receiver, organic_app, ad_max_days, ad_window_days, profile: None }
-    }
-
     fn connections(
         &mut self,
         tables: &[At<ConnectionTable>],
@@ -143,7 +125,7 @@ impl Part<'_, '_, '_> {
         let mut connections: Vec<Connection> = Vec::new();
         for at in tables {
             let pointer = format!("{}/app", at.pointer);
-            let Some(app) = self.app(&at.table.app, pointer.clone()) else { continue };
+            let Some(app) = self.app(&at.table.app, Surface::Messenger, pointer.clone()) else { continue };
             if app.is_inbox() {
                 self.draft
                     .refuse(pointer, "the Inbox is connected to every page by itself: remove this entry");
@@ -191,14 +173,16 @@ impl Part<'_, '_, '_> {
         };
         let known: Vec<&str> = Fields::ALL.iter().map(|(_, name)| *name).collect();
         for (index, name) in named.unwrap_or_default().iter().enumerate() {
-            if Fields::named(name).is_none() {
+            // What an app subscribed to itself stays, though no webhook here has it.
+            let is_kept = kept.is_some_and(|kept| kept.fields.contains(name));
+            if Fields::named(name).is_none() && !is_kept {
                 self.draft.refuse(format!("{pointer}/fields/{index}"), one_of(name, &known));
             }
         }
         let usual = USUAL_FIELDS.into_iter().fold(Fields::NONE, Fields::with);
         let before = kept.map_or(usual, |kept| set(&kept.fields));
         let fields = setup::subscribed(before, named.map(set), first_default);
-        fields.names().map(str::to_owned).collect()
+        with_others(fields, named.or(kept.map(|kept| &*kept.fields)).unwrap_or_default())
     }
 
     /// The first token is the file's; others were made for the connection later, and stay.
@@ -245,87 +229,6 @@ impl Part<'_, '_, '_> {
         given.to_vec()
     }
 
-    fn surface(&mut self, on: Option<&str>, pointer: &str) -> KeptSurface {
-        match on {
-            None | Some("messenger") => {}
-            Some("instagram") => {
-                self.draft.refuse(format!("{pointer}/on"), "Instagram is not built yet: write \"messenger\"");
-            }
-            Some(other) => {
-                self.draft.refuse(format!("{pointer}/on"), one_of(other, &["messenger"]));
-            }
-        }
-        KeptSurface::Messenger
-    }
-
-    fn links(&mut self, tables: &[At<LinkTable>]) -> Vec<Link> {
-        let (mut links, mut seen) = (Vec::new(), HashSet::new());
-        for At { pointer, table } in tables {
-            let on = self.surface(table.on.as_deref(), pointer);
-            if table.reference.is_empty() || table.reference.len() > 2048 {
-                self.draft.refuse(format!("{pointer}/ref"), "the ref of a link has 1 to 2048 bytes");
-            } else if !seen.insert(&table.reference) {
-                self.draft.refuse(format!("{pointer}/ref"), "this link is there twice: keep one of the two");
-            }
-            if let Some(app) = self.app(&table.app, format!("{pointer}/app")) {
-                links.push(Link { on, reference: table.reference.clone(), app });
-            }
-        }
-        links
-    }
-
-    fn ads(&mut self, tables: &[At<AdTable>]) -> Vec<Ad> {
-        let (mut ads, mut seen) = (Vec::new(), HashSet::new());
-        for At { pointer, table } in tables {
-            let on = self.surface(table.on.as_deref(), pointer);
-            if table.id.is_empty() || table.id.len() > 64 {
-                self.draft.refuse(format!("{pointer}/id"), "the id of an ad has 1 to 64 bytes");
-            } else if !seen.insert(&table.id) {
-                self.draft.refuse(format!("{pointer}/id"), "this ad is there twice: keep one of the two");
-            }
-            let status = table.status.as_deref().unwrap_or("published");
-            if !STATUSES.contains(&status) {
-                self.draft.refuse(format!("{pointer}/status"), one_of(status, STATUSES));
-            }
-            self.draft.check_people(&table.audience, &format!("{pointer}/audience"));
-            let (template, message) = self.template(table.template.as_ref(), &format!("{pointer}/template"));
-            ads.push(Ad {
-                on,
-                id: table.id.clone(),
-                name: table.name.clone().unwrap_or_else(|| table.id.clone()),
-                status: status.to_owned(),
-                audience: table.audience.clone(),
-                template,
-                receiving_app: message.get("receiving_app_id").and_then(app_id),
-                // AD-2: a JSON integer; what is no integer counts as missing.
-                control_days: message.get("receiving_app_control_expiration").and_then(Value::as_i64),
-            });
-        }
-        ads
-    }
-
-    /// The template as text, and its `message`.
-    fn template(&mut self, given: Option<&Value>, pointer: &str) -> (String, Value) {
-        let (text, read) = match given {
-            None | Some(Value::Null) => return (String::new(), Value::Null),
-            Some(Value::String(text)) if text.is_empty() => return (String::new(), Value::Null),
-            Some(Value::String(text)) => (text.clone(), serde_json::from_str(text)),
-            Some(object) => (object.to_string(), Ok(object.clone())),
-        };
-        match read {
-            Ok(Value::Object(mut table)) => (text, table.remove("message").unwrap_or_default()),
-            Ok(_) => {
-                self.draft.refuse(pointer.to_owned(), "a template is a JSON object: {\"message\": {…}}");
-                (text, Value::Null)
-            }
-            Err(error) => {
-                self.draft
-                    .refuse(pointer.to_owned(), format!("a template is JSON, and this is not: {error}"));
-                (text, Value::Null)
-            }
-        }
-    }
-
     fn move_to_main(&mut self, word: Option<&str>, pointer: &str) -> KeptMoveToMain {
         match word {
             None | Some("take") => KeptMoveToMain::Take,
@@ -339,11 +242,13 @@ impl Part<'_, '_, '_> {
     }
 }
 
-/// API-3: a JSON integer, or digits.
-fn app_id(value: &Value) -> Option<AppId> {
-    match value {
-        Value::Number(number) => number.as_u64().and_then(AppId::new),
-        Value::String(digits) => digits.parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+/// A connection's fields as they are kept: those that webhooks here have, and behind them the others of some names.
+pub(crate) fn with_others(fields: Fields, names: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = fields.names().map(str::to_owned).collect();
+    for name in names.iter().filter(|name| Fields::named(name).is_none()) {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
     }
+    all
 }

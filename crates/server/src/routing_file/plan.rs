@@ -284,13 +284,7 @@ impl<'a> Draft<'a> {
         self.check_people(&table.testers, &format!("{pointer}/testers"));
         for (index, word) in table.compat.iter().enumerate() {
             let pointer = format!("{pointer}/compat/{index}");
-            if COMPAT_LATER.contains(&word.as_str()) {
-                let detail = format!(
-                    "the switch `{word}` is not built yet: remove it; there is {}",
-                    COMPAT.join(", ")
-                );
-                self.refuse(pointer, detail);
-            } else if !COMPAT.contains(&word.as_str()) {
+            if !COMPAT.contains(&word.as_str()) {
                 self.refuse(pointer, one_of(word, COMPAT));
             } else if table.compat[..index].contains(word) {
                 self.refuse(pointer, "this switch is named twice");
@@ -339,16 +333,35 @@ impl<'a> Draft<'a> {
                     format!("page {} has this name too: pages are named by it, so choose another", twin.id);
                 self.refuse(format!("{pointer}/name"), detail);
             }
+            self.check_ids(page, pointer, &pages);
         }
         pages
+    }
+
+    /// Paths name a page and its Instagram account by their ids, so no two of them are alike.
+    fn check_ids(&mut self, page: &Page, pointer: &str, pages: &[Arc<Page>]) {
+        let account = page.instagram.as_ref().map(|account| account.id);
+        let others = || pages.iter().filter(|other| other.id != page.id);
+        let accounts = || others().filter_map(|other| other.instagram.as_ref());
+        if accounts().any(|other| other.id == page.id) {
+            self.refuse(format!("{pointer}/id"), "an Instagram account has this id: choose another");
+        }
+        let taken = |id| id == page.id || others().any(|o| o.id == id) || accounts().any(|o| o.id == id);
+        if account.is_some_and(taken) {
+            let detail = "another page or account has this id: an account is linked to one page";
+            self.refuse(format!("{pointer}/instagram/id"), detail);
+        }
     }
 }
 
 /// Switches for clients that rely on the platform's older ways.
-pub(super) const COMPAT: &[&str] = &["no-hop-context"];
-/// Those that are described and not built.
-const COMPAT_LATER: &[&str] =
-    &["empty-messaging-beside-standby", "policy-enforcement-hyphen", "retired-tags", "app-ids-as-numbers"];
+pub(super) const COMPAT: &[&str] = &[
+    "empty-messaging-beside-standby",
+    "retired-tags",
+    "app-ids-as-numbers",
+    "no-hop-context",
+    "policy-enforcement-hyphen",
+];
 
 /// A refusal of a word that is none of the known ones.
 pub(super) fn one_of(word: &str, known: &[&str]) -> String {

@@ -2,10 +2,14 @@
 //! then changes nothing.
 
 use baton_rules::AppId;
-use baton_store::{Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Settings, Side};
+use baton_store::{
+    Ad, App, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Settings, Side,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+use super::Warning;
 
 /// An app of the settings.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,6 +33,9 @@ pub(crate) struct AppShown {
     /// Its secret, if this answer's call had it made: told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// If its address did not verify by this answer's call: that, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<Warning>>,
 }
 
 /// A page of the settings.
@@ -40,6 +47,9 @@ pub(crate) struct PageShown {
     messaging_enabled: bool,
     inbox_move_to_main: &'static str,
     messenger: SideShown,
+    /// Its Instagram account; absent: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instagram: Option<AccountShown>,
     connections: Vec<ConnectionShown>,
     links: Vec<LinkShown>,
     ads: Vec<AdShown>,
@@ -64,6 +74,16 @@ struct SideShown {
     ad_window_days: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
+}
+
+/// A page's Instagram account.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+struct AccountShown {
+    id: String,
+    username: String,
+    #[serde(flatten)]
+    side: SideShown,
 }
 
 /// An app on a page.
@@ -121,6 +141,12 @@ pub(crate) struct AdShown {
     /// Its template, as JSON in a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
+    /// How many entries it has brought in; absent from the routing as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<u64>,
+    /// How many of them began a conversation; absent from the routing as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversations: Option<u64>,
 }
 
 /// Everything that runs on a server.
@@ -145,7 +171,7 @@ pub(crate) fn shown(settings: &Settings) -> RoutingShown {
 
 /// How the file names an app.
 pub(super) fn app_name(app: AppId) -> String {
-    if app == AppId::PAGE_INBOX { "inbox".to_owned() } else { app.to_string() }
+    if app.is_inbox() { "inbox".to_owned() } else { app.to_string() }
 }
 
 pub(super) const fn surface_name(on: KeptSurface) -> &'static str {
@@ -194,6 +220,7 @@ impl From<&App> for AppShown {
             max_batch: app.max_batch,
             compat: app.compat.clone(),
             secret: None,
+            warnings: None,
         }
     }
 }
@@ -209,10 +236,17 @@ impl From<&Page> for PageShown {
                 KeptMoveToMain::Request => "request",
             },
             messenger: (&page.messenger).into(),
+            instagram: page.instagram.as_ref().map(Into::into),
             connections: page.connections.iter().map(Into::into).collect(),
             links: page.links.iter().map(Into::into).collect(),
             ads: page.ads.iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<&InstagramSide> for AccountShown {
+    fn from(account: &InstagramSide) -> Self {
+        Self { id: account.id.to_string(), username: account.username.clone(), side: (&account.side).into() }
     }
 }
 
@@ -264,6 +298,8 @@ impl From<&Ad> for AdShown {
             status: ad.status.clone(),
             audience: ad.audience.clone(),
             template: Some(ad.template.clone()).filter(|template| !template.is_empty()),
+            entries: None,
+            conversations: None,
         }
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Generated, Mint, Plan, RoutingInput, apply, render, token_hash};
 
+mod instagram;
+
 /// A page with two apps, a link and an ad.
 const SHOP: &str = r#"
 [[apps]]
@@ -492,27 +494,6 @@ fn wrong_values_are_refused_where_they_stand() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
-    let default = "default_app = \"Sales bot\"";
-    let instagram = format!("{default}\n[pages.instagram]\nid = \"17841400000001\"\n");
-    assert_refused(default, &instagram, "/pages/0/instagram", "Instagram is not built yet");
-    let profile = format!("{default}\nprofile = \"2025\"");
-    assert_refused(default, &profile, "/pages/0/messenger/profile", "profiles are not built yet");
-    assert_refused(
-        "ref = \"spring\"",
-        "ref = \"spring\"\non = \"instagram\"",
-        "/pages/0/links/0/on",
-        "not built yet",
-    );
-    assert_refused(
-        "id = \"9001\"",
-        "id = \"9001\"\non = \"instagram\"",
-        "/pages/0/ads/0/on",
-        "not built yet",
-    );
-}
-
-#[test]
 fn every_problem_is_reported_at_once() {
     let text = shop()
         .replace("human_agent = true", "max_batch = 0\nsecret = \"\"")
@@ -596,9 +577,11 @@ fn an_app_may_be_kept_to_its_testers_and_have_switches() {
     assert!(!desk.live && desk.reaches(&"ann".parse().unwrap()) && !desk.reaches(&"cleo".parse().unwrap()));
     assert_eq!(desk.compat, ["no-hop-context"]);
     assert_eq!(tried(&text, &settings, false).unwrap().changes, []);
-    for later in ["empty-messaging-beside-standby", "app-ids-as-numbers", "retired-tags"] {
-        let compat = format!("compat = [\"{later}\"]");
-        assert_refused("human_agent = true", &compat, "/apps/1/compat/0", "not built yet");
+    for word in super::plan::COMPAT {
+        let text =
+            shop().replace("human_agent = true", &format!("human_agent = true\ncompat = [\"{word}\"]"));
+        let settings = applied(&text, &Settings::default());
+        assert!(settings.apps.iter().any(|app| app.compat == [*word]), "{word}");
     }
     let twice = "compat = [\"no-hop-context\", \"no-hop-context\"]";
     assert_refused("human_agent = true", twice, "/apps/1/compat/1", "twice");

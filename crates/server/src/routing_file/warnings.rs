@@ -1,92 +1,61 @@
-//! Recommended practice (CHK-*): what is allowed and usually not meant. Warnings refuse nothing.
+//! Recommended practice that shows in the settings, in words. What is warned of is the rules' to say
+//! (`baton_rules::practice`).
 
-use std::collections::HashMap;
-
-use baton_rules::{Fields, Routing, Surface};
-use baton_store::{App, Page, Settings};
+use baton_rules::practice::{self, About, Advice};
+use baton_rules::{AppId, Surface};
+use baton_store::{Page, Settings};
 
 use super::Warning;
 
-/// What each connected app should be subscribed to.
-const RECOMMENDED: [Fields; 5] = [
-    Fields::MESSAGES,
-    Fields::MESSAGING_REFERRALS,
-    Fields::MESSAGING_HANDOVERS,
-    Fields::MESSAGING_POSTBACKS,
-    Fields::STANDBY,
-];
-
 /// The warnings of some settings.
 pub(super) fn of(settings: &Settings) -> Vec<Warning> {
-    let mut found = shared_addresses(settings);
+    let addresses = settings.apps.iter().filter_map(|app| Some((app.id, app.webhook_url.as_deref()?)));
+    let mut found: Vec<Warning> =
+        practice::of_addresses(addresses).iter().filter_map(|one| told(one, None, settings)).collect();
     for page in &settings.pages {
         if let Some(routing) = settings.routing(page.id, Surface::Messenger) {
-            connections(page, routing, settings, &mut found);
-            surface(page, routing, settings, &mut found);
+            let warnings = practice::of_surface(routing);
+            found.extend(warnings.iter().filter_map(|one| told(one, Some(page), settings)));
         }
     }
     found
 }
 
-fn name(app: Option<&App>) -> &str {
-    app.map_or("an app", |app| app.name.as_str())
-}
-
-fn connections(page: &Page, routing: &Routing, settings: &Settings, found: &mut Vec<Warning>) {
-    for connected in &routing.apps {
-        let app = settings.app(connected.id).map(|app| &**app);
-        let pointer = format!("/pages/{}/connections/{}", page.id, connected.id);
-        let missing = RECOMMENDED.into_iter().filter(|field| !connected.fields.has(*field));
-        let missing: Vec<&str> = missing.flat_map(Fields::names).collect();
-        if !missing.is_empty() {
-            let detail = format!("{} is not subscribed to {}", name(app), missing.join(", "));
-            found.push(Warning { rule: Some("CHK-1"), pointer: format!("{pointer}/fields"), detail });
+/// A warning in words, with the place of the value that it is about; none where that is no setting.
+fn told(warning: &practice::Warning, page: Option<&Page>, settings: &Settings) -> Option<Warning> {
+    let name = |app: AppId| settings.app(app).map_or("an app", |app| app.name.as_str());
+    let (place, own) = match (warning.about, page) {
+        (About::App(app), _) => (format!("/apps/{app}"), name(app)),
+        (About::Connection(app), Some(page)) => (format!("/pages/{}/connections/{app}", page.id), name(app)),
+        (About::Surface, Some(page)) => (format!("/pages/{}/messenger", page.id), ""),
+        (About::Connection(_) | About::Surface | About::Thread, _) => return None,
+    };
+    let (value, detail) = match warning.what {
+        Advice::NotSubscribed(fields) => {
+            let names: Vec<&str> = fields.names().collect();
+            ("/fields", format!("{own} is not subscribed to {}", names.join(", ")))
         }
-        if connected.take_control && !connected.human_agent {
-            let detail = format!("{} may take control and has no Human Agent feature", name(app));
-            found.push(Warning { rule: Some("CHK-2"), pointer: format!("{pointer}/take_control"), detail });
+        Advice::BotMayTake => {
+            ("/take_control", format!("{own} may take control and has no Human Agent feature"))
         }
-        if connected.human_agent && !connected.standby {
-            let detail = format!(
-                "people answer by {}, and it does not see what others say: standby is off",
-                name(app)
-            );
-            found.push(Warning { rule: Some("CHK-4"), pointer: format!("{pointer}/standby"), detail });
+        Advice::SharedAddress(other) => {
+            ("/webhook_url", format!("{} and {own} share a webhook address", name(other)))
         }
-    }
-}
-
-fn surface(page: &Page, routing: &Routing, settings: &Settings, found: &mut Vec<Warning>) {
-    let pointer = format!("/pages/{}/messenger", page.id);
-    let primary = routing.primary_receiver().and_then(|primary| routing.app(primary));
-    if let Some(primary) = primary.filter(|primary| primary.human_agent) {
-        let app = settings.app(primary.id).map(|app| &**app);
-        let detail =
-            format!("the primary receiver should be a bot, and {} has the Human Agent feature", name(app));
-        found.push(Warning { rule: Some("CHK-4"), pointer: format!("{pointer}/primary_receiver"), detail });
-    }
-    if routing.apps.len() > 1 && routing.default.is_none() && routing.primary.is_none() {
-        let detail = "several apps are connected, with neither default app nor primary receiver: all of them \
-                      hear everything and may answer";
-        found.push(Warning { rule: Some("CHK-5"), pointer, detail: detail.to_owned() });
-    }
-}
-
-fn shared_addresses(settings: &Settings) -> Vec<Warning> {
-    let mut first: HashMap<&str, &App> = HashMap::new();
-    let mut found = Vec::new();
-    for app in &settings.apps {
-        let Some(url) = app.webhook_url.as_deref() else { continue };
-        match first.get(url) {
-            Some(other) => found.push(Warning {
-                rule: Some("CHK-3"),
-                pointer: format!("/apps/{}/webhook_url", app.id),
-                detail: format!("{} and {} share a webhook address", other.name, app.name),
-            }),
-            None => {
-                first.insert(url, app);
-            }
-        }
-    }
-    found
+        Advice::PeopleArePrimary(app) => (
+            "/primary_receiver",
+            format!("the primary receiver should be a bot, and {} has the Human Agent feature", name(app)),
+        ),
+        Advice::PeopleWithoutStandby => (
+            "/standby",
+            format!("people answer by {own}, and it does not see what others say: standby is off"),
+        ),
+        Advice::NobodyInFront => (
+            "",
+            "several apps are connected, with neither default app nor primary receiver: all of them hear \
+             everything and may answer"
+                .to_owned(),
+        ),
+        Advice::RequestWaits | Advice::OldEdge => return None,
+    };
+    Some(Warning { rule: Some(warning.rule.0), pointer: format!("{place}{value}"), detail })
 }

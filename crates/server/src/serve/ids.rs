@@ -29,6 +29,11 @@ impl Ids {
         format!("{a}-{b}-{c}-{d}-{e}")
     }
 
+    /// 16 digits that a JSON number holds exactly: the id of something that apps keep.
+    pub(crate) fn number(&self) -> String {
+        (1_000_000_000_000_000 + self.draw() % 8_000_000_000_000_000).to_string()
+    }
+
     /// An `fbtrace_id`: 23 characters, the first an `A`.
     pub(crate) fn trace(&self) -> String {
         let bits = self.draw();

@@ -3,7 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a helper that does not get what it needs fails the test")]
 #![expect(clippy::disallowed_methods, reason = "the program runs in real time")]
 
+mod logs;
+mod reference;
+mod scenarios;
+mod screens;
+mod serve;
 mod session;
+mod shells;
 mod support;
 mod terminal;
+mod transcript;
 mod usage;

@@ -1,5 +1,7 @@
 //! Whole sessions: a server, and its clients beside it.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -83,7 +85,11 @@ fn a_file_is_applied_once_and_its_secrets_come_from_the_environment() {
     let dev = world.dev(&["--ephemeral", "--no-demo"]);
     let unset = world.run(&["apply", "-f", &file]);
     assert_eq!((unset.code, unset.out.as_str()), (1, ""));
-    assert!(unset.err.contains("/apps/0/secret") && unset.err.contains("`SALES_SECRET`"), "{}", unset.err);
+    assert!(
+        unset.err.contains("routing.toml:4: /apps/0/secret: ") && unset.err.contains("`SALES_SECRET`"),
+        "{}",
+        unset.err
+    );
 
     let apply = |arguments: &[&str]| {
         let all = [&["apply", "-f", &file], arguments].concat();
@@ -187,14 +193,14 @@ fn the_demo_finds_its_apps_again() {
 fn serve_has_the_systems_clock_and_takes_its_token_from_the_environment() {
     let world = World::new();
     let mut command = world.command(&["serve", "--json", "--listen", "127.0.0.1:0"]);
-    let mut serve = super::support::Dev::start(command.env("BATON_OPERATOR_TOKEN", "chosen"));
+    let mut serve = super::support::Server::start(command.env("BATON_OPERATOR_TOKEN", "chosen"));
     let url = serve.url.clone();
     let clock = world.run(&["clock", "--server", &url, "--token", "chosen"]);
     assert_eq!(clock.code, 1);
     assert!(clock.err.contains("the clock is the system's"), "{}", clock.err);
     let wrong = world.run(&["clock", "--server", &url, "--token", "guessed"]);
     assert!(
-        wrong.err.contains("operator token") && wrong.err.contains("BATON_OPERATOR_TOKEN"),
+        wrong.err.contains("does not take this operator token") && wrong.err.contains("BATON_OPERATOR_TOKEN"),
         "{}",
         wrong.err
     );
@@ -204,4 +210,23 @@ fn serve_has_the_systems_clock_and_takes_its_token_from_the_environment() {
     serve.url.clear();
     let log = serve.stop();
     assert!(!log.contains("chosen"), "{log}");
+}
+
+#[test]
+fn a_file_may_come_from_standard_input() {
+    let world = World::new();
+    let dev = world.dev(&["--ephemeral", "--no-demo"]);
+    let apply = |text: &str| {
+        let mut command = world.command(&["apply", "-f", "-"]);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        said(&child.wait_with_output().unwrap())
+    };
+    let applied = apply("[[pages]]\nid = \"2001\"\nname = \"Shop\"\n");
+    assert!(applied.out.starts_with("+ /pages/2001  Shop\n"), "{} {}", applied.out, applied.err);
+    let wrong = apply("[[pages]]\nid = \"2001\"\nnme = \"Shop\"\n");
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("standard input:3: /pages/0/nme: "), "{}", wrong.err);
+    dev.stop();
 }

@@ -54,6 +54,7 @@ impl World {
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env_remove("XDG_DATA_HOME")
             .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
             // Not for a server on this machine.
             .env("http_proxy", "http://127.0.0.1:1")
             .stdin(Stdio::null());
@@ -72,9 +73,15 @@ impl World {
     }
 
     /// Starts `baton dev --json` on a free port, and waits until it can be used.
-    pub(crate) fn dev(&self, arguments: &[&str]) -> Dev {
+    pub(crate) fn dev(&self, arguments: &[&str]) -> Server {
         let all = [&["dev", "--json", "--listen", "127.0.0.1:0"], arguments].concat();
-        Dev::start(&mut self.command(&all))
+        Server::start(&mut self.command(&all))
+    }
+
+    /// Starts `baton serve --json` on a free port, and waits until it can be used.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        let all = [&["serve", "--json", "--listen", "127.0.0.1:0"], arguments].concat();
+        Server::start(&mut self.command(&all))
     }
 }
 
@@ -87,20 +94,22 @@ pub(crate) fn said(output: &Output) -> Said {
 }
 
 /// A server that runs; it ends with the test.
-pub(crate) struct Dev {
+pub(crate) struct Server {
     child: Child,
     lines: mpsc::Receiver<Value>,
     pub(crate) url: String,
+    /// What it said when it was ready.
+    pub(crate) ready: Value,
 }
 
-impl Dev {
+impl Server {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = read(child.stdout.take().unwrap());
-        let mut dev = Self { child, lines, url: String::new() };
-        let ready = dev.until(|line| line["event"] == "ready");
-        dev.url = ready["url"].as_str().unwrap().to_owned();
-        dev
+        let mut server = Self { child, lines, url: String::new(), ready: Value::Null };
+        server.ready = server.until(|line| line["event"] == "ready");
+        server.url = server.ready["url"].as_str().unwrap().to_owned();
+        server
     }
 
     /// The next event that is wanted.
@@ -124,17 +133,27 @@ impl Dev {
         err
     }
 
-    /// Ends it as a service manager does; what it said on standard error.
-    pub(crate) fn stop(mut self) -> String {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Ends it as a service manager does; what it said on standard error.
+    pub(crate) fn stop(self) -> String {
+        self.signal("-TERM");
+        self.ended()
+    }
+
+    /// Waits until it has ended, well; what it said on standard error.
+    pub(crate) fn ended(mut self) -> String {
         let err = self.err();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{err}");
         err
     }
 }
 
-impl Drop for Dev {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -152,6 +171,35 @@ fn read(out: ChildStdout) -> mpsc::Receiver<Value> {
         }
     });
     lines
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// The header of a token.
+pub(crate) fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
+}
+
+/// One request to a server. JSON is sent as such.
+pub(crate) fn http(method: &str, url: &str, headers: &[(&'static str, String)], body: &str) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let mut request = client.request(method.parse().unwrap(), url).body(body.to_owned());
+        let is_typed = headers.iter().any(|(name, _)| *name == "content-type");
+        if body.starts_with('{') && !is_typed {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.unwrap();
+        Answer { status: answer.status().as_u16(), body: answer.text().await.unwrap() }
+    })
 }
 
 /// The permissions of a file.

@@ -20,7 +20,7 @@ fn wrong_usage_is_2() {
     assert_fails(&world, &[], 2, &["Usage: baton"]);
     assert_fails(&world, &["nonsense"], 2, &["unrecognized subcommand 'nonsense'"]);
     // What is not built is no command.
-    for command in ["listen", "deliveries", "token", "test", "check", "migrate", "backup", "completions"] {
+    for command in ["listen", "deliveries", "test", "backup"] {
         assert_fails(&world, &[command], 2, &["unrecognized subcommand"]);
     }
     assert_fails(
@@ -39,6 +39,11 @@ fn wrong_usage_is_2() {
     assert_fails(&world, &["clock", "set", "tomorrow"], 2, &["a time looks like"]);
     assert_fails(&world, &["clock", "--server", "http://127.0.0.1:1"], 2, &["no operator token", "--token"]);
     assert_fails(&world, &["clock", "--server", "here", "--token", "x"], 2, &["no address of a server"]);
+    let server = ["--server", "http://127.0.0.1:1"];
+    for alone in [&["serve"][..], &["dev"], &["migrate"], &["completions", "bash"], &["token", "operator"]] {
+        assert_fails(&world, &[alone, &server].concat(), 2, &["talks to no server", "leave out --server"]);
+        assert_fails(&world, &[&server, alone].concat(), 2, &["talks to no server"]);
+    }
 }
 
 #[test]
@@ -46,9 +51,6 @@ fn help_is_0_and_on_standard_output() {
     let world = World::new();
     let help = world.run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (0, ""));
-    for command in ["dev", "serve", "send", "thread", "clock", "apply"] {
-        assert!(help.out.contains(&format!("\n  {command} ")), "{command} is not in\n{}", help.out);
-    }
     let mut command = world.command(&["--help"]);
     let secret = command.env("BATON_OPERATOR_TOKEN", "very-secret").output().unwrap();
     assert!(!String::from_utf8(secret.stdout).unwrap().contains("very-secret"));
@@ -90,7 +92,13 @@ fn without_a_server_is_1_and_says_how_to_start_one() {
 fn wrong_settings_are_2_and_all_named_at_once() {
     let world = World::new();
     let file = world.write("baton.toml", "lissten = \"x\"\nclock = \"sundial\"\ntls_listen = \"x\"\n");
-    let parts = ["3 settings are wrong", "`listen`", "\"system\" or \"virtual\"", "HTTPS is not built yet"];
+    let parts = [
+        "3 settings are wrong",
+        "baton.toml:1: ",
+        "`listen`",
+        "\"system\" or \"virtual\"",
+        "HTTPS is not built yet",
+    ];
     assert_fails(&world, &["serve", "-c", &file], 2, &parts);
     assert_fails(&world, &["dev", "--listen", "here"], 2, &["--listen: an address and a port belong here"]);
     let named = world.write("db.toml", "database = \"sqlite:///tmp/x.db\"\n");
@@ -102,9 +110,14 @@ fn wrong_settings_are_2_and_all_named_at_once() {
 fn a_wrong_routing_file_starts_nothing() {
     let world = World::new();
     let toml = world.write("broken.toml", "[[apps]\n");
-    assert_fails(&world, &["dev", "-f", &toml, "--listen", "127.0.0.1:0"], 1, &["is not TOML", "line 1"]);
+    assert_fails(
+        &world,
+        &["dev", "-f", &toml, "--listen", "127.0.0.1:0"],
+        1,
+        &["is not TOML", "broken.toml:1: "],
+    );
     let wrong = world.write("wrong.toml", "[[apps]]\nname = \"A\"\nwebhok_url = \"x\"\n[[apps]]\n");
-    let parts = ["was not applied, and nothing changed", "/apps/0/webhok_url", "`webhook_url`"];
+    let parts = [&format!("{wrong} was not applied"), "wrong.toml:3: /apps/0/webhok_url: ", "`webhook_url`"];
     assert_fails(&world, &["dev", "-f", &wrong, "--listen", "127.0.0.1:0"], 1, &parts);
     assert!(!world.path("home/.local/share/baton/server.json").exists());
 }

@@ -112,7 +112,9 @@ async fn the_list_has_every_kind_newest_first() {
     assert!(lines[2]["rule"].as_str().unwrap().starts_with("HOP-SEND-"));
     assert_eq!(
         without_id(&lines[4]),
-        json!({"event": "settings", "at": early, "version": lines[4]["version"], "verification": null})
+        json!({
+            "event": "settings", "at": early, "version": lines[4]["version"], "verification": null, "events": [],
+        })
     );
     // In pages, to the end, once each.
     let (mut walked, mut next) = (Vec::new(), Some(String::new()));
@@ -271,4 +273,25 @@ async fn listeners_end_at_once_when_the_server_stops() {
         .expect("it waited for a listener")
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_heartbeat_every_quarter_of_a_minute_while_nothing_happens() {
+    let w = World::start().await;
+    let mut response = Listener::ask(&w, None).await;
+    w.writes("2002", "ann").await;
+    let line = response.chunk().await.unwrap().unwrap();
+    assert!(line.starts_with(b"id: "), "{line:?}");
+    // From here on time passes only when nobody has anything to do.
+    tokio::time::pause();
+    for beat in 0..4 {
+        let soon = tokio::time::timeout(Duration::from_millis(14_900), response.chunk()).await;
+        assert!(soon.is_err(), "before heartbeat {beat}: {soon:?}");
+        let then = tokio::time::timeout(Duration::from_millis(200), response.chunk()).await;
+        assert_eq!(then.expect("no heartbeat").unwrap().unwrap(), ": alive\n\n", "a comment, and no event");
+    }
+    tokio::time::resume();
+    w.writes("2002", "ann").await;
+    let line = response.chunk().await.unwrap().unwrap();
+    assert!(line.starts_with(b"id: "), "it still listens: {line:?}");
 }

@@ -49,18 +49,18 @@ async fn an_app_says_itself_what_it_hears() {
     // Without fields, as fbmessenger does it, what is there stays.
     assert_eq!(w.call("garage-desk", "/me/subscribed_apps", json!({})).await.text, r#"{"success":true}"#);
     assert_eq!(fields("garage-desk").await, usual);
-    // The token in the body beside an array, as the Ruby library has it; what no webhook here has is not kept.
+    // The token in the body beside an array, as the Ruby library has it; what no webhook here has is kept.
     let body = json!({"access_token": "garage-desk", "subscribed_fields": ["messages", "messaging_handover", "feed"]});
     let reply = w.send(w.client.post(w.url("/me/subscribed_apps")).json(&body)).await;
     assert_eq!((reply.status, reply.text.as_str()), (200, r#"{"success":true}"#));
     let whole = w.read("garage-desk", "/v25.0/2002/subscribed_apps").await.json();
     let desk = json!({"category": "Business", "link": "http://baton.test/222", "name": "Desk", "id": "222",
-        "subscribed_fields": ["messages", "messaging_handovers"]});
+        "subscribed_fields": ["messages", "messaging_handovers", "feed"]});
     assert_eq!(whole, json!({"data": [desk]}));
     let routing = w.get("/baton/v1/routing").await.json();
     let connections = routing["pages"][1]["connections"].as_array().unwrap().clone();
     let held = |app: &str| connections.iter().find(|one| one["app"] == app).unwrap()["fields"].clone();
-    assert_eq!(held(DESK), json!(["messages", "messaging_handovers"]));
+    assert_eq!(held(DESK), json!(["messages", "messaging_handovers", "feed"]));
     assert_eq!(held("111"), usual, "the others hear what they heard");
     // It means what happens next: without `standby` the desk overhears nothing.
     let event = w.writes("2002", "ann").await.json();
@@ -184,7 +184,11 @@ async fn a_sender_action_is_the_owners_and_leaves_no_trace() {
     assert_eq!(other.code(), (10, Some(2_018_300)), "{}", other.text);
     let nobody = json!({"recipient": {"id": "nobody"}, "sender_action": "typing_on"});
     assert_eq!(w.call("market-bot", "/me/messages", nobody).await.code(), (100, Some(2_018_001)));
-    expect!(w.call("market-bot", "/me/messages", action("react")).await, 400, "not built yet");
+    expect!(
+        w.call("market-bot", "/me/messages", action("react")).await,
+        400,
+        "The parameter payload is required"
+    );
     // The desk would take control by sending; by typing it does not.
     assert_eq!(w.call("market-desk", "/me/messages", action("typing_on")).await.status, 200);
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann/history").await.text, before);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use baton_server::config::Limits;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::expect;
 use crate::world::{OPERATOR, World};
@@ -107,14 +109,72 @@ async fn limits_are_settings() {
     assert_eq!(w.post_bytes(EVENTS, "[[[[]]]]").await.slug(), "too-deep");
 }
 
+/// A request on a connection that stays open.
+async fn on(stream: &mut TcpStream) {
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "closed after {answer:?}");
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
+}
+
 #[tokio::test]
 async fn more_connections_than_allowed_wait() {
-    let w = World::with(Limits { connections: 2, ..Limits::default() }).await;
-    // Two at most are served at once; all come to their turn.
-    let requests = (0..6).map(|_| w.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
-    for answer in futures_util::future::join_all(requests).await {
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // Nothing was asked of this server yet, so that no connection of the client's pool is open.
+    let w = World::empty(Limits { connections: 2, ..Limits::default() }, true).await;
+    let address = w.base.trim_start_matches("http://");
+    let mut first = TcpStream::connect(address).await.unwrap();
+    let mut second = TcpStream::connect(address).await.unwrap();
+    on(&mut first).await;
+    on(&mut second).await;
+    let mut third = TcpStream::connect(address).await.unwrap();
+    third.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    for _ in 0..20 {
+        on(&mut first).await;
+        on(&mut second).await;
     }
+    let waits = third.try_read(&mut [0; 1]).unwrap_err();
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock, "two are open, and the third was served");
+    drop(first);
+    let mut answer = String::new();
+    let reading = third.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), reading).await.expect("its turn comes").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    on(&mut second).await;
+}
+
+/// Everything that can be done is done: a clock that stands still goes on only when nobody has anything to do.
+async fn quiet() {
+    tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_does_not_hold_up_the_stop() {
+    let w = World::start().await;
+    for _ in 0..250 {
+        w.engine.freeze_clock(true).await.unwrap();
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(w.base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let request = format!(
+        "GET /baton/v1/activity?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n"
+    );
+    // Some megabytes of answers: more than the machine keeps for a client that takes none of them.
+    stream.write_all(request.repeat(400).as_bytes()).await.unwrap();
+    tokio::time::pause();
+    quiet().await;
+    let engine = w.engine.clone();
+    let mut served = w.stopping();
+    let early = tokio::time::timeout(Duration::from_secs(7), &mut served).await;
+    assert!(early.is_err(), "requests that are under way may end: {early:?}");
+    let ended = tokio::time::timeout(Duration::from_secs(2), served).await;
+    ended.expect("a client that does not read holds up the stop").unwrap().unwrap();
+    // With what the last deliveries may take it is less than ten seconds.
+    let stop = engine.stop(Duration::from_millis(1_500));
+    tokio::time::timeout(Duration::from_secs(1), stop).await.expect("nothing is to be delivered");
+    drop(stream);
 }
 
 #[tokio::test]
@@ -233,12 +293,11 @@ async fn a_request_under_way_ends_when_the_server_stops() {
     let w = World::start().await;
     let body = json!({"type": "message", "message": {"text": "last"}}).to_string();
     let (first, rest) = body.split_at(10);
-    let mut stream = tokio::net::TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+    let mut stream = TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
     let head = format!(
         "POST {EVENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
     // The request has arrived when another one, later, was answered.
     expect!(w.get("/healthz").await, 200, "ok");
@@ -253,7 +312,7 @@ async fn a_request_under_way_ends_when_the_server_stops() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("MCR-MSG-1"), "{answer}");
     tokio::time::timeout(Duration::from_secs(5), served).await.unwrap().unwrap().unwrap();
-    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
     engine.stop(Duration::from_secs(1)).await;
 }
 

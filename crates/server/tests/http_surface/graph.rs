@@ -144,7 +144,6 @@ async fn errors_by_table() {
         ("market-bot",   "/me/thread_owner", to("ann"),         (100, Some(33)), "Unsupported post request."),
         ("market-bot",   "/me", to("ann"),                      (100, Some(33)), "Unsupported post request."),
         ("market-bot",   "/", to("ann"),                        (100, Some(33)), "Unsupported post request."),
-        ("market-bot",   "/v19.0/", json!({"batch": "[]"}),     (100, None), "batch"),
         ("market-bot",   send, json!({}),                       (100, None), "The parameter recipient is required"),
         ("market-bot",   send, to("ann"),                       (100, None), "param message must be non-empty."),
         ("market-bot",   send, text("a b"),                     (100, None), "recipient[id]"),

@@ -3,18 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::receiver::{Receiver, change};
-use crate::world::{BOT, DESK, World};
-
-async fn world() -> (World, Receiver, Receiver) {
-    let w = World::delivering().await;
-    let (bot, desk) = (Receiver::start("").await, Receiver::start("").await);
-    for (app, receiver) in [(BOT, &bot), (DESK, &desk)] {
-        let url = receiver.url.clone();
-        change(&w, app, move |app| (app.webhook_url, app.verified) = (Some(url.clone()), true)).await;
-    }
-    (w, bot, desk)
-}
+use crate::receiver::{change, with_receivers};
+use crate::world::{DESK, World};
 
 async fn calls(w: &World, token: &str, edge: &str, body: Value) {
     let reply = w.call(token, &format!("/me/{edge}"), body).await;
@@ -23,7 +13,7 @@ async fn calls(w: &World, token: &str, edge: &str, body: Value) {
 
 #[tokio::test]
 async fn wh_hop_1_the_owner_after_a_pass_is_told_by_an_entry_level_list() {
-    let (w, mut bot, mut desk) = world().await;
+    let (w, mut bot, mut desk) = with_receivers().await;
     w.writes("2002", "ann").await;
     let first = bot.next_with("messaging", "message").await;
     assert_eq!(first.get("hop_context"), None, "nobody passed or took: {first}");
@@ -48,7 +38,7 @@ async fn wh_hop_1_the_owner_after_a_pass_is_told_by_an_entry_level_list() {
 
 #[tokio::test]
 async fn wh_hop_1_an_app_may_do_without() {
-    let (w, mut bot, mut desk) = world().await;
+    let (w, mut bot, mut desk) = with_receivers().await;
     change(&w, DESK, |app| app.compat.push("no-hop-context".to_owned())).await;
     w.writes("2002", "ann").await;
     let pass = json!({"recipient": {"id": "ann"}, "target_app_id": DESK});
@@ -68,7 +58,7 @@ async fn wh_hop_1_an_app_may_do_without() {
 
 #[tokio::test]
 async fn wh_hop_1_conversation_routing_has_none() {
-    let (w, _bot, mut desk) = world().await;
+    let (w, _bot, mut desk) = with_receivers().await;
     w.writes("2001", "ann").await;
     let pass = json!({"recipient": {"id": "ann"}, "target_app_id": DESK, "metadata": "over to you"});
     calls(&w, "market-bot", "pass_thread_control", pass).await;

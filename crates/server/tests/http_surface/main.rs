@@ -4,16 +4,29 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
 mod activity;
+mod ad_counts;
+mod app_roles;
 mod apps;
+mod attachments;
 mod baton;
 mod bounds;
+mod calls;
+mod compat;
+mod conversations;
 mod dry_run;
 mod graph;
+mod handshake;
 mod hop_context;
+mod instagram;
+mod modes;
 mod once;
 mod openapi;
+mod person;
+mod profile;
 mod receiver;
 mod routing;
+mod rules;
 mod settings;
+mod surveys;
 mod transports;
 mod world;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::routing::get;
 use baton_store::{App, Settings};
 use serde_json::Value;
@@ -11,12 +12,12 @@ use std::collections::HashMap;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::world::World;
+use crate::world::{BOT, DESK, World};
 
 /// What an app was sent, in order.
 pub(crate) struct Receiver {
     pub(crate) url: String,
-    posts: mpsc::UnboundedReceiver<Value>,
+    posts: mpsc::UnboundedReceiver<(HeaderMap, String)>,
 }
 
 impl Receiver {
@@ -27,8 +28,9 @@ impl Receiver {
             let right = asked.get("hub.verify_token").is_some_and(|token| token == verify_token);
             if right { asked.get("hub.challenge").cloned().unwrap_or_default() } else { "no".to_owned() }
         };
-        let take = |State(sent): State<mpsc::UnboundedSender<Value>>, body: String| async move {
-            sent.send(serde_json::from_str(&body).unwrap()).unwrap();
+        type Sent = mpsc::UnboundedSender<(HeaderMap, String)>;
+        let take = |State(sent): State<Sent>, headers: HeaderMap, body: String| async move {
+            sent.send((headers, body)).unwrap();
         };
         let router = Router::new().route("/hook", get(answer).post(take)).with_state(sent);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -39,6 +41,11 @@ impl Receiver {
 
     /// The next webhook.
     pub(crate) async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.next_whole().await.1).unwrap()
+    }
+
+    /// The next webhook as it came: headers and bytes.
+    pub(crate) async fn next_whole(&mut self) -> (HeaderMap, String) {
         let next = tokio::time::timeout(std::time::Duration::from_secs(20), self.posts.recv());
         next.await.unwrap().unwrap()
     }
@@ -64,4 +71,15 @@ pub(crate) async fn change(world: &World, app: &'static str, to: impl Fn(&mut Ap
         Ok(Settings::new(settings.version + 1, apps, settings.pages.clone()))
     };
     world.engine.configure(Box::new(change)).await.unwrap();
+}
+
+/// A server that delivers, and where the bot and the desk hear it.
+pub(crate) async fn with_receivers() -> (World, Receiver, Receiver) {
+    let w = World::delivering().await;
+    let (bot, desk) = (Receiver::start("").await, Receiver::start("").await);
+    for (app, receiver) in [(BOT, &bot), (DESK, &desk)] {
+        let url = receiver.url.clone();
+        change(&w, app, move |app| (app.webhook_url, app.verified) = (Some(url.clone()), true)).await;
+    }
+    (w, bot, desk)
 }

@@ -4,7 +4,7 @@ use baton_server::config::Limits;
 use serde_json::{Value, json};
 
 use crate::expect;
-use crate::world::{DESK, ROUTING, World};
+use crate::world::{DESK, OPERATOR, ROUTING, World};
 
 const PATH: &str = "/baton/v1/routing";
 const TOML: &str = "application/toml";
@@ -17,7 +17,8 @@ async fn what_is_put_is_told_once_and_read_back_without_secrets() {
     assert_eq!(put.status, 200, "{}", put.text);
     let got = w.get(PATH).await;
     let keys = |body: &Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&put.json()), ["changes", "threads_moved", "warnings", "generated"]);
+    let all = ["changes", "threads_moved", "moved", "warnings", "generated", "notices"];
+    assert_eq!(keys(&put.json()), all);
     assert_eq!(keys(&got.json()), ["apps", "pages", "warnings"]);
     assert_eq!(got.json()["apps"][0]["name"], "Bot");
     assert_eq!(keys(&put.json()["changes"][0]), ["pointer", "from", "to"]);
@@ -60,10 +61,15 @@ async fn a_dry_run_changes_nothing_and_counts_what_would_move() {
     let dry = w.put(&format!("{PATH}?dry_run=true"), TOML, &other).await.json();
     // Ann's and Cleo's threads are the default app's; Bob's is the desk's before and after.
     assert_eq!(dry["threads_moved"], 2, "{dry:#}");
+    let moves =
+        |person| json!({"page_id": "2001", "person_id": person, "from_app_id": "111", "to_app_id": DESK});
+    let mut moved = dry["moved"].as_array().unwrap().clone();
+    moved.sort_by_key(|thread| thread["person_id"].to_string());
+    assert_eq!(moved, [moves("ann"), moves("cleo")]);
     assert_eq!(dry["changes"][0]["pointer"], "/pages/2001/messenger/default_app");
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], "111");
     let put = w.put(PATH, TOML, &other).await.json();
-    assert_eq!(put["threads_moved"], 2, "{put:#}");
+    assert_eq!((&put["threads_moved"], &put["moved"]), (&json!(2), &dry["moved"]), "{put:#}");
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], DESK);
     // A day later nobody has a live thread: nothing moves.
     w.post("/baton/v1/clock", json!({"advance": "2d"})).await;
@@ -74,6 +80,8 @@ async fn a_dry_run_changes_nothing_and_counts_what_would_move() {
     let only = "[[pages]]\nid = \"2001\"\n";
     let pruned = w.put(&format!("{PATH}?dry_run=true&prune=true"), TOML, only).await.json();
     assert_eq!(pruned["threads_moved"], 1, "{pruned:#}");
+    let gone = json!({"page_id": "2002", "person_id": "ann", "from_app_id": "111", "to_app_id": null});
+    assert_eq!(pruned["moved"], json!([gone]));
 }
 
 #[tokio::test]
@@ -122,4 +130,30 @@ async fn an_address_that_does_not_verify_is_reported() {
             && one["detail"].as_str().unwrap().contains("nobody is reached")
     });
     assert!(told, "{put:#}");
+}
+
+#[tokio::test]
+async fn a_single_apps_address_that_does_not_verify_is_reported_with_the_app() {
+    let w = World::start().await;
+    let told = |app: &Value| {
+        let pointer = format!("/apps/{}/webhook_url", app["id"].as_str().unwrap());
+        let warnings = app["warnings"].as_array().unwrap();
+        assert_eq!((warnings.len(), &warnings[0]["pointer"]), (1, &json!(pointer)), "{app:#}");
+        assert_eq!(warnings[0]["rule"], Value::Null);
+        assert!(warnings[0]["detail"].as_str().unwrap().contains("nobody is reached"), "{app:#}");
+    };
+    let url = "http://127.0.0.1:9/";
+    let made =
+        w.post("/baton/v1/apps", json!({"name": "New", "webhook_url": url, "verify_token": "v"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    told(&made.json());
+    let patch = async |body: Value| {
+        let path = w.url(&format!("/baton/v1/apps/{}", made.json()["id"].as_str().unwrap()));
+        let patched = w.send(w.client.patch(path).bearer_auth(OPERATOR).json(&body)).await;
+        assert_eq!(patched.status, 200, "{}", patched.text);
+        patched.json()
+    };
+    told(&patch(json!({"name": "Newer"})).await);
+    told(&patch(json!({"webhook_url": "http://127.0.0.1:9/other"})).await);
+    assert!(patch(json!({"webhook_url": null})).await.get("warnings").is_none());
 }

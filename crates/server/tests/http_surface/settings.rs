@@ -270,7 +270,6 @@ async fn bad_settings_by_table() {
         ("POST", "/apps", json!({"id": "222", "name": "Other"}), 409, "exists", "Desk"),
         ("POST", "/apps", json!({"name": "inbox"}), 400, "bad-body", "built-in"),
         ("POST", "/apps", json!({"name": "x", "hmm": 1}), 400, "bad-body", "\"/hmm\""),
-        ("POST", "/apps", json!({"name": "x", "compat": ["retired-tags"]}), 400, "bad-body", "not built yet"),
         ("POST", "/apps", json!({"name": "x", "compat": ["no-hop"]}), 400, "bad-body", "no-hop-context"),
         ("POST", "/apps", json!({"name": "x", "testers": ["a b"]}), 400, "bad-body", "\"/testers/0\""),
         ("PATCH", "/apps/222", json!({"id": "223"}), 400, "bad-body", "\"/id\""),

@@ -117,7 +117,7 @@ async fn a_read_may_be_tunnelled_too() {
 }
 
 #[tokio::test]
-async fn the_first_token_that_is_found_counts() {
+async fn api_4_the_first_token_that_is_found_counts() {
     let w = World::start().await;
     let url = w.url("/me?access_token=market-bot");
     let request = w.client.get(&url).bearer_auth("garage-bot");

@@ -10,7 +10,7 @@ use baton_server::config::Limits;
 use baton_server::routing_file::Mint;
 use baton_server::serve::{self, State};
 use baton_store::memory::MemoryStore;
-use baton_store::{App, InstagramSide, KeptClock, Page, Secret, Settings, Side};
+use baton_store::{App, KeptClock, Secret, Settings};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -49,6 +49,7 @@ secret = "draft_secret"
 id = "2001"
 name = "Market"
 messenger = { default_app = "Sales bot" }
+instagram = { id = "17841400000001", username = "market" }
 connections = [
     { app = "Sales bot", token = "market-bot" },
     { app = "Desk", token = "market-desk", take_control = true },
@@ -70,8 +71,7 @@ connections = [
 ]
 "#;
 
-/// What the file does not take yet: the desk wants app ids as numbers, Draft is not live, Market has an
-/// account on Instagram.
+/// What the file does not take yet: the desk wants app ids as numbers. Also, Draft is not live.
 fn with_what_no_file_has(settings: &Settings) -> Settings {
     let apps = settings.apps.iter().map(|app| {
         let mut app = App::clone(app);
@@ -83,15 +83,7 @@ fn with_what_no_file_has(settings: &Settings) -> Settings {
         }
         Arc::new(app)
     });
-    let pages = settings.pages.iter().map(|page| {
-        let mut page = Page::clone(page);
-        if page.name == "Market" {
-            let (id, username) = (ACCOUNT.parse().unwrap(), "market".to_owned());
-            page.instagram = Some(InstagramSide { id, username, side: Side::default() });
-        }
-        Arc::new(page)
-    });
-    Settings::new(settings.version + 1, apps.collect(), pages.collect())
+    Settings::new(settings.version + 1, apps.collect(), settings.pages.clone())
 }
 
 /// Nobody is reached.
@@ -234,6 +226,7 @@ impl World {
             version: "0.0.0",
             started: Arc::clone(&started),
             mint: Mint::seeded([3; 32]),
+            console_link: Some(Secret::new("one-time")),
         };
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;

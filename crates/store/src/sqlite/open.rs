@@ -34,6 +34,9 @@ const MOST_STREAMS: u16 = 4096;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     ("0002_people", include_str!("../../migrations/sqlite/0002_people.sql")),
+    ("0003_chains", include_str!("../../migrations/sqlite/0003_chains.sql")),
+    ("0004_ad_counts", include_str!("../../migrations/sqlite/0004_ad_counts.sql")),
+    ("0005_assets", include_str!("../../migrations/sqlite/0005_assets.sql")),
 ];
 
 /// A database that is ready to be written.
@@ -46,20 +49,68 @@ pub(super) struct Opened {
     pub(super) state: State,
 }
 
+/// What opening does to a database's schema, or would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The schema that it had; none: there was no database.
+    pub from: Option<usize>,
+    /// The schema that it has then: this version's.
+    pub to: usize,
+    /// The steps between, oldest first.
+    pub steps: Vec<&'static str>,
+}
+
+impl Migration {
+    fn of(from: Option<usize>) -> Self {
+        let steps = MIGRATIONS.iter().skip(from.unwrap_or(0)).map(|(name, _)| *name).collect();
+        Self { from, to: MIGRATIONS.len(), steps }
+    }
+}
+
 /// Opens, and makes what is not there.
-pub(super) fn open(path: &Path, options: Options) -> Result<Opened, StoreError> {
+pub(super) fn open(path: &Path, options: Options) -> Result<(Opened, Migration), StoreError> {
     let lock = lock(path)?;
+    let is_there = match path.try_exists() {
+        Ok(true) => true,
+        Ok(false) => {
+            make(path, options)?;
+            false
+        }
+        Err(error) => return Err(cannot(path, error)),
+    };
+    check_header(path)?;
+    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| opening(path, error))?;
+    let schema = schema(&db, path)?;
+    migrate(&mut db, schema).map_err(|trouble| in_file(path, trouble))?;
+    prepare_writer(&db).map_err(|error| opening(path, error))?;
+    let (streams, key, state) = load(&db).map_err(|trouble| in_file(path, trouble))?;
+    let migration = Migration::of(is_there.then_some(schema));
+    Ok((Opened { db, lock, streams, key, state }, migration))
+}
+
+/// Opens as [`open`] does, and closes again.
+pub(super) fn bring_up(path: &Path, options: Options) -> Result<Migration, StoreError> {
+    let (Opened { db, lock, .. }, migration) = open(path, options)?;
+    // The last connection folds the log into the file.
+    db.close().map_err(|(_, error)| opening(path, error))?;
+    drop(lock);
+    Ok(migration)
+}
+
+/// What [`open`] would do to the schema, from looking alone.
+pub(super) fn look(path: &Path) -> Result<Migration, StoreError> {
     match path.try_exists() {
         Ok(true) => {}
-        Ok(false) => make(path, options)?,
+        Ok(false) => return no_log_without_it(path).map(|()| Migration::of(None)),
         Err(error) => return Err(cannot(path, error)),
     }
     check_header(path)?;
-    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| opening(path, error))?;
-    migrate(&mut db, path)?;
-    prepare_writer(&db).map_err(|error| opening(path, error))?;
-    let (streams, key, state) = load(&db).map_err(|trouble| in_file(path, trouble))?;
-    Ok(Opened { db, lock, streams, key, state })
+    let db = onlooker(path)?;
+    let schema = schema(&db, path)?;
+    if schema == MIGRATIONS.len() {
+        load(&db).map_err(|trouble| in_file(path, trouble))?;
+    }
+    Ok(Migration::of(Some(schema)))
 }
 
 /// A connection that cannot write.
@@ -71,6 +122,26 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         Ok(db)
     };
     prepared().map_err(|error| opening(path, error))
+}
+
+/// A connection that leaves no trace. A reader of a database with a log makes the log's files where they are
+/// not; where they are not, nobody writes, and the database can be read as if it never changed.
+fn onlooker(path: &Path) -> Result<Connection, StoreError> {
+    if beside(path, "-wal").exists() {
+        return reader(path);
+    }
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                address.push(char::from(*byte));
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    connect(Path::new(&address), access).map_err(|error| opening(path, error))
 }
 
 fn cannot(path: &Path, why: impl std::fmt::Display) -> StoreError {
@@ -121,15 +192,7 @@ fn make(path: &Path, options: Options) -> Result<(), StoreError> {
     if !(1..=MOST_STREAMS).contains(&options.streams) {
         return Err(cannot(path, format!("the number of streams is 1 to {MOST_STREAMS}")));
     }
-    let log = beside(path, "-wal");
-    if log.metadata().is_ok_and(|log| log.len() > 0) {
-        return Err(StoreError::Damaged(format!(
-            "{} is there and {} is not: put the database back from where it was moved, or take the other \
-             away to begin anew",
-            log.display(),
-            path.display()
-        )));
-    }
+    no_log_without_it(path)?;
     let draft = beside(path, ".making");
     for ending in ["", "-journal", "-wal", "-shm"] {
         match std::fs::remove_file(beside(&draft, ending)) {
@@ -144,6 +207,20 @@ fn make(path: &Path, options: Options) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new(".")));
     folder.and_then(|folder| folder.sync_all()).map_err(|error| cannot(path, error))
+}
+
+/// A log whose database is not there has what nobody else has: no new database takes its place.
+fn no_log_without_it(path: &Path) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::Damaged(format!(
+            "{} is there and {} is not: put the database back from where it was moved, or take the other \
+             away to begin anew",
+            log.display(),
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Puts the schema and the facts of a new database into an empty file.
@@ -236,8 +313,8 @@ fn prepare_writer(db: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Brings the schema up to this program's, in one transaction.
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+/// The schema of a database, if this program knows it.
+fn schema(db: &Connection, path: &Path) -> Result<usize, StoreError> {
     let applied = applied(db).map_err(|trouble| in_file(path, trouble))?;
     if applied.len() > MIGRATIONS.len() {
         return Err(StoreError::CannotOpen(format!(
@@ -257,17 +334,19 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
             )));
         }
     }
-    if applied.len() == MIGRATIONS.len() {
+    Ok(applied.len())
+}
+
+/// Brings the schema up to this program's, in one transaction.
+fn migrate(db: &mut Connection, schema: usize) -> Result<(), Trouble> {
+    if schema == MIGRATIONS.len() {
         return Ok(());
     }
-    let mut migrated = || -> Result<(), Trouble> {
-        let tx = db.transaction()?;
-        for number in applied.len()..MIGRATIONS.len() {
-            apply(&tx, number)?;
-        }
-        Ok(tx.commit()?)
-    };
-    migrated().map_err(|trouble| in_file(path, trouble))
+    let tx = db.transaction()?;
+    for number in schema..MIGRATIONS.len() {
+        apply(&tx, number)?;
+    }
+    Ok(tx.commit()?)
 }
 
 fn applied(db: &Connection) -> Result<Vec<(usize, String, Vec<u8>)>, Trouble> {

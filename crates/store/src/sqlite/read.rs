@@ -9,11 +9,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::trouble::Trouble;
 use crate::rows::{
-    Wrong, app, cause, damaged, decode_meta, decode_thread, hears, side, thread_key, thread_text,
+    self, Wrong, app, cause, chain_text, damaged, decode_meta, decode_thread, hears, side, thread_key,
+    thread_text,
 };
 use crate::{
-    ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person, Position, RefusalRow,
-    Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, Chain, ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person,
+    Position, RefusalRow, Remembered, Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -95,19 +96,19 @@ pub(super) fn seen(
 }
 
 /// The columns of a journal row, as `journal_row` reads them.
-const JOURNAL: &str = "id, meta, thread, previous, at, whole, reduced, context";
+const JOURNAL: &str = "id, meta, chain, previous, at, whole, reduced, context";
 
 fn journal_row(row: &Row<'_>) -> Result<JournalRow, Trouble> {
     let id: u64 = row.get(0)?;
     let wrong = |column: &'static str| move |wrong: Wrong| damaged("journal", column, place(id), wrong);
     let meta = decode_meta(row.get_ref(1)?.as_blob().unwrap_or_default()).map_err(wrong("meta"))?;
-    let thread = row.get_ref(2)?.as_str_or_null().map_err(|_| wrong("thread")("is not a text"))?;
+    let chain = row.get_ref(2)?.as_str_or_null().map_err(|_| wrong("chain")("is not a text"))?;
     let bytes = |column: usize| -> Result<Option<Bytes>, Trouble> {
         Ok(row.get::<_, Option<Vec<u8>>>(column)?.map(Bytes::from))
     };
     Ok(JournalRow {
         position: position_of(id),
-        thread: thread.map(thread_key).transpose().map_err(wrong("thread"))?,
+        chain: chain.map(rows::chain).transpose().map_err(wrong("chain"))?,
         previous: row.get::<_, Option<u64>>(3)?.map(Position),
         at: Timestamp(row.get(4)?),
         rule: meta.rule,
@@ -158,7 +159,7 @@ pub(super) fn row(
     rows.next()?.map(journal_row).transpose()
 }
 
-/// Walks the chain of a thread's rows, from its newest or from before one that is known.
+/// A thread's rows, from its newest or from before one that is known.
 pub(super) fn conversation(
     db: &Connection,
     stream: Stream,
@@ -166,16 +167,53 @@ pub(super) fn conversation(
     before: Option<Position>,
     limit: usize,
 ) -> Result<Vec<Arc<JournalRow>>, Trouble> {
+    let chain = Chain::Thread(key.clone());
     let known = before.map(|position| row(db, stream, position)).transpose()?.flatten();
-    let mut next = match known.filter(|row| row.thread.as_ref() == Some(key)) {
+    let newest = match known.filter(|row| row.chain.as_ref() == Some(&chain)) {
         Some(row) => row.previous,
         None => thread(db, stream, key)?.map(|remembered| remembered.last),
     };
+    walk(db, stream, &chain, newest, before, limit)
+}
+
+/// A chain's rows, from one of them on or from its newest.
+pub(super) fn chain(
+    db: &Connection,
+    stream: Stream,
+    chain: &Chain,
+    newest: Option<Position>,
+    limit: usize,
+) -> Result<Vec<Arc<JournalRow>>, Trouble> {
+    let newest = match (newest, chain) {
+        (Some(newest), _) => Some(newest),
+        (None, Chain::Thread(key)) => thread(db, stream, key)?.map(|remembered| remembered.last),
+        (None, Chain::Page(..)) => end(db, chain)?,
+    };
+    walk(db, stream, chain, newest, None, limit)
+}
+
+/// Where a page's chain ends.
+pub(super) fn end(db: &Connection, chain: &Chain) -> Result<Option<Position>, Trouble> {
+    let mut statement = db.prepare_cached("SELECT last FROM page_chains WHERE chain = ?1")?;
+    let last = statement.query_row([chain_text(chain)], |row| row.get(0)).optional()?;
+    Ok(last.map(Position))
+}
+
+/// Walks from a row of a chain to the ones before it; leaves out those that are not before a position.
+fn walk(
+    db: &Connection,
+    stream: Stream,
+    chain: &Chain,
+    newest: Option<Position>,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<Vec<Arc<JournalRow>>, Trouble> {
+    let mut next = newest;
     let mut rows = Vec::new();
     while let Some(position) = next.filter(|_| rows.len() < limit) {
         // A row that is not there any more was given up for its age: the conversation begins after it.
         let Some(row) = row(db, stream, position)? else { break };
-        if row.thread.as_ref() != Some(key) || row.previous.is_some_and(|previous| previous >= position) {
+        if row.chain.as_ref() != Some(chain) || row.previous.is_some_and(|previous| previous >= position) {
             let id = place(journal_id(stream, position));
             return Err(damaged("journal", "previous", id, "leads astray").into());
         }
@@ -291,6 +329,24 @@ fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Tro
     Ok(thread_key(&text).map_err(|wrong| damaged(table, "thread", &text, wrong))?)
 }
 
+/// A chain in a column.
+fn chain_in(row: &Row<'_>, column: usize, table: &str) -> Result<Chain, Trouble> {
+    let text: String = row.get(column)?;
+    Ok(rows::chain(&text).map_err(|wrong| damaged(table, "chain", &text, wrong))?)
+}
+
+pub(super) fn ad_counts(
+    db: &Connection,
+    page: PageId,
+    surface: Surface,
+) -> Result<HashMap<Box<str>, AdCounts>, Trouble> {
+    let sql = "SELECT ad, sum(entries), sum(conversations) FROM ad_counts WHERE side = ?1 GROUP BY ad";
+    let counts = all(db, sql, [side(page, surface)], |row| {
+        Ok((row.get(0)?, AdCounts { entries: row.get(1)?, conversations: row.get(2)? }))
+    })?;
+    Ok(counts.into_iter().collect())
+}
+
 pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Person, Trouble> {
     let text = thread_text(key);
     let mut statement = db.prepare_cached("SELECT document FROM people WHERE stream = ?1 AND thread = ?2")?;
@@ -303,13 +359,22 @@ pub(super) fn person(db: &Connection, stream: Stream, key: &ThreadKey) -> Result
 pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Due>, Trouble> {
     let sql = "SELECT thread, number, at, app, content FROM due
                WHERE at <= ?1 ORDER BY at, thread, number LIMIT ?2";
-    all(db, sql, params![until.0, at_most(limit)], |row| {
-        let thread = thread_in(row, 0, "due")?;
-        let by = app(row.get(3)?).map_err(|wrong| damaged("due", "app", thread_text(&thread), wrong))?;
-        let content: Vec<u8> = row.get(4)?;
-        let at = Timestamp(row.get(2)?);
-        Ok(Due { thread, number: row.get(1)?, at, by, content: Bytes::from(content) })
-    })
+    all(db, sql, params![until.0, at_most(limit)], due_row)
+}
+
+/// What is due of one thread, whenever that is.
+pub(super) fn due_of(db: &Connection, stream: Stream, key: &ThreadKey) -> Result<Vec<Due>, Trouble> {
+    let sql = "SELECT thread, number, at, app, content FROM due
+               WHERE stream = ?1 AND thread = ?2 ORDER BY number";
+    all(db, sql, params![stream.0, thread_text(key)], due_row)
+}
+
+fn due_row(row: &Row<'_>) -> Result<Due, Trouble> {
+    let thread = thread_in(row, 0, "due")?;
+    let by = app(row.get(3)?).map_err(|wrong| damaged("due", "app", thread_text(&thread), wrong))?;
+    let content: Vec<u8> = row.get(4)?;
+    let (number, at) = (Position(row.get(1)?), Timestamp(row.get(2)?));
+    Ok(Due { thread, number, at, by, content: Bytes::from(content) })
 }
 
 pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Trouble> {
@@ -322,13 +387,13 @@ pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Troubl
 }
 
 pub(super) fn parked(db: &Connection, app: AppId) -> Result<Vec<Parked>, Trouble> {
-    let sql = "SELECT stream, thread, next, attempts, since, due FROM parked
-               WHERE app = ?1 ORDER BY due, stream, thread";
+    let sql = "SELECT stream, chain, next, attempts, since, due FROM parked
+               WHERE app = ?1 ORDER BY due, stream, chain";
     all(db, sql, [app.number()], |row| {
         Ok(Parked {
             app,
             stream: Stream(row.get(0)?),
-            thread: thread_in(row, 1, "parked")?,
+            chain: chain_in(row, 1, "parked")?,
             next: Position(row.get(2)?),
             attempts: row.get(3)?,
             since: Timestamp(row.get(4)?),
@@ -338,13 +403,13 @@ pub(super) fn parked(db: &Connection, app: AppId) -> Result<Vec<Parked>, Trouble
 }
 
 pub(super) fn dead_letters(db: &Connection, app: AppId, limit: usize) -> Result<Vec<DeadLetter>, Trouble> {
-    let sql = "SELECT stream, thread, position, at, attempts, reason FROM dead_letters
+    let sql = "SELECT stream, chain, position, at, attempts, reason FROM dead_letters
                WHERE app = ?1 ORDER BY at DESC, stream DESC, position DESC LIMIT ?2";
     all(db, sql, params![app.number(), at_most(limit)], |row| {
         Ok(DeadLetter {
             app,
             stream: Stream(row.get(0)?),
-            thread: thread_in(row, 1, "dead_letters")?,
+            chain: chain_in(row, 1, "dead_letters")?,
             position: Position(row.get(2)?),
             at: Timestamp(row.get(3)?),
             attempts: row.get(4)?,

@@ -7,13 +7,15 @@ use baton_rules::{AppId, ThreadKey, Timestamp};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::assets;
 use super::read;
 use super::trouble::Trouble;
-use crate::rows::{encode_meta, encode_thread, side, thread_text};
+use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
+use crate::settings::has_first_address;
 use crate::{
-    Batch, Change, Configured, ControlRow, Decide, Due, Found, JournalRow, KeptClock, Person, Position,
-    RefusalRow, Remembered, Round, Seen, SeenKey, Settings, SettingsRefused, StoreError, Stream, Wanted,
-    check,
+    Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Counted, Decide, Due,
+    Found, JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
+    SettingsRefused, StoreError, Stream, Wanted, check,
 };
 
 /// What the writer knows without reading, inside of a transaction as after it.
@@ -88,8 +90,13 @@ impl Tx<'_> {
                 seen.insert(key.clone(), kept);
             }
         }
+        let mut due = HashMap::new();
+        // Hardly any thread holds something back, so hardly any is asked for.
+        for (key, _) in threads.iter().filter(|(_, kept): &(_, &Remembered)| kept.thread.held > 0) {
+            due.insert(key.clone(), read::due_of(self.db, stream, key)?);
+        }
         let settings = Arc::clone(&self.state.settings);
-        Ok(Found { now, settings, head: head.position, threads, seen })
+        Ok(Found { now, settings, head: head.position, threads, seen, due })
     }
 
     fn write(&self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
@@ -117,6 +124,9 @@ impl Tx<'_> {
         for (key, number) in &batch.undue {
             self.undue(stream, key, *number)?;
         }
+        for counted in &batch.counted {
+            self.count(stream, counted)?;
+        }
         Ok(())
     }
 
@@ -136,13 +146,13 @@ impl Tx<'_> {
     }
 
     fn journal(&self, stream: Stream, row: &JournalRow) -> Result<(), Trouble> {
-        let sql = "INSERT INTO journal (id, thread, previous, at, meta, whole, reduced, context)
+        let sql = "INSERT INTO journal (id, chain, previous, at, meta, whole, reduced, context)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         self.run(
             sql,
             params![
                 read::journal_id(stream, row.position),
-                row.thread.as_ref().map(thread_text),
+                row.chain.as_ref().map(chain_text),
                 row.previous.map(|previous| previous.0),
                 row.at.0,
                 encode_meta(row)?,
@@ -250,19 +260,30 @@ impl Tx<'_> {
                        at = excluded.at, app = excluded.app, content = excluded.content";
         let text = thread_text(&due.thread);
         let content = due.content.as_ref();
-        self.run(sql, params![stream.0, text, due.number, due.at.0, due.by.number(), content])
+        self.run(sql, params![stream.0, text, due.number.0, due.at.0, due.by.number(), content])
     }
 
-    fn undue(&self, stream: Stream, thread: &ThreadKey, number: u32) -> Result<(), Trouble> {
+    fn undue(&self, stream: Stream, thread: &ThreadKey, number: Position) -> Result<(), Trouble> {
         let sql = "DELETE FROM due WHERE stream = ?1 AND thread = ?2 AND number = ?3";
-        self.run(sql, params![stream.0, thread_text(thread), number])
+        self.run(sql, params![stream.0, thread_text(thread), number.0])
     }
 
-    /// Changes the settings, with a row in every stream.
+    fn count(&self, stream: Stream, counted: &Counted) -> Result<(), Trouble> {
+        let sql =
+            "INSERT INTO ad_counts (side, ad, stream, entries, conversations) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (side, ad, stream) DO UPDATE SET
+                       entries = entries + excluded.entries,
+                       conversations = conversations + excluded.conversations";
+        let (side, counts) = (side(counted.page, counted.surface), counted.counts);
+        self.run(sql, params![side, counted.ad, stream.0, counts.entries, counts.conversations])
+    }
+
+    /// Changes the settings, with a row in every stream and what it tells apps.
     pub(super) fn configure(
         &mut self,
         now: Timestamp,
         change: &Change,
+        announce: &Announce,
     ) -> Result<Result<Configured, Vec<SettingsRefused>>, Trouble> {
         let before = Arc::clone(&self.state.settings);
         let wanted = match change(&before) {
@@ -270,30 +291,56 @@ impl Tx<'_> {
             Err(refused) => return Ok(Err(refused)),
         };
         let Some(after) = check::changed(&before, wanted)? else {
-            return Ok(Ok(Configured { after: Arc::clone(&before), before, positions: Vec::new() }));
+            let after = Arc::clone(&before);
+            return Ok(Ok(Configured { before, after, positions: Vec::new(), told: Vec::new() }));
         };
         let after = Arc::new(after);
         self.documents(&before, &after)?;
         let mut heads = self.state.heads.clone();
+        let (mut positions, mut told) = (Vec::with_capacity(heads.len()), Vec::new());
         for (stream, head) in (0..).map(Stream).zip(&mut heads) {
-            head.position = head.position.next();
-            head.last_at = head.last_at.max(now);
-            self.journal(stream, &check::settings_row(head.position, head.last_at))?;
+            let at = head.last_at.max(now);
+            let streams = self.state.streams();
+            let change = Changing { before: &before, after: &after, stream, streams, at };
+            let last = |chain: &Chain| read::end(self.db, chain);
+            let rows = check::settings_rows(&change, head.position, announce, last)?;
+            let position = head.position.next();
+            for row in rows {
+                self.journal(stream, &row)?;
+                head.position = row.position;
+                if row.chain.is_some() {
+                    self.end_of_chain(&row)?;
+                    told.push((stream, row));
+                }
+            }
+            head.last_at = at;
+            positions.push(position);
             for app in &after.apps {
-                let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
+                let sql = "INSERT INTO cursors (stream, app, served, start) VALUES (?1, ?2, ?3, ?3)
                            ON CONFLICT (stream, app) DO NOTHING";
-                let anew = "INSERT OR REPLACE INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)";
-                let sql = if check::has_first_address(&before, app) { anew } else { sql };
-                self.run(sql, params![stream.0, app.id.number(), head.position.0])?;
+                let anew =
+                    "INSERT OR REPLACE INTO cursors (stream, app, served, start) VALUES (?1, ?2, ?3, ?3)";
+                let sql = if has_first_address(&before, app) { anew } else { sql };
+                self.run(sql, params![stream.0, app.id.number(), position.0])?;
             }
         }
-        for app in after.apps.iter().filter(|app| check::has_first_address(&before, app)) {
+        for app in after.apps.iter().filter(|app| has_first_address(&before, app)) {
             self.run("DELETE FROM parked WHERE app = ?1", [app.id.number()])?;
+        }
+        for page in check::rerouted(&before, &after) {
+            // The keys of a page's threads begin with its number and a slash, and a zero comes after the slash.
+            let sql = "UPDATE due SET at = min(at, ?1) WHERE thread >= ?2 AND thread < ?3";
+            self.run(sql, params![now.0, format!("{page}/"), format!("{page}0")])?;
         }
         self.state.heads = heads;
         self.state.settings = Arc::clone(&after);
-        let positions = self.state.positions();
-        Ok(Ok(Configured { before, after, positions }))
+        Ok(Ok(Configured { before, after, positions, told }))
+    }
+
+    /// A page's chain ends with this row.
+    fn end_of_chain(&self, row: &JournalRow) -> Result<(), Trouble> {
+        let sql = "INSERT OR REPLACE INTO page_chains (chain, last) VALUES (?1, ?2)";
+        self.run(sql, params![row.chain.as_ref().map(chain_text), row.position.0])
     }
 
     /// Writes the documents that changed, and takes away what is gone.
@@ -341,27 +388,29 @@ impl Tx<'_> {
         Ok(rest.into_keys().collect())
     }
 
-    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again.
+    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again; of one that was
+    /// made again, what was before is passed over.
     pub(super) fn settle(&mut self, round: &Round) -> Result<(), Trouble> {
         let settings = &self.state.settings;
         for cursor in round.cursors.iter().filter(|cursor| settings.app(cursor.app).is_some()) {
             let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (stream, app) DO UPDATE SET served = excluded.served";
+                       ON CONFLICT (stream, app) DO UPDATE SET served = max(served, excluded.served)";
             self.run(sql, params![cursor.stream.0, cursor.app.number(), cursor.served.0])?;
         }
-        for (app, stream, thread) in &round.unpark {
-            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND thread = ?3";
-            self.run(sql, params![stream.0, app.number(), thread_text(thread)])?;
+        for (app, stream, chain) in &round.unpark {
+            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND chain = ?3";
+            self.run(sql, params![stream.0, app.number(), chain_text(chain)])?;
         }
         for parked in round.park.iter().filter(|parked| settings.app(parked.app).is_some()) {
-            let sql = "INSERT OR REPLACE INTO parked (stream, app, thread, next, attempts, since, due)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let sql = "INSERT OR REPLACE INTO parked (stream, app, chain, next, attempts, since, due)
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?4 > coalesce(
+                           (SELECT start FROM cursors WHERE stream = ?1 AND app = ?2), 0)";
             self.run(
                 sql,
                 params![
                     parked.stream.0,
                     parked.app.number(),
-                    thread_text(&parked.thread),
+                    chain_text(&parked.chain),
                     parked.next.0,
                     parked.attempts,
                     parked.since.0,
@@ -371,7 +420,7 @@ impl Tx<'_> {
         }
         for dead in &round.dead {
             let sql =
-                "INSERT OR REPLACE INTO dead_letters (stream, app, position, thread, at, attempts, reason)
+                "INSERT OR REPLACE INTO dead_letters (stream, app, position, chain, at, attempts, reason)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             self.run(
                 sql,
@@ -379,7 +428,7 @@ impl Tx<'_> {
                     dead.stream.0,
                     dead.app.number(),
                     dead.position.0,
-                    thread_text(&dead.thread),
+                    chain_text(&dead.chain),
                     dead.at.0,
                     dead.attempts,
                     dead.reason,
@@ -399,6 +448,10 @@ impl Tx<'_> {
         let document = serde_json::to_string(person).unwrap_or_default();
         let sql = "INSERT OR REPLACE INTO people (stream, thread, document) VALUES (?1, ?2, ?3)";
         self.run(sql, params![stream.0, thread_text(key), document])
+    }
+
+    pub(super) fn change_assets(&mut self, change: &AssetChange) -> Result<(), Trouble> {
+        assets::change(self.db, change)
     }
 
     pub(super) fn keep_clock(&mut self, clock: KeptClock) -> Result<(), Trouble> {

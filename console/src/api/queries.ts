@@ -1,0 +1,282 @@
+/** What the screens ask for, and when it is asked again: when the server tells that something happened to it. */
+import {
+  keepPreviousData,
+  QueryClient,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { useMemo } from "react";
+import { type App, directory, unknownApp } from "../model/apps";
+import { get, Problem, post, put, segment } from "./client";
+import type { Row } from "./live";
+import type {
+  Activity,
+  ClockTurned,
+  Conversation,
+  Counts,
+  Decided,
+  HistoryEntry,
+  InboxAct,
+  List,
+  Message,
+  OneConversation,
+  PageTable,
+  PersonCard,
+  PersonEvent,
+  Routing,
+  Rule,
+  Surface,
+} from "./types";
+
+export const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      // A problem document is an answer: asking again gives the same one.
+      retry: (times, error) => !(error instanceof Problem) && times < 2,
+      refetchOnWindowFocus: true,
+    },
+  },
+});
+
+/** One page on one platform. */
+export interface Place {
+  /** What paths name. */
+  address: string;
+  page: PageTable;
+  on: Surface;
+  defaultApp: string | null;
+  primary: string | null;
+}
+
+export interface Directory {
+  app: (id: string) => App;
+  apps: App[];
+  places: Place[];
+  place: (address: string) => Place | undefined;
+  /** The address of a page on a platform, from what a line of activity says. */
+  of: (page: string, on: Surface) => Place | undefined;
+}
+
+function placesOf(page: PageTable): Place[] {
+  const of = (address: string, on: Surface): Place => ({
+    address,
+    page,
+    on,
+    defaultApp: page[on]?.default_app ?? null,
+    primary: page[on]?.primary_receiver ?? null,
+  });
+  const account = page.instagram?.id;
+  return [of(page.id, "messenger"), ...(account ? [of(account, "instagram")] : [])];
+}
+
+export function useDirectory(): Directory | undefined {
+  const { data } = useRouting();
+  return useMemo(() => {
+    if (!data) return undefined;
+    const known = directory(data.apps);
+    const places = data.pages.flatMap(placesOf);
+    return {
+      app: (id: string) => known.get(id) ?? unknownApp(id),
+      apps: data.apps.map((app) => known.get(app.id) ?? unknownApp(app.id)),
+      places,
+      place: (address: string) => places.find((place) => place.address === address),
+      of: (page: string, on: Surface) => places.find((place) => place.page.id === page && place.on === on),
+    };
+  }, [data]);
+}
+
+export const useRouting = () =>
+  useQuery({ queryKey: ["routing"], queryFn: () => get<Routing>("routing"), staleTime: 60_000 });
+
+export interface Wanted {
+  page: string;
+  folder?: string;
+  owner?: string;
+  q?: string;
+  order?: string;
+}
+
+export function useConversations(wanted: Wanted) {
+  const { owner } = wanted;
+  const filter = {
+    page: wanted.page,
+    folder: wanted.folder,
+    q: wanted.q,
+    order: wanted.order,
+    owner: owner === "nobody" || owner === "waiting" ? undefined : owner,
+    state: owner === "nobody" ? "idle" : undefined,
+    waiting: owner === "waiting",
+  };
+  return useInfiniteQuery({
+    queryKey: ["conversations", "list", filter],
+    queryFn: ({ pageParam }) =>
+      get<List<Conversation>>("conversations", { ...filter, after: pageParam, limit: 50 }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+    enabled: wanted.page !== "",
+  });
+}
+
+export const useCounts = (page: string) =>
+  useQuery({
+    queryKey: ["conversations", "counts", page],
+    queryFn: () => get<Counts>("conversations/counts", { page }),
+    enabled: page !== "",
+    placeholderData: keepPreviousData,
+  });
+
+const thread = (page: string, person: string): string => `pages/${segment(page)}/threads/${segment(person)}`;
+
+export function useConversation(page: string, person: string) {
+  return useQuery({
+    queryKey: ["thread", page, person, "one"],
+    queryFn: () => get<OneConversation>(`pages/${segment(page)}/conversations/${segment(person)}`),
+  });
+}
+
+/** At most this many entries: what is older is not drawn. */
+const HISTORY_PAGES = 5;
+
+export function useHistory(page: string, person: string) {
+  return useQuery({
+    queryKey: ["thread", page, person, "history"],
+    queryFn: async () => {
+      const all: HistoryEntry[] = [];
+      let after: string | undefined;
+      for (let pages = 0; pages < HISTORY_PAGES; pages += 1) {
+        const list: List<HistoryEntry> = await get(`${thread(page, person)}/history`, { limit: 200, after });
+        all.push(...list.data);
+        if (!list.next) break;
+        after = list.next;
+      }
+      return all.reverse();
+    },
+  });
+}
+
+export function useMessages(page: string, person: string) {
+  return useInfiniteQuery({
+    queryKey: ["thread", page, person, "messages"],
+    queryFn: ({ pageParam }) =>
+      get<List<Message>>(`${thread(page, person)}/messages`, { limit: 50, after: pageParam }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next ?? undefined,
+  });
+}
+
+/** What would be decided: the decision, or the problem that says why not. */
+export type Outcome = { decided: Decided } | { problem: Problem };
+
+async function outcome(path: string, body: unknown): Promise<Outcome> {
+  try {
+    return { decided: await post<Decided>(path, body) };
+  } catch (error) {
+    if (error instanceof Problem) return { problem: error };
+    throw error;
+  }
+}
+
+export const dryRun = (page: string, person: string, body: { inbox: InboxAct } | { event: PersonEvent }) =>
+  outcome(`${thread(page, person)}/dry-run`, body);
+
+/** What an act in the Inbox would do now. Asked anew at each change of control. */
+export function useDryRun(page: string, person: string, act: InboxAct, enabled = true) {
+  return useQuery({
+    queryKey: ["thread", page, person, "dry", act],
+    queryFn: () => dryRun(page, person, { inbox: act }),
+    enabled,
+    // A window closes without anything happening.
+    refetchInterval: 60_000,
+  });
+}
+
+function useThreadMutation<T>(run: (input: T) => Promise<Decided>, page: string, person: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: run,
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: ["thread", page, person] });
+      void queries.invalidateQueries({ queryKey: ["conversations"] });
+    },
+  });
+}
+
+export const useInbox = (page: string, person: string) =>
+  useThreadMutation((act: InboxAct) => post<Decided>(`${thread(page, person)}/inbox`, act), page, person);
+
+export const usePersonEvent = (page: string, person: string) =>
+  useThreadMutation(
+    (event: PersonEvent) => post<Decided>(`pages/${segment(page)}/people/${segment(person)}/events`, event),
+    page,
+    person,
+  );
+
+export const keepPerson = (page: string, person: string, card: Omit<PersonCard, "id">) =>
+  put<Omit<PersonCard, "id">>(`pages/${segment(page)}/people/${segment(person)}`, card);
+
+export const turnClock = (turn: { advance: string } | { set: string } | { freeze: boolean }) =>
+  post<ClockTurned>("clock", turn);
+
+export const recentActivity = () => get<List<Activity>>("activity", { limit: 200 });
+
+export function useRule(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: ["rule", id],
+    queryFn: () => get<Rule>(`rules/${segment(id)}`),
+    enabled,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Things that happened are asked for together, not one by one. */
+let pending = new Set<string>();
+let _timer: ReturnType<typeof setTimeout> | null = null;
+
+function flush(): void {
+  _timer = null;
+  const keys = pending;
+  pending = new Set();
+  for (const key of keys) void client.invalidateQueries({ queryKey: JSON.parse(key) as unknown[] });
+}
+
+function stale(key: unknown[]): void {
+  pending.add(JSON.stringify(key));
+  _timer ??= setTimeout(flush, 120);
+}
+
+/** Something happened: what shows it is asked for again. */
+export function happened(row: Row, places: Place[]): void {
+  const touch = (page: string, on: Surface, person: string): void => {
+    const place = places.find((one) => one.page.id === page && one.on === on);
+    if (place) stale(["thread", place.address, person]);
+  };
+  switch (row.event) {
+    case "decision":
+      touch(row.page_id, row.on, row.person_id);
+      stale(["conversations"]);
+      break;
+    case "refusal":
+      touch(row.page_id, row.on, row.person_id);
+      break;
+    case "settings":
+      stale(["routing"]);
+      stale(["conversations"]);
+      stale(["thread"]);
+      break;
+    case "clock":
+      stale(["clock"]);
+      stale(["conversations"]);
+      stale(["thread"]);
+      break;
+    case "gap":
+      stale(["conversations"]);
+      stale(["thread"]);
+      break;
+    case "delivery":
+      break;
+  }
+}

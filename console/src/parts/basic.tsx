@@ -1,0 +1,157 @@
+/** Small things that every screen uses. */
+import {
+  IconAlertTriangle,
+  IconBrandInstagram,
+  IconCheck,
+  IconClockHour4,
+  IconMessageCircle,
+  IconX,
+} from "@tabler/icons-react";
+import type { ButtonHTMLAttributes, ReactNode, Ref } from "react";
+import { Problem as ApiProblem, problemPage } from "../api/client";
+import type { Directory } from "../api/queries";
+import type { Notice, Surface } from "../api/types";
+import { initials } from "../model/people";
+import { AppMark } from "./app";
+import css from "./parts.module.css";
+
+export type Look = "primary" | "actor" | "quiet";
+
+export function Button({
+  look,
+  className,
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; ref?: Ref<HTMLButtonElement> }) {
+  return <button type="button" {...rest} className={`${css.button} ${className ?? ""}`} data-look={look} />;
+}
+
+export function LinkButton({
+  className,
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & { ref?: Ref<HTMLButtonElement> }) {
+  return <button type="button" {...rest} className={`${css.link} ${className ?? ""}`} />;
+}
+
+export const Key = ({ children }: { children: ReactNode }) => (
+  <kbd className={css.key} aria-hidden="true">
+    {children}
+  </kbd>
+);
+
+export const SURFACES: Record<Surface, string> = { messenger: "Messenger", instagram: "Instagram" };
+
+export function SurfaceIcon({ on, size = 14 }: { on: Surface; size?: number }) {
+  const Icon = on === "instagram" ? IconBrandInstagram : IconMessageCircle;
+  return <Icon size={size} stroke={2.2} className={css[on]} role="img" aria-label={SURFACES[on]} />;
+}
+
+export function Avatar({ name, on, size }: { name: string; on: Surface; size?: number }) {
+  return (
+    <span
+      className={css.person}
+      style={size ? { ["--size" as string]: `${size}px` } : undefined}
+      aria-hidden="true"
+    >
+      {initials(name)}
+      <SurfaceIcon on={on} size={15} />
+    </span>
+  );
+}
+
+export type Tone = "well" | "wait" | "danger" | "plain";
+
+const ICONS = { well: IconCheck, wait: IconClockHour4, danger: IconX, plain: null };
+
+export function StatePill({ tone, children }: { tone: Tone; children: ReactNode }) {
+  const Icon = ICONS[tone];
+  return (
+    <span className={css.state} data-tone={tone}>
+      {Icon && <Icon size={13} stroke={2.4} aria-hidden="true" />}
+      {children}
+    </span>
+  );
+}
+
+export function Empty({ icon, title, children }: { icon?: ReactNode; title: string; children?: ReactNode }) {
+  return (
+    <div className={css.empty}>
+      {icon}
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** What went wrong, where it went wrong; the rest of the screen lives on. */
+export function Problem({ error, again }: { error: Error; again?: () => void }) {
+  const document = error instanceof ApiProblem ? error.document : null;
+  return (
+    <div className={css.problem} role="alert">
+      <IconAlertTriangle size={17} aria-hidden="true" />
+      <div>
+        <strong>{document ? document.title : error.message}</strong>
+        {document && <p>{document.detail}</p>}
+        {document?.type.startsWith("/problems/") && (
+          <a href={problemPage(document.type)} target="_blank" rel="noreferrer">
+            {document.type}
+          </a>
+        )}
+      </div>
+      {again && <Button onClick={again}>Try again</Button>}
+    </div>
+  );
+}
+
+/** Who heard of it, on which channel; with what it answered, where that is known. */
+export function Notices({
+  notices,
+  apps,
+  answer,
+}: {
+  notices: Notice[];
+  apps: Directory;
+  answer?: (notice: Notice) => ReactNode;
+}) {
+  const seen = new Map<string, number>();
+  return (
+    <ul className={css.notices}>
+      {notices.map((notice) => {
+        const name = `${notice.app_id}/${notice.channel}/${notice.event}`;
+        const times = seen.get(name) ?? 0;
+        seen.set(name, times + 1);
+        const app = apps.app(notice.app_id);
+        return (
+          <li key={`${name}/${times}`}>
+            <span title={app.name}>
+              <AppMark app={app} />
+              <span className="hidden">{app.name}</span>
+            </span>
+            <span>
+              {notice.channel === "standby" && <small>standby · </small>}
+              {notice.event}
+            </span>
+            {answer?.(notice)}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** JSON with its keys, texts and numbers told apart. */
+export function Json({ value, label }: { value: unknown; label: string }) {
+  const text = JSON.stringify(value, null, 2);
+  const parts = text.split(/("(?:[^"\\]|\\.)*"(?:\s*:)?|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null)/gi);
+  let place = 0;
+  return (
+    <pre className={css.json} tabIndex={0} role="region" aria-label={label}>
+      {parts.map((part) => {
+        place += 1;
+        if (/^".*:$/s.test(part)) return <i key={place}>{part}</i>;
+        if (part.startsWith('"')) return <b key={place}>{part}</b>;
+        if (/^(-?\d|true|false|null)/.test(part)) return <u key={place}>{part}</u>;
+        return part;
+      })}
+    </pre>
+  );
+}

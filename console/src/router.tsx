@@ -1,0 +1,126 @@
+/** Addresses: whatever is chosen, filtered or opened is in one, so that it can be sent to a colleague. */
+import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { CONSOLE } from "./api/client";
+import { RANGE_NAMES, type Range } from "./model/timeline";
+import { Inbox } from "./screens/inbox";
+import { Live } from "./screens/live";
+import { Shell } from "./screens/shell";
+import { Simulator } from "./screens/simulator";
+
+type Given = Record<string, unknown>;
+
+/** What is absent is left out: an address says only what differs from the usual. */
+function texts<K extends string>(given: Given, names: readonly K[]): Partial<Record<K, string>> {
+  const found: Partial<Record<K, string>> = {};
+  for (const name of names) {
+    const value = given[name];
+    if (typeof value === "string" && value !== "") found[name] = value;
+    else if (typeof value === "number") found[name] = String(value);
+  }
+  return found;
+}
+
+export interface Chosen {
+  page?: string;
+}
+
+export interface InboxSearch extends Chosen {
+  folder?: string;
+  owner?: string;
+  q?: string;
+  order?: string;
+  at?: string;
+  view?: string;
+  range?: Range;
+}
+
+export interface LiveSearch extends Chosen {
+  kind?: string;
+  app?: string;
+  q?: string;
+}
+
+export interface SimulatorSearch extends Chosen {
+  phones?: string;
+}
+
+const rootRoute = createRootRoute({
+  component: Shell,
+  validateSearch: (given: Given): Chosen => texts(given, ["page"]),
+  notFoundComponent: () => <p>There is nothing at this address.</p>,
+});
+
+const home = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/inbox", replace: true });
+  },
+});
+
+function inboxSearch(given: Given): InboxSearch {
+  const { range, ...rest } = texts(given, ["folder", "owner", "q", "order", "at", "view", "range"]);
+  const known = RANGE_NAMES.find((name) => name === range);
+  return known ? { ...rest, range: known } : rest;
+}
+
+const inbox = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/inbox",
+  validateSearch: inboxSearch,
+  component: () => <Inbox chosen={null} />,
+});
+
+const conversation = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/inbox/$page/$person",
+  validateSearch: inboxSearch,
+  component: function Opened() {
+    const { page, person } = conversation.useParams();
+    return <Inbox chosen={{ page, person }} />;
+  },
+});
+
+const simulator = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/simulator",
+  validateSearch: (given: Given): SimulatorSearch => texts(given, ["phones"]),
+  component: Simulator,
+});
+
+const liveSearch = (given: Given): LiveSearch => texts(given, ["kind", "app", "q"]);
+
+const live = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/live",
+  validateSearch: liveSearch,
+  component: () => <Live opened={null} />,
+});
+
+const liveEvent = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/live/$event",
+  validateSearch: liveSearch,
+  component: function Opened() {
+    return <Live opened={liveEvent.useParams().event} />;
+  },
+});
+
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([home, inbox, conversation, simulator, live, liveEvent]),
+  basepath: CONSOLE.pathname,
+  // An id of digits is a text all the same.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const pairs = Object.entries(search).filter(([, value]) => value !== undefined && value !== "");
+    const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
+    return text && `?${text}`;
+  },
+  defaultPreload: false,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,206 @@
+/** The answer: what sending will do is said before it is done, in the words of a dry run. */
+import { Textarea } from "@mantine/core";
+import { IconCircleCheck, IconHandGrab, IconLock, IconPlugConnectedX, IconSend2 } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { type KeyboardEvent, useRef, useState } from "react";
+import { batonNow } from "../../api/clock";
+import { dryRun, type Outcome, useDryRun, useInbox } from "../../api/queries";
+import type { InboxAct, OneConversation } from "../../api/types";
+import { firstName } from "../../model/people";
+import { duration, lasting, moment } from "../../model/time";
+import { Button, Key, Problem } from "../../parts/basic";
+import { RuleTag } from "../../parts/explain";
+import { useKeys } from "../../parts/keys";
+import { useAround } from "../shell";
+import css from "./inbox.module.css";
+
+/** A reply whose text does not matter: what would become of control. */
+const ANY: InboxAct = { action: "reply", text: "…" };
+
+/** Drafts are kept as long as the tab: by conversation. */
+const drafts = new Map<string, string>();
+
+type Terms =
+  | { kind: "yours" }
+  | { kind: "takes"; from: string | null }
+  | { kind: "closed" }
+  | { kind: "unknown" };
+
+function termsOf(outcome: Outcome | undefined, owner: string | null): Terms {
+  if (!outcome) return { kind: "unknown" };
+  if ("problem" in outcome) return { kind: "closed" };
+  return outcome.decided.thread.owner_app_id === owner ? { kind: "yours" } : { kind: "takes", from: owner };
+}
+
+export function Composer({ one, phone }: { one: OneConversation; phone: boolean }) {
+  const { apps, online } = useAround();
+  const { page, person } = { page: one.page, person: one.person.id };
+  const { data: outcome, error } = useDryRun(page, person, ANY);
+  const inbox = useInbox(page, person);
+  const queries = useQueryClient();
+  const kept = `${page}/${person}`;
+  const [text, setText] = useState(drafts.get(kept) ?? "");
+  const [moved, setMoved] = useState<string | null>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  useKeys({ r: () => field.current?.focus() });
+  const terms = termsOf(outcome, one.owner_app_id);
+  const write = (next: string) => {
+    setText(next);
+    if (next) drafts.set(kept, next);
+    else drafts.delete(kept);
+  };
+  const name = (id: string | null) => (id ? apps.app(id).name : "Nobody");
+
+  /** Control may have moved since the words beside the button were true: then nothing is sent. */
+  async function send(anyway: boolean) {
+    const reply = text.trim();
+    if (reply === "" || !online) return;
+    const now = await dryRun(page, person, { inbox: ANY }).catch(() => undefined);
+    const fresh = await queries
+      .fetchQuery({ queryKey: ["thread", page, person, "one"], staleTime: 0 })
+      .then((data) => data as OneConversation)
+      .catch(() => undefined);
+    if (!now || !fresh) return;
+    if (!anyway && fresh.owner_app_id !== one.owner_app_id) {
+      setMoved(`${name(fresh.owner_app_id)} has control now`);
+      return;
+    }
+    setMoved(null);
+    inbox.mutate({ action: "reply", text: reply }, { onSuccess: () => write("") });
+  }
+  function key(event: KeyboardEvent) {
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
+      event.preventDefault();
+      void send(moved !== null);
+    } else if (event.key === "Escape") field.current?.blur();
+  }
+  const takes = terms.kind === "takes";
+  const can = online && text.trim() !== "" && !inbox.isPending && (terms.kind === "yours" || takes);
+  const words = moved ? "Send anyway" : takes ? "Take over and send" : "Send";
+  if (terms.kind === "closed" && outcome && "problem" in outcome) {
+    return (
+      <footer className={css.composer}>
+        <Closed one={one} outcome={outcome} />
+        <p className={css.draft}>{text || "Your draft is kept here until the conversation opens"}</p>
+      </footer>
+    );
+  }
+  return (
+    <footer className={css.composer}>
+      {error && <Problem error={error} />}
+      {inbox.error && <Problem error={inbox.error} />}
+      {moved && (
+        <p className={css.moved} role="alert">
+          Nothing was sent: {moved}. Sending {takes ? "takes control from it" : "is possible all the same"}.
+        </p>
+      )}
+      <div className={css.write}>
+        <Textarea
+          ref={field}
+          variant="unstyled"
+          autosize
+          minRows={phone ? 1 : 2}
+          maxRows={8}
+          maxLength={2000}
+          aria-label="Reply as Inbox"
+          placeholder="Reply as Inbox"
+          value={text}
+          onChange={(event) => write(event.currentTarget.value)}
+          onKeyDown={key}
+        />
+        <div className={css.terms}>
+          <Consequence terms={terms} outcome={outcome} one={one} online={online} name={name} />
+          <Button
+            look="primary"
+            disabled={!can}
+            onClick={() => void send(moved !== null)}
+            aria-label={phone ? words : undefined}
+          >
+            {phone ? <IconSend2 size={18} aria-hidden="true" /> : words} {!phone && <Key>⌘↵</Key>}
+          </Button>
+        </div>
+      </div>
+    </footer>
+  );
+}
+
+function Consequence({
+  terms,
+  outcome,
+  one,
+  online,
+  name,
+}: {
+  terms: Terms;
+  outcome: Outcome | undefined;
+  one: OneConversation;
+  online: boolean;
+  name: (id: string | null) => string;
+}) {
+  if (!online) {
+    return (
+      <p data-tone="danger">
+        <IconPlugConnectedX size={16} aria-hidden="true" /> Not connected: the draft is kept.
+      </p>
+    );
+  }
+  if (!outcome || !("decided" in outcome)) return <p />;
+  const { thread, at } = outcome.decided;
+  const until = thread.expires_at ? Date.parse(thread.expires_at) : null;
+  if (terms.kind === "takes") {
+    return (
+      <p>
+        <IconHandGrab size={16} aria-hidden="true" className={css.violet} />
+        <span>
+          <b>Sending takes control{terms.from ? ` from ${name(terms.from)}` : ""}</b>{" "}
+          {until ? `for ${lasting(until - Date.parse(at))}` : "without end"}
+        </span>
+      </p>
+    );
+  }
+  const same = thread.expires_at === one.expires_at;
+  return (
+    <p>
+      <IconCircleCheck size={16} aria-hidden="true" className={css.green} />
+      <span>
+        You are in control.{" "}
+        {same
+          ? "Replying does not extend it."
+          : until
+            ? `Replying extends it until ${moment(until, batonNow())}.`
+            : ""}
+      </span>
+    </p>
+  );
+}
+
+/** Why one cannot write, what opens it again, and the rule. */
+function Closed({ one, outcome }: { one: OneConversation; outcome: Extract<Outcome, { problem: unknown }> }) {
+  const { rule, via, detail } = outcome.problem.document;
+  const name = firstName(one.person);
+  const closed = one.inbox_window_closes_at ? Date.parse(one.inbox_window_closes_at) : null;
+  const over = closed !== null && closed <= batonNow();
+  return (
+    <div className={css.closed} role="note">
+      <IconLock size={18} aria-hidden="true" />
+      <div>
+        <p>
+          <b>
+            You cannot write to <bdi>{name}</bdi> now.
+          </b>{" "}
+          {over
+            ? `The time to answer ended ${moment(closed, batonNow())}, ${duration(batonNow() - closed)} ago.`
+            : detail}
+        </p>
+        <p>
+          It opens again when <bdi>{name}</bdi> writes, taps a button or comes back by an ad or a link.{" "}
+          {rule && (
+            <RuleTag rule={rule} via={via}>
+              <p>{detail}</p>
+            </RuleTag>
+          )}
+        </p>
+      </div>
+    </div>
+  );
+}

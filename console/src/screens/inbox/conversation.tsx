@@ -1,0 +1,270 @@
+/** One conversation: who it is with and who is in control, the timeline, what was said, and the answer. */
+import { Menu } from "@mantine/core";
+import {
+  IconArrowLeft,
+  IconCheck,
+  IconChevronDown,
+  IconCopy,
+  IconDeviceMobile,
+  IconDots,
+  IconHandStop,
+  IconInfoCircle,
+} from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { batonNow } from "../../api/clock";
+import { useConversation, useDryRun, useHistory, useInbox, useMessages } from "../../api/queries";
+import type { InboxAct, OneConversation } from "../../api/types";
+import { isInbox } from "../../model/apps";
+import { personName } from "../../model/people";
+import { plain, sentence } from "../../model/sentences";
+import { moment } from "../../model/time";
+import { type Entry, fold } from "../../model/timeline";
+import { type Control, OwnerPill } from "../../parts/app";
+import { Avatar, Button, Problem, SURFACES } from "../../parts/basic";
+import { useAround } from "../shell";
+import { Acts } from "./acts";
+import { Composer } from "./composer";
+import css from "./inbox.module.css";
+import { useChange, useInboxSearch } from "./index";
+import { Messages } from "./messages";
+import { TimelineView } from "./timeline";
+
+export function controlOf(one: OneConversation, apps: ReturnType<typeof useAround>["apps"]): Control {
+  const owner = one.owner_app_id ? apps.app(one.owner_app_id) : null;
+  const until = one.expires_at ? Date.parse(one.expires_at) : null;
+  return {
+    owner,
+    until,
+    byDefault: owner !== null && until === null && apps.place(one.page)?.defaultApp === owner.id,
+  };
+}
+
+export function ConversationView({
+  page,
+  person,
+  phone,
+  more,
+}: {
+  page: string;
+  person: string;
+  phone: boolean;
+  more: (() => void) | null;
+}) {
+  const { apps } = useAround();
+  const { data: one, error, refetch } = useConversation(page, person);
+  const history = useHistory(page, person);
+  const messages = useMessages(page, person);
+  const search = useInboxSearch();
+  const change = useChange();
+  const said = useMemo(() => messages.data?.pages.flatMap((list) => list.data) ?? [], [messages.data]);
+  const oldest = messages.hasNextPage ? undefined : said.at(-1);
+  const began = oldest ? Date.parse(oldest.at) : null;
+  const owner = one?.owner_app_id ?? null;
+  const timeline = useMemo(() => fold(history.data ?? [], began, owner), [history.data, began, owner]);
+  const [seen, setSeen] = useState<number | null>(null);
+  const chosen = timeline.entries.find((entry) => entry.key === search.at) ?? null;
+  const choose = (entry: Entry | null) => change({ at: entry?.key ?? "" });
+  if (error && !one) {
+    return (
+      <section className={css.conversation} aria-label="Conversation">
+        <Problem error={error} again={() => void refetch()} />
+      </section>
+    );
+  }
+  if (!one) return <section className={css.conversation} aria-label="Conversation" aria-busy="true" />;
+  return (
+    <section className={css.conversation} aria-label={`Conversation with ${personName(one.person)}`}>
+      <Head one={one} phone={phone} more={more} />
+      <Acts one={one} />
+      {history.error ? (
+        <Problem error={history.error} again={() => void history.refetch()} />
+      ) : (
+        <TimelineView
+          one={one}
+          timeline={timeline}
+          messages={said}
+          chosen={chosen}
+          choose={choose}
+          seen={seen}
+          phone={phone}
+        />
+      )}
+      <Messages
+        one={one}
+        query={messages}
+        messages={said}
+        entries={timeline.entries}
+        chosen={chosen}
+        onSeen={setSeen}
+      />
+      <Composer one={one} phone={phone} />
+      <Announcements one={one} entries={timeline.entries} apps={apps} />
+    </section>
+  );
+}
+
+function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more: (() => void) | null }) {
+  const { apps, online } = useAround();
+  const navigate = useNavigate();
+  const name = personName(one.person);
+  // On a phone the bar with the screen's own title makes room.
+  const Title = phone ? "h1" : "h2";
+  const done: InboxAct = { action: "done" };
+  const { data: outcome } = useDryRun(one.page, one.person.id, done, one.folder !== "done");
+  const inbox = useInbox(one.page, one.person.id);
+  const can = outcome && "decided" in outcome && online && !inbox.isPending;
+  const releases =
+    outcome && "decided" in outcome && outcome.decided.thread.owner_app_id !== one.owner_app_id;
+  const effect = releases ? "releases control" : "moves it to the folder only";
+  const yours = one.owner_app_id !== null && isInbox(one.owner_app_id);
+  const pill = <OwnerPill control={controlOf(one, apps)} you={yours} />;
+  return (
+    <header className={css.head}>
+      <div className={css.headRow}>
+        {phone && (
+          <Button
+            look="quiet"
+            aria-label="Back to the conversations"
+            onClick={() => void navigate({ to: "/inbox", search: (before) => before })}
+          >
+            <IconArrowLeft size={19} aria-hidden="true" />
+          </Button>
+        )}
+        <Avatar name={name} on={one.on} size={38} />
+        <div className={css.who}>
+          <Title>
+            <bdi>{name}</bdi>
+          </Title>
+          <p>
+            {one.person.username && (
+              <>
+                <bdi>@{one.person.username}</bdi> ·{" "}
+              </>
+            )}
+            {SURFACES[one.on]}
+          </p>
+        </div>
+        {!phone && pill}
+        {one.folder !== "done" && (
+          <Button disabled={!can} title={`Done: ${effect}`} onClick={() => inbox.mutate(done)}>
+            <IconCheck size={16} aria-hidden="true" /> Done
+            <span className="hidden">, {effect}</span>
+          </Button>
+        )}
+        {one.folder === "done" && (
+          <span className={css.doneWord}>
+            <IconCheck size={15} aria-hidden="true" /> In Done
+          </span>
+        )}
+        <Menu shadow="md" position="bottom-end">
+          <Menu.Target>
+            <Button look="quiet" aria-label="More">
+              <IconDots size={18} aria-hidden="true" />
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {more && (
+              <Menu.Item leftSection={<IconInfoCircle size={16} />} onClick={more}>
+                About this conversation
+              </Menu.Item>
+            )}
+            <Menu.Item
+              leftSection={<IconCopy size={16} />}
+              onClick={() => void navigator.clipboard.writeText(location.href)}
+            >
+              Copy link
+            </Menu.Item>
+            <Menu.Item
+              leftSection={<IconDeviceMobile size={16} />}
+              onClick={() =>
+                void navigate({
+                  to: "/simulator",
+                  search: { page: one.page_id, phones: `${one.page}:${one.person.id}` },
+                })
+              }
+            >
+              Open in Simulator
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      </div>
+      {phone && (
+        <button
+          type="button"
+          className={css.phoneOwner}
+          data-app={one.owner_app_id ? apps.app(one.owner_app_id).colour : "none"}
+          onClick={more ?? undefined}
+        >
+          {pill}
+          <span className="hidden">: about this conversation</span>
+          <IconChevronDown size={18} aria-hidden="true" />
+        </button>
+      )}
+      {phone && <PhoneRequest one={one} />}
+      {inbox.error && <Problem error={inbox.error} />}
+    </header>
+  );
+}
+
+function PhoneRequest({ one }: { one: OneConversation }) {
+  const { apps, online } = useAround();
+  const inbox = useInbox(one.page, one.person.id);
+  const first = one.requests[0];
+  if (!first) return null;
+  return (
+    <div className={css.phoneRequest}>
+      <IconHandStop size={17} aria-hidden="true" />
+      <p>
+        <strong>
+          <bdi>{apps.app(first.app_id).name}</bdi>
+        </strong>{" "}
+        asks
+        {first.metadata ? (
+          <>
+            : <bdi>“{first.metadata}”</bdi>
+          </>
+        ) : (
+          " for control"
+        )}
+      </p>
+      <Button
+        disabled={!online || inbox.isPending}
+        onClick={() => inbox.mutate({ action: "grant", app_id: first.app_id })}
+      >
+        Grant
+      </Button>
+    </div>
+  );
+}
+
+/** Says changes of control aloud, and nothing else: messages would drown them. */
+function Announcements({
+  one,
+  entries,
+  apps,
+}: {
+  one: OneConversation;
+  entries: Entry[];
+  apps: ReturnType<typeof useAround>["apps"];
+}) {
+  const [words, setWords] = useState("");
+  const before = useRef<string | null | undefined>(undefined);
+  const owner = one.owner_app_id;
+  useEffect(() => {
+    if (before.current !== undefined && before.current !== owner) {
+      const last = entries.findLast((entry) => entry.changes);
+      const until = one.expires_at
+        ? `until ${moment(Date.parse(one.expires_at), batonNow())}`
+        : "without end";
+      const now = owner ? `${apps.app(owner).name} now has control, ${until}` : "Nobody is in control now";
+      setWords(last ? `${plain(sentence(last), (id) => apps.app(id).name)}. ${now}` : now);
+    }
+    before.current = owner;
+  }, [owner, entries, one.expires_at, apps]);
+  return (
+    <p className="hidden" role="status" data-part="announcements">
+      {words}
+    </p>
+  );
+}

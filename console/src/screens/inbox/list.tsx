@@ -1,0 +1,348 @@
+/** The conversations: newest first, one row each, and what they are filtered by. */
+import { Menu } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { IconFilter, IconHandStop, IconHourglass, IconInbox, IconSearch } from "@tabler/icons-react";
+import type { UseInfiniteQueryResult } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type RefObject, useEffect, useRef, useState } from "react";
+import { useNow } from "../../api/clock";
+import { useCounts } from "../../api/queries";
+import type { Conversation } from "../../api/types";
+import { lineWords } from "../../model/messages";
+import { personName } from "../../model/people";
+import { brief, HOUR } from "../../model/time";
+import { AppChip, Countdown } from "../../parts/app";
+import { Avatar, Button, Empty, Key, LinkButton, Problem } from "../../parts/basic";
+import { useKeys } from "../../parts/keys";
+import type { InboxSearch } from "../../router";
+import { useAround } from "../shell";
+import css from "./inbox.module.css";
+import { type Chosen, useChange, useInboxSearch } from "./index";
+
+const ROW = 80;
+const FOLDERS = [
+  { name: "", words: "All", count: "all" },
+  { name: "main", words: "Main", count: "main" },
+  { name: "done", words: "Done", count: "done" },
+] as const;
+
+const keyOf = (one: Conversation): string => `${one.page}/${one.person.id}`;
+
+/** Rows do not move under the pointer: while it is over the list, their order stays and new ones wait. */
+function useCalm(rows: Conversation[], still: boolean, reset: string) {
+  const [order, setOrder] = useState<{ keys: string[]; reset: string }>({ keys: [], reset });
+  const keys = rows.map(keyOf);
+  const current = still && order.reset === reset ? order.keys : keys;
+  useEffect(() => {
+    if (!still || order.reset !== reset) {
+      const now = rows.map(keyOf);
+      if (order.reset !== reset || now.join() !== order.keys.join()) setOrder({ keys: now, reset });
+    }
+  }, [rows, still, reset, order]);
+  const known = new Map(rows.map((row) => [keyOf(row), row]));
+  const kept = current.map((key) => known.get(key)).filter((row): row is Conversation => row !== undefined);
+  const shown = new Set(current);
+  // Those that follow the last one are the next page, and no news.
+  const last = keys.findLastIndex((key) => shown.has(key));
+  const fresh = keys.slice(0, Math.max(0, last)).filter((key) => !shown.has(key)).length;
+  const next = rows.slice(last + 1).filter((row) => !shown.has(keyOf(row)));
+  return { shown: still ? [...kept, ...next] : rows, fresh: still ? fresh : 0 };
+}
+
+export function ConversationList({
+  rows,
+  query,
+  chosen,
+  filtered,
+  focus,
+}: {
+  rows: Conversation[];
+  query: UseInfiniteQueryResult;
+  chosen: Chosen | null;
+  filtered: boolean;
+  focus: RefObject<HTMLDivElement | null>;
+}) {
+  const search = useInboxSearch();
+  const change = useChange();
+  const navigate = useNavigate();
+  const [over, setOver] = useState(false);
+  const [shownAll, setShownAll] = useState(0);
+  const filter = JSON.stringify([search.folder, search.owner, search.q, search.order, shownAll]);
+  const { shown, fresh } = useCalm(rows, over, filter);
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: shown.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 6,
+    getItemKey: (index) => (shown[index] ? keyOf(shown[index]) : index),
+  });
+  const at = chosen ? shown.findIndex((row) => keyOf(row) === `${chosen.page}/${chosen.person}`) : -1;
+  const open = (index: number) => {
+    const row = shown[index];
+    if (!row) return;
+    virtual.scrollToIndex(index);
+    void navigate({
+      to: "/inbox/$page/$person",
+      params: { page: row.page, person: row.person.id },
+      // The instant and the range belong to the conversation that was open.
+      search: ({ at: _at, range: _range, ...rest }: InboxSearch) => rest,
+      replace: chosen !== null,
+    });
+  };
+  const step = (by: number) => open(Math.max(0, Math.min(shown.length - 1, at + by)));
+  useKeys({ j: () => step(1), k: () => step(-1) });
+  const items = virtual.getVirtualItems();
+  const end = items.at(-1)?.index ?? 0;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  useEffect(() => {
+    if (end >= shown.length - 8 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [end, shown.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return (
+    <section
+      className={css.list}
+      aria-label="Conversations"
+      onPointerEnter={(event) => event.pointerType === "mouse" && setOver(true)}
+      onPointerLeave={() => setOver(false)}
+    >
+      <Filters />
+      {fresh > 0 && (
+        <button type="button" className={css.fresh} onClick={() => setShownAll(shownAll + 1)}>
+          {fresh} new
+        </button>
+      )}
+      {query.error && <Problem error={query.error} again={() => void query.refetch()} />}
+      <div
+        ref={(element) => {
+          scroller.current = element;
+          focus.current = element;
+        }}
+        className={css.rows}
+        role="listbox"
+        tabIndex={0}
+        aria-label="Conversations, newest first"
+        aria-activedescendant={at >= 0 ? `row-${chosen?.page}-${chosen?.person}` : undefined}
+        onKeyDown={(event) => {
+          const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+          if (by) {
+            event.preventDefault();
+            step(by);
+          } else if (event.key === "Home") open(0);
+          else if (event.key === "End") open(shown.length - 1);
+          else if (event.key === "Enter" && at < 0) open(0);
+        }}
+      >
+        {query.isPending && <Skeleton />}
+        <div style={{ position: "relative", height: virtual.getTotalSize() }}>
+          {items.map((item) => {
+            const row = shown[item.index];
+            if (!row) return null;
+            return (
+              <Row
+                key={keyOf(row)}
+                row={row}
+                chosen={item.index === at}
+                top={item.start}
+                place={item.index + 1}
+                count={query.hasNextPage ? -1 : shown.length}
+                open={() => open(item.index)}
+              />
+            );
+          })}
+        </div>
+      </div>
+      {query.isSuccess && shown.length === 0 && (
+        <div className={css.none}>
+          {filtered ? (
+            <Empty title="No conversation fits">
+              <LinkButton onClick={() => change({ folder: "", owner: "", q: "" })}>Clear filter</LinkButton>
+            </Empty>
+          ) : (
+            <Empty icon={<IconInbox size={24} stroke={1.6} />} title="Conversations appear here" />
+          )}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Filters() {
+  const { apps, page } = useAround();
+  const search = useInboxSearch();
+  const change = useChange();
+  const { data: counts } = useCounts(page);
+  const [typed, setTyped] = useState(search.q ?? "");
+  const field = useRef<HTMLInputElement>(null);
+  const ask = useDebouncedCallback((q: string) => change({ q }), 200);
+  useEffect(() => {
+    if (!search.q) setTyped("");
+  }, [search.q]);
+  useKeys({ "/": () => field.current?.focus() });
+  const owner = search.owner ?? "";
+  const chosen = owner === "" || owner === "nobody" || owner === "waiting" ? null : apps.app(owner);
+  const words = { "": "Owner", nobody: "Nobody", waiting: "Someone waits" }[owner] ?? chosen?.name;
+  return (
+    <div className={css.filters}>
+      <div className={css.folders} role="group" aria-label="Folder">
+        {FOLDERS.map(({ name, words, count }) => (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={(search.folder ?? "") === name}
+            onClick={() => change({ folder: name })}
+          >
+            {words}{" "}
+            <span className="number">{counts ? `${counts[count]}${counts.at_least ? "+" : ""}` : ""}</span>
+          </button>
+        ))}
+      </div>
+      <div className={css.finding}>
+        <label className={css.find}>
+          <IconSearch size={15} aria-hidden="true" />
+          <span className="hidden">Name or id</span>
+          <input
+            ref={field}
+            value={typed}
+            placeholder="Name or id"
+            onChange={(event) => {
+              setTyped(event.target.value);
+              ask(event.target.value);
+            }}
+            onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
+          />
+          <Key>/</Key>
+        </label>
+        <Menu shadow="md" position="bottom-end">
+          <Menu.Target>
+            <Button
+              aria-label={`Owner: ${words}`}
+              data-on={owner !== "" || search.order === "expiry" || undefined}
+            >
+              <IconFilter size={15} aria-hidden="true" />
+              <span className={css.ownerWord}>{words}</span>
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Label>Who is in control</Menu.Label>
+            <Menu.Item onClick={() => change({ owner: "" })}>Anyone</Menu.Item>
+            {apps.places.some((place) => place.page.id === page && place.on === "instagram") ||
+            apps.places.some((place) => place.page.id === page && !place.defaultApp) ? (
+              <Menu.Item onClick={() => change({ owner: "nobody" })}>
+                <AppChip app={null} />
+              </Menu.Item>
+            ) : null}
+            {[apps.app(inboxOf(apps.places.find((one) => one.page.id === page)?.on)), ...apps.apps].map(
+              (app) => (
+                <Menu.Item key={app.id} onClick={() => change({ owner: app.id })}>
+                  <AppChip app={app} />
+                </Menu.Item>
+              ),
+            )}
+            <Menu.Item leftSection={<IconHandStop size={15} />} onClick={() => change({ owner: "waiting" })}>
+              Someone waits
+            </Menu.Item>
+            <Menu.Label>Order</Menu.Label>
+            <Menu.Item onClick={() => change({ order: "" })}>Newest first</Menu.Item>
+            <Menu.Item leftSection={<IconHourglass size={15} />} onClick={() => change({ order: "expiry" })}>
+              Expires soonest
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      </div>
+    </div>
+  );
+}
+
+const inboxOf = (on: string | undefined): string =>
+  on === "instagram" ? "1217981644879628" : "263902037430900";
+
+function Skeleton() {
+  return (
+    <div className={css.skeleton} aria-hidden="true">
+      {["a", "b", "c", "d", "e", "f"].map((key) => (
+        <div key={key} style={{ height: ROW }} />
+      ))}
+    </div>
+  );
+}
+
+function Row({
+  row,
+  chosen,
+  top,
+  place,
+  count,
+  open,
+}: {
+  row: Conversation;
+  chosen: boolean;
+  top: number;
+  place: number;
+  count: number;
+  open: () => void;
+}) {
+  const { apps } = useAround();
+  const now = useNow(30);
+  const name = personName(row.person);
+  const owner = row.owner_app_id ? apps.app(row.owner_app_id) : null;
+  const byDefault =
+    owner !== null && row.expires_at === null && apps.place(row.page)?.defaultApp === owner.id;
+  const until = row.expires_at ? Date.parse(row.expires_at) : null;
+  const line = row.last_line;
+  const speaker =
+    line?.from === "inbox"
+      ? "You: "
+      : line?.from === "app" && line.app_id
+        ? `${apps.app(line.app_id).name}: `
+        : "";
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the listbox has the keys
+    <div
+      id={`row-${row.page}-${row.person.id}`}
+      className={css.row}
+      role="option"
+      tabIndex={-1}
+      aria-selected={chosen}
+      aria-posinset={place}
+      aria-setsize={count}
+      style={{ transform: `translateY(${top}px)`, height: ROW }}
+      onClick={open}
+    >
+      <Avatar name={name} on={row.on} />
+      <div className={css.rowText}>
+        <p>
+          <strong>
+            <bdi>{name}</bdi>
+          </strong>
+          <time className="number" dateTime={row.last_message_at}>
+            {brief(Date.parse(row.last_message_at), now)}
+          </time>
+        </p>
+        <p className={css.line}>
+          <bdi>
+            {speaker}
+            {line ? lineWords(line) : "Came in"}
+          </bdi>
+        </p>
+        <p className={css.ownerLine}>
+          <AppChip app={owner} coloured note={byDefault ? "default" : undefined} />
+          {until !== null && (
+            <span className={css.left} data-soon={until - now < HOUR || undefined}>
+              <IconHourglass size={12} aria-hidden="true" />
+              <span className="hidden">time left: </span>
+              <Countdown until={until} />
+            </span>
+          )}
+          {row.requests.length > 0 && (
+            <span className={css.hands}>
+              <IconHandStop size={14} aria-hidden="true" />
+              {row.requests.length}
+              <span className="hidden"> wait for control</span>
+            </span>
+          )}
+        </p>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,141 @@
+/** What a row says, and what it is looked for by. */
+import type { ReactNode } from "react";
+import type { Row } from "../../api/live";
+import type { Directory } from "../../api/queries";
+import type { Surface } from "../../api/types";
+import { answerWords, delivered } from "../../model/activity";
+import type { Facts } from "../../model/live";
+import { type Piece, plain, sentence } from "../../model/sentences";
+import { duration } from "../../model/time";
+import { Sentence } from "../../parts/app";
+import { StatePill } from "../../parts/basic";
+import { RuleTag } from "../../parts/explain";
+
+export type Names = Map<string, string>;
+
+export interface About {
+  page_id: string;
+  on: Surface;
+  person_id: string;
+}
+
+/** Whom a row is about; the first, where a webhook tells of several. */
+export function aboutOf(row: Row): About | null {
+  if (row.event === "decision" || row.event === "refusal") return row;
+  if (row.event === "delivery") return row.events[0] ?? null;
+  return null;
+}
+
+export function nameOf(about: About, names: Names): string {
+  return names.get(`${about.page_id}/${about.on}/${about.person_id}`) ?? about.person_id;
+}
+
+export function appOf(row: Row): string | null {
+  switch (row.event) {
+    case "decision":
+      return row.to_app_id;
+    case "refusal":
+      return row.by_app_id;
+    case "delivery":
+      return row.app_id;
+    case "settings":
+      return row.verification?.app_id ?? null;
+    default:
+      return null;
+  }
+}
+
+export function piecesOf(row: Row): Piece[] | null {
+  if (row.event === "decision") return sentence({ ...row, cause: row.cause ?? "message", refused: null });
+  if (row.event === "refusal") {
+    return sentence({ ...row, from_app_id: row.owner_app_id, to_app_id: row.owner_app_id }, row.owner_app_id);
+  }
+  return null;
+}
+
+function eventWords(row: Extract<Row, { event: "delivery" }>): string {
+  return [...new Set(row.events.map((one) => one.event))].join(", ") || "webhook";
+}
+
+/** The row in words. */
+export function wordsOf(row: Row, name: (id: string) => string): string {
+  const pieces = piecesOf(row);
+  if (pieces) return plain(pieces, name);
+  switch (row.event) {
+    case "delivery":
+      return `${row.channel === "standby" ? "standby · " : ""}${eventWords(row)}`;
+    case "settings":
+      if (!row.verification) return "The settings changed";
+      return row.verification.verified
+        ? "The address verified itself"
+        : `The address did not verify itself: ${row.verification.error}`;
+    case "clock": {
+      const by = Date.parse(row.now) - Date.parse(row.was);
+      return by > 0 ? `The clock went on by ${duration(by)}` : "The clock was frozen or let run";
+    }
+    default:
+      return "";
+  }
+}
+
+export function What({ row, apps }: { row: Row; apps: Directory }) {
+  const pieces = piecesOf(row);
+  if (pieces) return <Sentence pieces={pieces} apps={apps} />;
+  return <span>{wordsOf(row, (id) => apps.app(id).name)}</span>;
+}
+
+export function Result({ row }: { row: Row }): ReactNode {
+  switch (row.event) {
+    case "decision":
+      return row.rule && <RuleTag rule={row.rule} via={row.via} />;
+    case "refusal":
+      return (
+        <>
+          <RuleTag rule={row.rule} via={row.via} />{" "}
+          <code>
+            {row.refused.code}/{row.refused.subcode ?? "–"}
+          </code>
+        </>
+      );
+    case "delivery": {
+      const good = delivered(row);
+      const again = row.next_attempt_at ? Date.parse(row.next_attempt_at) - Date.parse(row.at) : null;
+      return (
+        <>
+          <StatePill tone={good ? "well" : again !== null ? "wait" : "danger"}>{answerWords(row)}</StatePill>{" "}
+          <small className="number">
+            {good ? `${row.duration_ms} ms` : again !== null ? `again in ${duration(again)}` : ""}
+          </small>
+        </>
+      );
+    }
+    case "settings":
+      return (
+        row.verification && (
+          <StatePill tone={row.verification.verified ? "well" : "danger"}>
+            {row.verification.verified ? "verified" : "not verified"}
+          </StatePill>
+        )
+      );
+    default:
+      return null;
+  }
+}
+
+export function factsOf(row: Row, apps: Directory, names: Names): Facts & { ids: string[] } {
+  const about = aboutOf(row);
+  const ids = [appOf(row), ...(row.event === "decision" ? [row.by_app_id, row.from_app_id] : [])].filter(
+    (id): id is string => id !== null,
+  );
+  return {
+    ids,
+    apps: ids.map((id) => apps.app(id).name),
+    people: about ? [about.person_id, nameOf(about, names)] : [],
+    rule:
+      row.event === "decision" || row.event === "refusal"
+        ? [row.rule, row.via].filter(Boolean).join(" ")
+        : "",
+    status: row.event === "delivery" ? answerWords(row) : "",
+    what: wordsOf(row, (id) => apps.app(id).name),
+  };
+}

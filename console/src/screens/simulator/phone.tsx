@@ -1,0 +1,231 @@
+/** A picture of somebody else's device, in the platform's light dress: what the person sees and can tap. */
+import {
+  IconBattery3,
+  IconChevronLeft,
+  IconHeart,
+  IconInfoCircle,
+  IconSend2,
+  IconSpeakerphone,
+  IconWifi,
+} from "@tabler/icons-react";
+import { type FormEvent, type RefObject, useLayoutEffect, useRef, useState } from "react";
+import { useNow } from "../../api/clock";
+import type { Place } from "../../api/queries";
+import type { Message, PersonEvent } from "../../api/types";
+import { said } from "../../model/messages";
+import { clockTime } from "../../model/time";
+import { AppMark } from "../../parts/app";
+import { SURFACES } from "../../parts/basic";
+import { useAround } from "../shell";
+import css from "./phone.module.css";
+
+export function PhoneView({
+  place,
+  name,
+  messages,
+  does,
+  busy,
+  field,
+}: {
+  place: Place;
+  name: string;
+  messages: Message[];
+  does: (event: PersonEvent) => void;
+  busy: boolean;
+  field: RefObject<HTMLInputElement | null>;
+}) {
+  const now = useNow(30);
+  const box = useRef<HTMLDivElement>(null);
+  const newest = messages[0]?.message_id ?? messages[0]?.at;
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [newest]);
+  const last = messages[0];
+  const quick = last && last.from !== "person" ? said(last).quickReplies : [];
+  const username = place.page.instagram?.username;
+  return (
+    <div
+      className={`${css.phone} as-light`}
+      data-on={place.on}
+      role="region"
+      aria-label={`${name}’s phone, ${SURFACES[place.on]}`}
+    >
+      <div className={css.status} aria-hidden="true">
+        <span className="number">{clockTime(now)}</span>
+        <IconWifi size={15} /> <IconBattery3 size={17} />
+      </div>
+      <div className={css.top}>
+        <IconChevronLeft size={20} aria-hidden="true" />
+        <span className={css.page} aria-hidden="true">
+          {place.page.name.slice(0, 1).toUpperCase()}
+        </span>
+        <div>
+          <strong>
+            <bdi>{place.page.name}</bdi>
+          </strong>
+          <small>
+            {place.on === "instagram" && username ? `${username} · Instagram` : SURFACES[place.on]}
+          </small>
+        </div>
+        <IconInfoCircle size={18} aria-hidden="true" />
+      </div>
+      <div ref={box} className={css.talk} role="log" aria-live="off" aria-label="Messages" tabIndex={0}>
+        {[...messages].reverse().map((message, index, all) => (
+          <PhoneMessage
+            key={message.message_id ?? `${message.at}/${index}`}
+            message={message}
+            next={all[index + 1]}
+            does={does}
+            busy={busy}
+          />
+        ))}
+        {quick.length > 0 && (
+          <div className={css.quick}>
+            {quick.map((reply) => (
+              <button
+                key={`${reply.title}/${reply.payload}`}
+                type="button"
+                disabled={busy}
+                onClick={() =>
+                  does({
+                    type: "message",
+                    message: { text: reply.title ?? "", quick_reply: { payload: reply.payload ?? "" } },
+                  })
+                }
+              >
+                <bdi>{reply.title ?? reply.content_type}</bdi>
+              </button>
+            ))}
+          </div>
+        )}
+      </div>
+      <Write name={name} does={does} busy={busy} field={field} />
+    </div>
+  );
+}
+
+function PhoneMessage({
+  message,
+  next,
+  does,
+  busy,
+}: {
+  message: Message;
+  next: Message | undefined;
+  does: (event: PersonEvent) => void;
+  busy: boolean;
+}) {
+  const { apps } = useAround();
+  const what = said(message);
+  const mine = message.from === "person";
+  const app = message.app_id ? apps.app(message.app_id) : null;
+  const last = next?.from !== message.from || next?.app_id !== message.app_id;
+  if (what.note) {
+    return (
+      <p className={css.note}>
+        {message.kind === "referral" && <IconSpeakerphone size={14} aria-hidden="true" />}{" "}
+        <bdi>{mine ? `You: ${what.note}` : what.note}</bdi>
+      </p>
+    );
+  }
+  return (
+    <div className={css.message} data-mine={mine || undefined}>
+      {what.entry && <p className={css.note}>You came {what.entry}</p>}
+      <div className={css.bubbleRow}>
+        <div className={css.bubble} dir="auto">
+          {what.text && <p>{what.text}</p>}
+          {what.cards.map((card, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the cards of a message never change
+            <div key={index}>
+              <p>
+                <bdi>{card.title ?? card.kind}</bdi>
+              </p>
+              {card.subtitle && (
+                <p className={css.subtitle}>
+                  <bdi>{card.subtitle}</bdi>
+                </p>
+              )}
+              {card.buttons.map((button, place) => (
+                <button
+                  // biome-ignore lint/suspicious/noArrayIndexKey: nor its buttons
+                  key={place}
+                  type="button"
+                  disabled={busy || button.type !== "postback"}
+                  title={button.type === "postback" ? undefined : `${button.type}: ${button.url ?? ""}`}
+                  onClick={() =>
+                    does({
+                      type: "postback",
+                      postback: {
+                        payload: button.payload ?? "",
+                        title: button.title ?? "",
+                        ...(message.message_id ? { mid: message.message_id } : {}),
+                      },
+                    })
+                  }
+                >
+                  <bdi>{button.title ?? button.type}</bdi>
+                </button>
+              ))}
+            </div>
+          ))}
+        </div>
+        {!mine && message.message_id && (
+          <button
+            type="button"
+            className={css.react}
+            disabled={busy}
+            aria-label="React with a heart"
+            onClick={() =>
+              does({
+                type: "reaction",
+                reaction: { mid: message.message_id, action: "react", emoji: "❤️", reaction: "love" },
+              })
+            }
+          >
+            <IconHeart size={14} aria-hidden="true" />
+          </button>
+        )}
+      </div>
+      {app && last && (
+        <p className={css.by}>
+          <AppMark app={app} /> <bdi>{app.name}</bdi>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Write({
+  name,
+  does,
+  busy,
+  field,
+}: {
+  name: string;
+  does: (event: PersonEvent) => void;
+  busy: boolean;
+  field: RefObject<HTMLInputElement | null>;
+}) {
+  const [text, setText] = useState("");
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (text.trim() === "" || busy) return;
+    does({ type: "message", message: { text: text.trim() } });
+    setText("");
+  }
+  return (
+    <form className={css.write} onSubmit={submit}>
+      <input
+        ref={field}
+        value={text}
+        maxLength={2000}
+        onChange={(event) => setText(event.target.value)}
+        placeholder={`Write as ${name}`}
+        aria-label={`Write as ${name}`}
+      />
+      <button type="submit" disabled={busy || text.trim() === ""} aria-label="Send">
+        <IconSend2 size={20} aria-hidden="true" />
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,63 @@
+//! What was counted for ads (AD-6), beside what their tables say: `entries` and `conversations`. They are facts and
+//! no settings: an `ETag` is made without them, and in what is put they are passed over, so that what was read can
+//! be put.
+
+use std::collections::HashMap;
+
+use baton_engine::Engine;
+use baton_rules::Surface;
+use baton_store::AdCounts;
+use serde_json::{Map, Value, json};
+
+use crate::problem::Problem;
+use crate::routing_file::Item;
+
+pub(super) const NAMES: [&str; 2] = ["entries", "conversations"];
+
+/// Adds the counts to the table of an ad, or to those of a page's ads.
+pub(super) async fn told(
+    engine: &Engine,
+    item: &Item,
+    table: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    match item {
+        Item::Ad { page, on, .. } => count(&engine.ad_counts(*page, *on).await?, table),
+        Item::Page(page) if table.contains_key("ads") => {
+            let messenger = engine.ad_counts(*page, Surface::Messenger).await?;
+            let instagram = engine.ad_counts(*page, Surface::Instagram).await?;
+            let ads = table.get_mut("ads").and_then(Value::as_array_mut).into_iter().flatten();
+            for ad in ads.filter_map(Value::as_object_mut) {
+                let there = ad.get("on").is_some_and(|on| on == "instagram");
+                count(if there { &instagram } else { &messenger }, ad);
+            }
+        }
+        Item::Page(_) | Item::App(_) | Item::Connection { .. } | Item::Link { .. } => {}
+    }
+    Ok(())
+}
+
+fn count(all: &HashMap<Box<str>, AdCounts>, ad: &mut Map<String, Value>) {
+    let id = ad.get("id").and_then(Value::as_str).unwrap_or_default();
+    let counts = all.get(id).copied().unwrap_or_default();
+    for (name, count) in NAMES.into_iter().zip([counts.entries, counts.conversations]) {
+        ad.insert(name.to_owned(), json!(count));
+    }
+}
+
+/// What is given for a page or an ad, without counts.
+pub(super) fn untold(item: &Item, mut given: Value) -> Value {
+    let without = |ad: &mut Value| {
+        if let Some(ad) = ad.as_object_mut() {
+            NAMES.iter().for_each(|name| drop(ad.shift_remove(*name)));
+        }
+    };
+    match item {
+        Item::Ad { .. } => without(&mut given),
+        Item::Page(_) => {
+            let ads = given.get_mut("ads").and_then(Value::as_array_mut).into_iter().flatten();
+            ads.for_each(without);
+        }
+        Item::App(_) | Item::Connection { .. } | Item::Link { .. } => {}
+    }
+    given
+}

@@ -1,0 +1,169 @@
+//! `baton check`: what `serve` and `apply` would say of the files, without starting or changing anything.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::document::Document;
+use super::finding::Finding;
+use super::{Common, Failure, look, settings};
+use crate::config::{Config, DEFAULT_FILE};
+use crate::routing_file::{Examined, examine};
+
+/// Find what is wrong with the settings and the routing file, and change nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Without -c and -f: the settings in the environment.\n\n\
+    The routing file is looked at as on a new server: every error, and the warnings CHK-1 to CHK-5.\n\
+    With --server, that server is asked what it would say of the file, with CHK-6 and CHK-7.\n\n\
+    Exit code 0: no errors, though perhaps warnings. 1: errors.\n\n\
+    Examples:\n  baton check --defaults > baton.toml\n  baton check -c baton.toml -f routing.toml\n  baton check -f routing.toml --json")]
+pub(crate) struct Arguments {
+    /// The server's settings, with those of the environment, as `serve` reads them
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// What runs on it, as `apply` reads it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<String>,
+    /// Print every setting with its default and its meaning, as a file to begin with, and check nothing
+    #[arg(long, conflicts_with_all = ["config", "file"])]
+    defaults: bool,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// The settings: where they come from. None: not looked at.
+    settings: Option<Value>,
+    /// The routing: its file, and the server that was asked. None: not looked at.
+    routing: Option<Value>,
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.defaults {
+        return defaults(common.json);
+    }
+    let mut report = Report::default();
+    if arguments.config.is_some() || arguments.file.is_none() {
+        report.settings(arguments.config.as_deref());
+    }
+    if let Some(file) = &arguments.file {
+        match (Document::read(file), &common.server) {
+            (Err(failure), _) => report.unread(file, failure),
+            (Ok(document), None) => report.routing_alone(&document),
+            (Ok(document), Some(server)) => {
+                report.routing_on(&Client::find(common)?, server, document.with_environment()).await?;
+            }
+        }
+    }
+    if common.json {
+        look::json(&report);
+    } else {
+        report.errors.iter().for_each(|one| look::finding(look::BAD, "error:", one));
+        report.warnings.iter().for_each(|one| look::finding(look::WARNING, "warning:", one));
+        report.checked().iter().for_each(look::line);
+    }
+    if report.errors.is_empty() { Ok(()) } else { Err(Failure::new(report.counted())) }
+}
+
+fn defaults(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let table: Value = toml::from_str(DEFAULT_FILE)
+            .map_err(|error| Failure::new("the default settings cannot be read").why(error))?;
+        look::json(&table);
+    } else {
+        look::line(DEFAULT_FILE.trim_end());
+    }
+    Ok(())
+}
+
+impl Report {
+    fn settings(&mut self, file: Option<&Path>) {
+        let sources = match settings::sources(file, Vec::new()) {
+            Ok(sources) => sources,
+            Err(failure) => {
+                let file = file.map(|file| file.display().to_string()).unwrap_or_default();
+                return self.unread(&file, failure);
+            }
+        };
+        match Config::default().read(&sources) {
+            Ok(read) => self.warnings.extend(read.warnings.into_iter().map(Finding::from)),
+            Err(wrong) => self.errors.extend(wrong.into_iter().map(Finding::from)),
+        }
+        let known = Config::variables();
+        let names = sources.environment.iter().map(|(name, _)| name.as_str());
+        let mut variables: Vec<&str> = names.filter(|name| known.iter().any(|known| known == name)).collect();
+        variables.sort_unstable();
+        self.settings = Some(json!({
+            "file": sources.file.as_ref().map(|(name, _)| name),
+            "variables": variables,
+        }));
+    }
+
+    /// A file that cannot be read is one more thing that is wrong.
+    fn unread(&mut self, file: &str, failure: Failure) {
+        if failure.at.is_empty() {
+            let why = failure.why.join(": ");
+            self.errors.push(Finding::of_file(file, None, format!("it cannot be read: {why}")));
+        }
+        self.errors.extend(failure.at);
+    }
+
+    fn routing_alone(&mut self, document: &Document) {
+        let Examined { problems, warnings } = examine(&document.value, &|name| std::env::var(name).ok());
+        self.errors.extend(document.place(problems.into_iter().map(Finding::from)));
+        self.warnings.extend(document.place(warnings.into_iter().map(Finding::from)));
+        self.routing = Some(json!({"file": document.name, "server": null}));
+    }
+
+    async fn routing_on(&mut self, client: &Client, url: &str, document: Document) -> Result<(), Failure> {
+        let asked = client.put("/routing?dry_run=true", &document.value).await;
+        match asked {
+            Ok(answer) => {
+                let warnings = answer["warnings"].as_array().into_iter().flatten();
+                // They name things by the server's ids, which are no places in the file.
+                self.warnings.extend(warnings.map(Finding::of_answer));
+            }
+            Err(failure) if failure.at.is_empty() => return Err(failure),
+            Err(failure) => self.errors.extend(document.place(failure.at)),
+        }
+        self.routing = Some(json!({"file": document.name, "server": url}));
+        Ok(())
+    }
+
+    fn counted(&self) -> String {
+        let count = |many: usize, word: &str| match many {
+            0 => format!("no {word}s"),
+            1 => format!("1 {word}"),
+            many => format!("{many} {word}s"),
+        };
+        format!("{}, {}", count(self.errors.len(), "error"), count(self.warnings.len(), "warning"))
+    }
+
+    /// What was looked at, in words; and the result when it is a good one.
+    fn checked(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(settings) = &self.settings {
+            let variables = settings["variables"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let from: Vec<&str> = settings["file"].as_str().into_iter().chain(variables).collect();
+            let from = if from.is_empty() { "the defaults".to_owned() } else { from.join(", ") };
+            lines.push(format!("checked the settings: {from}"));
+        }
+        if let Some(routing) = &self.routing {
+            let file = routing["file"].as_str().unwrap_or_default();
+            let how = match routing["server"].as_str() {
+                Some(server) => format!("as {server} would take it"),
+                None => "as a new server would take it".to_owned(),
+            };
+            lines.push(format!("checked the routing: {file}, {how}"));
+        }
+        if self.errors.is_empty() {
+            lines.push(self.counted());
+        }
+        lines
+    }
+}

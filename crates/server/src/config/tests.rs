@@ -1,0 +1,139 @@
+//! What settings are taken, from where, and what is said of those that are not.
+
+use std::time::Duration;
+
+use toml::Table;
+
+use super::read::{Reader, unknown_keys};
+use super::*;
+
+fn file(text: &str) -> Sources {
+    Sources { file: Some(("baton.toml".to_owned(), text.to_owned())), ..Sources::default() }
+}
+
+fn read(sources: &Sources) -> Config {
+    Config::default().read(sources).unwrap().config
+}
+
+fn problems(sources: &Sources) -> Vec<String> {
+    Config::default().read(sources).unwrap_err().iter().map(Wrong::to_string).collect()
+}
+
+#[test]
+fn the_default_file_says_what_the_defaults_are() {
+    assert_eq!(read(&file(DEFAULT_FILE)), Config::default());
+    assert_eq!(Config::default().read(&file(DEFAULT_FILE)).unwrap().warnings, []);
+}
+
+#[test]
+fn the_default_file_describes_every_setting() {
+    // What has no default stands in a comment: `# key = value`.
+    let uncommented: Vec<&str> = DEFAULT_FILE
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|text| text.contains(" = ")).unwrap_or(line))
+        .collect();
+    let table: Table = uncommented.join("\n").parse().unwrap();
+    let mut keys = Vec::new();
+    unknown_keys(&table, "", &["limits.", "delivery.", "log."], &mut keys);
+    keys.sort();
+    let none = Sources::default();
+    let mut reader = Reader::of(&none);
+    Config::default().of(&mut reader);
+    let mut known = reader.known;
+    known.retain(|key| *key != "tls_listen");
+    known.sort_unstable();
+    assert_eq!(keys, known);
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_known_one_and_all_problems_come_at_once() {
+    let found = problems(&file(
+        "lissten = \"x\"\nclock = \"sundial\"\nstreams = 0\n[delivery]\ntimout = \"5s\"\n[zzz]\na = 1\n",
+    ));
+    assert_eq!(found.len(), 5, "{found:#?}");
+    let all = found.join("\n");
+    for part in [
+        "baton.toml:1: there is no setting `lissten`; the nearest one is `listen`",
+        "baton.toml:5: there is no setting `delivery.timout`; the nearest one is `delivery.timeout`",
+        "baton.toml:6: there is no setting `zzz`",
+        "baton.toml:2: `clock`: \"system\" or \"virtual\" belongs here, not \"sundial\"",
+        "baton.toml:3: `streams`: a whole number from 1 to 1024",
+    ] {
+        assert!(all.contains(part), "{part}\nin\n{all}");
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_defaults() {
+    let mut sources = file("listen = \"127.0.0.1:1\"\nstreams = 2\n[delivery]\nin_flight = 3\n");
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    sources.environment =
+        vec![variable("BATON_LISTEN", "127.0.0.1:4"), variable("BATON_DELIVERY__IN_FLIGHT", "5")];
+    sources.flags = vec![("listen", "--listen", "127.0.0.1:6".to_owned())];
+    let config = read(&sources);
+    assert_eq!((config.listen.port(), config.delivery.in_flight, config.streams), (6, 5, 2));
+    assert_eq!(config.limits, Limits::default());
+}
+
+#[test]
+fn the_environment_has_every_kind_of_value() {
+    let given = |name: &str, value: &str| {
+        let environment = vec![(name.to_owned(), value.to_owned())];
+        Sources { environment, ..Sources::default() }
+    };
+    assert_eq!(read(&given("BATON_CLOCK", "virtual")).clock, ClockKind::Virtual);
+    assert_eq!(read(&given("BATON_DELIVERY__TIMEOUT", "1m30s")).delivery.timeout, Duration::from_secs(90));
+    let path = Database::Sqlite("/var/lib/baton/baton.db".into());
+    assert_eq!(read(&given("BATON_DATABASE", "sqlite:///var/lib/baton/baton.db")).database, path);
+    for text in ["10.0.0.0/8, ::1/128", "[\"10.0.0.0/8\", \"::1/128\"]"] {
+        assert_eq!(read(&given("BATON_DELIVERY__ALLOW_ADDRESSES", text)).delivery.allow_addresses.len(), 2);
+    }
+    let wrong = problems(&given("BATON_STREAMS", "many"));
+    assert!(wrong[0].starts_with("BATON_STREAMS: a whole number"), "{wrong:?}");
+    let stray = Config::default().read(&given("BATON_LISTN", "x")).unwrap().warnings;
+    assert!(stray[0].detail.contains("BATON_LISTEN"), "{stray:?}");
+}
+
+#[test]
+fn what_is_not_built_says_so() {
+    let found = problems(&file("tls_listen = \"x\"\ndatabase = \"postgres://x\"\n")).join("\n");
+    assert!(
+        found.contains("HTTPS is not built yet") && found.contains("PostgreSQL is not built yet"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    let found = problems(&file("listen = \n"));
+    assert!(found[0].starts_with("baton.toml:1: this is not TOML: "), "{found:?}");
+}
+
+#[test]
+fn durations_are_read_in_parts() {
+    assert_eq!(milliseconds("24h"), Some(86_400_000));
+    assert_eq!(milliseconds("1h30m"), Some(5_400_000));
+    assert_eq!(milliseconds("250ms"), Some(250));
+    for wrong in ["", "5", "s", "5 s", "-5s", "5y", "99999999999999999999d", "9223372036854775807d"] {
+        assert_eq!(milliseconds(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn every_setting_can_be_said_in_the_environment() {
+    for name in Config::variables() {
+        // Nothing takes this: a variable that is not read says nothing about it.
+        let environment = vec![(name.clone(), "[".to_owned())];
+        let wrong = Config::default().read(&Sources { environment, ..Sources::default() });
+        let places: Vec<String> = wrong.unwrap_err().into_iter().map(|wrong| wrong.place).collect();
+        assert_eq!(places, [name]);
+    }
+}
+
+#[test]
+fn an_address_of_a_database_is_not_repeated() {
+    for text in ["postgres://a:secret@db/x", "mysql://a:secret@db/x", "sqlite://a:secret@db/x"] {
+        let found = problems(&file(&format!("database = \"{text}\"\n")));
+        assert!(found[0].contains("sqlite:///path") && !found[0].contains("secret"), "{found:?}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Several calls in one: `POST /` with `batch` (wire.md 1.6). The items are answered one after the other, each as if
+//! it had come alone; what one comes to changes nothing for those that do not need it.
+
+use std::collections::HashMap;
+
+use baton_wire::GraphError;
+use baton_wire::batch::{Item, items};
+use serde_json::{Value, json};
+
+use super::{Answer, Asked, Wrong, labels, limits, split};
+
+/// What became of an item.
+struct Ran {
+    code: u16,
+    body: String,
+    /// The answer, where it succeeded, for items that need it.
+    answer: Option<Value>,
+    trace: String,
+    version: String,
+}
+
+/// The answers in the order of the items: 200, whatever became of each.
+pub(super) async fn answer(batch: &Asked<'_>) -> Result<Answer, Wrong> {
+    let items = items(&batch.params, limits(batch.shared))?;
+    if let Some(token) = batch.token.as_deref() {
+        // A token that is nobody's is one mistake and not fifty.
+        token_is_known(batch, token)?;
+    }
+    let headers = batch.params.text("include_headers").is_none_or(|text| text != "false" && text != "0")
+        && batch.params.get("include_headers") != Some(&Value::Bool(false));
+    let needed: Vec<&String> = items.iter().flatten().flat_map(|item| &item.needs).collect();
+    let mut named: HashMap<String, Option<Value>> = HashMap::new();
+    let mut answers = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let ran = match item {
+            Ok(item) => run(batch, item, &named, index).await,
+            Err(wrong) => refused(batch, wrong, batch.version),
+        };
+        let name = item.as_ref().ok().and_then(|item| item.name.clone());
+        let quiet = item.as_ref().ok().and_then(|item| item.quiet);
+        let is_needed = name.as_ref().is_some_and(|name| needed.contains(&name));
+        answers.push(if ran.code == 200 && quiet.unwrap_or(is_needed) {
+            Value::Null
+        } else {
+            shown(&ran, headers)
+        });
+        if let Some(name) = name {
+            named.insert(name, ran.answer);
+        }
+    }
+    Ok(Answer::of(Value::Array(answers)))
+}
+
+fn token_is_known(batch: &Asked<'_>, token: &str) -> Result<(), Wrong> {
+    match crate::caller::AppCaller::of(batch.shared, token) {
+        Some(app) => app.map(|_| ()).map_err(Wrong::from),
+        None => crate::caller::Caller::known(batch.shared, token, &batch.params).map(|_| ()),
+    }
+}
+
+async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Value>>, index: usize) -> Ran {
+    let failed = |name: &&String| matches!(named.get(*name), Some(None));
+    let wrong = |error: &GraphError| refused(batch, error, batch.version);
+    if let Some(name) = item.needs.iter().find(failed) {
+        return wrong(&GraphError::parameter(format!(
+            "The item {name} of the batch failed, and this one needs it"
+        )));
+    }
+    if let Some(name) = item.needs.iter().find(|name| !named.contains_key(*name)) {
+        return wrong(&GraphError::parameter(format!(
+            "No item before this one in the batch has the name {name}"
+        )));
+    }
+    let answer = |name: &str| named.get(name).and_then(Option::as_ref);
+    let item = match item.with_answers(answer, limits(batch.shared)) {
+        Ok(item) => item,
+        Err(error) => return wrong(&error),
+    };
+    if item.params.get("batch").is_some() {
+        return wrong(&GraphError::parameter("A batch within a batch is not allowed"));
+    }
+    let (version, components) = split(&item.path);
+    let once = batch.once.as_ref().map(|key| [key.as_slice(), format!(".{index}").as_bytes()].concat());
+    let asked = Asked {
+        shared: batch.shared,
+        method: &item.method,
+        components,
+        version,
+        token: item.token.clone().or_else(|| batch.token.clone()),
+        once,
+        params: item.params.clone(),
+    };
+    match Box::pin(asked.decide()).await {
+        Ok(Answer { body, .. }) => Ran {
+            code: 200,
+            body: body.to_string(),
+            answer: Some(body),
+            trace: batch.shared.ids.trace(),
+            version: version.to_owned(),
+        },
+        Err(Wrong { error, .. }) => refused(batch, &error, version),
+    }
+}
+
+fn refused(batch: &Asked<'_>, error: &GraphError, version: &str) -> Ran {
+    let trace = batch.shared.ids.trace();
+    // An item's trace is not the request's, whose line of the log says nothing of it.
+    tracing::info!(
+        trace_id = trace,
+        code = error.code,
+        subcode = error.subcode,
+        "an item of a batch was refused"
+    );
+    let body = String::from_utf8_lossy(&error.body(&trace)).into_owned();
+    Ran { code: error.status, body, answer: None, trace, version: version.to_owned() }
+}
+
+fn shown(ran: &Ran, headers: bool) -> Value {
+    let mut shown = json!({"code": ran.code});
+    if headers {
+        let all = labels(&ran.version, &ran.trace).map(|(name, value)| json!({"name": name, "value": value}));
+        shown["headers"] = json!(all);
+    }
+    shown["body"] = json!(ran.body);
+    shown
+}

@@ -1,0 +1,122 @@
+//! `/{page}/custom_labels`, `/{label}`, `/{label}/label` and `/{person}/custom_labels` (wire.md 1.7): labels of a page,
+//! and who has them.
+
+use baton_rules::PersonId;
+use baton_store::AssetKind;
+use baton_wire::GraphError;
+use baton_wire::params::Params;
+use serde_json::{Value, json};
+
+use super::{Answer, Wrong, kept, node, paging};
+use crate::caller::{Caller, Edge};
+
+/// The longest name, and how many labels a page has at most.
+const NAME: usize = 80;
+const MOST: usize = 1000;
+/// Rows that are looked at in one turn.
+const TURN: usize = 500;
+
+/// A label of a name that is there already is that one.
+pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
+    caller.may(caller.side(), Edge::Profile)?;
+    let name = params.text("page_label_name").or_else(|| params.text("name")).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| GraphError::required("page_label_name"))?;
+    if name.chars().count() > NAME {
+        let text = format!("Length of param page_label_name must be less than or equal to {NAME}");
+        return Err(GraphError::parameter(text).into());
+    }
+    let known = kept::list(caller, AssetKind::Label, "", MOST).await?;
+    if let Some((id, _)) = known.iter().find(|(_, value)| value["name"] == name) {
+        return Ok(Answer::of(json!({"id": id})));
+    }
+    if known.len() == MOST {
+        return Err(GraphError::parameter(format!("A page has at most {MOST} labels")).into());
+    }
+    let id = caller.shared().ids.number();
+    let label = (kept::key(caller, AssetKind::Label, &id), kept::object([("name", name)]));
+    kept::change(caller, vec![label], Vec::new()).await?;
+    Ok(Answer::of(json!({"id": id})))
+}
+
+pub(super) async fn list(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
+    caller.may(caller.side(), Edge::Profile)?;
+    let fields = params.fields()?;
+    let one = |id: &str, value: &Value| shown(&fields, id, value);
+    Ok(Answer::of(kept::answer(caller, params, AssetKind::Label, "custom_labels", one).await?))
+}
+
+fn shown(fields: &[baton_wire::fields::Field], id: &str, value: &Value) -> Value {
+    node::shown(fields, &["page_label_name"], id, |field| match field.name.as_str() {
+        "name" | "page_label_name" => value.get("name").cloned(),
+        _ => None,
+    })
+}
+
+/// The label itself, and who has it; none where there is no such label, or no such call of one.
+pub(super) async fn one(
+    caller: &Caller,
+    params: &Params,
+    method: &str,
+    id: &str,
+    edge: &str,
+) -> Result<Option<Answer>, Wrong> {
+    let key = kept::key(caller, AssetKind::Label, id);
+    let Some(value) = kept::read(caller, &key).await? else { return Ok(None) };
+    caller.may(caller.side(), Edge::Profile)?;
+    match (method, edge) {
+        ("GET", "") => return Ok(Some(Answer::of(shown(&params.fields()?, id, &value)))),
+        ("DELETE", "") => {
+            let mut gone = who_has(caller, id).await?;
+            gone.push(key);
+            kept::change(caller, Vec::new(), gone).await?;
+        }
+        ("POST" | "DELETE", "label") => {
+            let person = params.text("user").ok_or_else(|| GraphError::required("user"))?;
+            let person = caller.known_person(&person).await?;
+            let held = kept::key(caller, AssetKind::Labelled, &format!("{person}/{id}"));
+            if method == "POST" {
+                kept::change(caller, vec![(held, Value::Null)], Vec::new()).await?;
+            } else {
+                kept::change(caller, Vec::new(), vec![held]).await?;
+            }
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some(Answer::of(json!({"success": true}))))
+}
+
+/// That a label is had, by whom ever.
+async fn who_has(caller: &Caller, label: &str) -> Result<Vec<baton_store::AssetKey>, Wrong> {
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let turn = kept::list(caller, AssetKind::Labelled, &after, TURN).await?;
+        let Some((last, _)) = turn.last() else { return Ok(found) };
+        after.clone_from(last);
+        let of_it = turn.iter().filter(|(key, _)| key.rsplit('/').next() == Some(label));
+        found.extend(of_it.map(|(key, _)| kept::key(caller, AssetKind::Labelled, key)));
+    }
+}
+
+/// The labels of a person.
+pub(super) async fn of(caller: &Caller, params: &Params, person: &PersonId) -> Result<Answer, Wrong> {
+    let wanted = paging::Wanted::of(params)?;
+    let fields = params.fields()?;
+    let prefix = format!("{person}/");
+    let after = format!("{prefix}{}", wanted.after.as_deref().unwrap_or_default());
+    let found = kept::list(caller, AssetKind::Labelled, &after, wanted.limit + 1).await?;
+    let ids = found.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)).map(str::to_owned);
+    let mut ids: Vec<String> = ids.collect();
+    let more = ids.len() > wanted.limit;
+    ids.truncate(wanted.limit);
+    let mut data = Vec::with_capacity(ids.len());
+    for id in &ids {
+        if let Some(value) = kept::read(caller, &kept::key(caller, AssetKind::Label, id)).await? {
+            data.push(shown(&fields, id, &value));
+        }
+    }
+    let ends = ids.first().zip(ids.last()).map(|(first, last)| (first.clone(), last.clone()));
+    let next = ends.as_ref().filter(|_| more);
+    let next = next
+        .map(|(_, last)| paging::next(caller, params, person.as_str(), "custom_labels", wanted.limit, last));
+    Ok(Answer::of(paging::list(&data, ends, next)))
+}

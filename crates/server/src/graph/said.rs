@@ -1,0 +1,210 @@
+//! What was said in a conversation, as Graph nodes show it (wire.md 5.5): each message with what became of it since.
+
+use std::collections::{HashMap, HashSet};
+
+use baton_rules::{ThreadKey, Timestamp};
+use baton_store::{JournalRow, Position};
+use baton_wire::GraphError;
+use baton_wire::fields::Field;
+use baton_wire::params::Params;
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Wrong, conversations, node, paging};
+use crate::caller::{Caller, Edge, unavailable};
+
+/// Rows that are looked at for one answer, in turns of this many.
+const ROWS: usize = 200;
+const TURNS: usize = 20;
+/// How many of a conversation's newest messages are shown one by one (wire.md 5.5).
+const NEWEST: usize = 20;
+/// The longest snippet, in characters.
+const SNIPPET: usize = 80;
+
+/// A message.
+pub(super) struct Said {
+    mid: String,
+    position: Position,
+    at: Timestamp,
+    by_page: bool,
+    text: String,
+    attachments: Vec<Value>,
+    reply_to: Option<Value>,
+    reactions: Vec<Value>,
+}
+
+impl Said {
+    pub(super) fn snippet(&self) -> String {
+        self.text.chars().take(SNIPPET).collect()
+    }
+
+    /// What a row says, if it is a message.
+    fn of(row: &JournalRow, item: &Value) -> Option<Self> {
+        let (content, text) = match row.event.as_deref()? {
+            "messages" | "message_echoes" => (item.get("message")?, "text"),
+            "messaging_postbacks" => (item.get("postback")?, "title"),
+            _ => return None,
+        };
+        let attachments = content.get("attachments").and_then(Value::as_array).cloned().unwrap_or_default();
+        let text = content.get(text).and_then(Value::as_str).unwrap_or_default();
+        Some(Self {
+            mid: content.get("mid")?.as_str()?.to_owned(),
+            position: row.position,
+            at: row.at,
+            by_page: row.by.is_some(),
+            text: text.to_owned(),
+            attachments,
+            reply_to: content.get("reply_to").cloned(),
+            reactions: Vec::new(),
+        })
+    }
+}
+
+/// What became of messages that are older than what was read so far.
+#[derive(Default)]
+struct Since {
+    texts: HashMap<String, String>,
+    gone: HashSet<String>,
+    reactions: HashMap<String, Option<Value>>,
+}
+
+impl Since {
+    fn take(&mut self, person: &str, item: &Value) {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        if let (Some(mid), Some(new)) =
+            (text(&item["message_edit"]["mid"]), text(&item["message_edit"]["text"]))
+        {
+            // The newest is read first.
+            self.texts.entry(mid).or_insert(new);
+        }
+        let reaction = &item["reaction"];
+        if let Some(mid) = text(&reaction["mid"]) {
+            let name =
+                reaction.get("reaction").or(reaction.get("emoji")).filter(|_| reaction["action"] == "react");
+            let shown = name.map(|name| json!({"reaction": name, "users": [{"id": person}]}));
+            self.reactions.entry(mid).or_insert(shown);
+        }
+        if item["message"]["is_deleted"] == true {
+            self.gone.extend(text(&item["message"]["mid"]));
+        }
+    }
+
+    fn apply(&self, said: &mut Said) {
+        if let Some(text) = self.texts.get(&said.mid) {
+            said.text.clone_from(text);
+        }
+        said.reactions.extend(self.reactions.get(&said.mid).cloned().flatten());
+    }
+}
+
+/// Messages of a conversation, newest first, before a place; and whether there are more.
+pub(super) async fn newest(
+    caller: &Caller,
+    key: &ThreadKey,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<(Vec<Said>, bool), Wrong> {
+    let (mut found, mut since, mut from) = (Vec::new(), Since::default(), None);
+    for _ in 0..TURNS {
+        let rows = caller.shared().engine.conversation(key, from, ROWS).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        for row in &rows {
+            let Ok(item) = serde_json::from_slice::<Value>(&row.whole) else { continue };
+            since.take(key.person.as_str(), &item);
+            let is_here = before.is_none_or(|before| row.position < before);
+            let Some(mut said) =
+                Said::of(row, &item).filter(|said| is_here && !since.gone.contains(&said.mid))
+            else {
+                continue;
+            };
+            if found.len() == limit {
+                return Ok((found, true));
+            }
+            since.apply(&mut said);
+            found.push(said);
+        }
+        match rows.last() {
+            Some(last) if rows.len() == ROWS => from = Some(last.position),
+            _ => break,
+        }
+    }
+    Ok((found, false))
+}
+
+/// The messages of a conversation as a list: an edge of its own, and a field of the conversation.
+pub(super) async fn list(caller: &Caller, key: &ThreadKey, field: &Field) -> Result<Value, Wrong> {
+    let limit = paging::limit(field.argument("limit").map(|text| text.parse().ok()))?;
+    let after = field.argument("after").map(|text| text.parse().map(Position));
+    let after =
+        after.transpose().map_err(|_| GraphError::parameter("Param after must be a cursor of this list"))?;
+    let (found, more) = newest(caller, key, after, limit).await?;
+    let parties = conversations::participants(caller, key).await?;
+    let data: Vec<Value> = found.iter().map(|said| shown(said, &field.fields, &parties)).collect();
+    let ends = found.first().zip(found.last());
+    let ends = ends.map(|(first, last)| (first.position.0.to_string(), last.position.0.to_string()));
+    let fields = baton_wire::fields::written(&field.fields);
+    let fields = (!fields.is_empty()).then(|| ("fields".to_owned(), Value::String(fields)));
+    let limits = super::limits(caller.shared());
+    let params = Params::from_object(Map::from_iter(fields), limits);
+    let next = ends
+        .as_ref()
+        .filter(|_| more)
+        .map(|(_, last)| paging::next(caller, &params, &conversations::id(key), "messages", limit, last));
+    Ok(paging::list(&data, ends, next))
+}
+
+/// `GET /{message}`; none where there is no such message of this page.
+pub(super) async fn one(caller: &Caller, params: &Params, mid: &str) -> Result<Option<Answer>, Wrong> {
+    let row = caller.shared().engine.message(mid).await.map_err(|error| unavailable(&error))?;
+    let Some(key) =
+        row.as_ref().and_then(|row| row.thread().cloned()).filter(|key| key.page == caller.page().id)
+    else {
+        return Ok(None);
+    };
+    caller.may(key.surface, Edge::Conversations)?;
+    let (found, _) = newest(caller, &key, None, NEWEST).await?;
+    let said = found.iter().find(|said| said.mid == mid).ok_or_else(GraphError::message_gone)?;
+    let parties = conversations::participants(caller, &key).await?;
+    Ok(Some(Answer::of(shown(said, &params.fields()?, &parties))))
+}
+
+/// A message's node. `parties` are the person and the page.
+fn shown(said: &Said, fields: &[Field], parties: &[Value; 2]) -> Value {
+    let [person, page] = parties;
+    let (from, to) = if said.by_page { (page, person) } else { (person, page) };
+    node::shown(fields, &["created_time"], &said.mid, |field| match field.name.as_str() {
+        "created_time" => Some(json!(conversations::time(said.at))),
+        "from" => Some(from.clone()),
+        "to" => Some(json!({"data": [to]})),
+        // What templates say is in their attachment.
+        "message" => Some(json!(said.text)),
+        "attachments" if !said.attachments.is_empty() => {
+            let all: Vec<Value> =
+                (0..).zip(&said.attachments).map(|(at, one)| attachment(said, at, one)).collect();
+            Some(json!({"data": all}))
+        }
+        "reply_to" => said.reply_to.clone(),
+        "reactions" if !said.reactions.is_empty() => Some(json!({"data": said.reactions})),
+        _ => None,
+    })
+}
+
+/// An attachment's node: what is known of it, which is its address or what its template says.
+fn attachment(said: &Said, index: usize, given: &Value) -> Value {
+    let (kind, payload) = (given["type"].as_str().unwrap_or_default(), &given["payload"]);
+    let url = &payload["url"];
+    let (name, value) = match kind {
+        "image" | "sticker" => {
+            let is_sticker = kind == "sticker";
+            ("image_data", json!({"url": url, "preview_url": url, "render_as_sticker": is_sticker}))
+        }
+        "video" => ("video_data", json!({"url": url, "preview_url": url})),
+        "template" => {
+            let first = payload["elements"].get(0).unwrap_or(payload);
+            let title = first.get("title").or(first.get("text")).cloned().unwrap_or_default();
+            let (subtitle, image) = (first.get("subtitle"), first.get("image_url"));
+            ("generic_template", json!({"title": title, "subtitle": subtitle, "media_url": image}))
+        }
+        _ => ("file_url", url.clone()),
+    };
+    json!({"id": format!("{}:{index}", said.mid), name: value})
+}

@@ -1,0 +1,125 @@
+//! The reference in `docs/reference` is what the program itself says: the settings as the embedded default file
+//! describes them, the commands as `--help` does. `BATON_WRITE_REFERENCE=1 cargo test -p baton-server --test
+//! cli_program reference` writes it anew.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use baton_server::config::{Config, DEFAULT_FILE};
+
+/// Compares a document with what it should say, or writes it where that is asked for.
+#[track_caller]
+fn assert_written(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    if std::env::var_os("BATON_WRITE_REFERENCE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == text,
+        "docs/reference/{name} is not what the program says; write it anew with\n  \
+         BATON_WRITE_REFERENCE=1 cargo test -p baton-server --test cli_program reference\n\
+         and read the difference"
+    );
+}
+
+/// One setting as the default file has it.
+struct Setting {
+    key: String,
+    /// What it is when nobody says; none: an example.
+    default: Option<String>,
+    example: Option<String>,
+    meaning: String,
+}
+
+/// The settings of the default file, in its order.
+fn settings() -> Vec<Setting> {
+    let (mut section, mut remarks, mut found) = (String::new(), Vec::new(), Vec::new());
+    for line in DEFAULT_FILE.lines() {
+        let commented = line.strip_prefix("# ").filter(|text| text.contains(" = ") && !text.contains(". "));
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, value)) = commented
+            .unwrap_or(line)
+            .split_once(" = ")
+            .filter(|_| commented.is_some() || !line.starts_with('#'))
+        {
+            let value = Some(value.to_owned());
+            let (default, example) = if commented.is_some() { (None, value) } else { (value, None) };
+            let meaning = std::mem::take(&mut remarks).join(" ");
+            found.push(Setting { key: format!("{section}{key}"), default, example, meaning });
+        } else if let Some(remark) = line.strip_prefix("# ") {
+            remarks.push(remark);
+        } else {
+            // An empty line ends a remark that is about no setting.
+            remarks.clear();
+        }
+    }
+    found
+}
+
+#[test]
+fn settings_are_as_the_default_file_describes_them() {
+    let mut text = "# Settings\n\n\
+        Written from `baton.default.toml`, which is part of the program; do not edit.\n\n\
+        `baton serve -c baton.toml` reads them from a TOML file; `baton dev` takes the same ones. Each can be given in\n\
+        the environment too: `BATON_` and its path in capitals, with two underscores between levels. Flags win over the\n\
+        environment, the environment over the file, the file over the defaults. A key that is no setting is an error.\n\
+        `baton check -c baton.toml` says what is wrong without starting anything.\n\n\
+        Durations are texts: `\"250ms\"`, `\"90s\"`, `\"24h\"`, `\"7d\"`.\n\n\
+        Three variables are no settings of a server but say which one is meant: `BATON_SERVER`, `BATON_OPERATOR_TOKEN`\n\
+        (also the token that a server takes when it starts with it) and `BATON_DATA`, the data directory.\n"
+        .to_owned();
+    for Setting { key, default, example, meaning } in settings() {
+        let variable = format!("BATON_{}", key.replace('.', "__").to_uppercase());
+        write!(text, "\n## `{key}`\n\n{meaning}\n\n").unwrap();
+        match (default, example) {
+            (Some(default), _) => write!(text, "Default `{default}`"),
+            (None, example) => write!(text, "No default; for example `{}`", example.unwrap_or_default()),
+        }
+        .unwrap();
+        writeln!(text, ". In the environment: `{variable}`.").unwrap();
+    }
+    assert_written("settings.md", &text);
+}
+
+#[test]
+fn every_setting_is_in_the_reference() {
+    let described: Vec<String> = settings()
+        .iter()
+        .map(|setting| {
+            assert!(!setting.meaning.is_empty(), "{} says nothing", setting.key);
+            format!("BATON_{}", setting.key.replace('.', "__").to_uppercase())
+        })
+        .collect();
+    let known = Config::variables();
+    let known: Vec<&String> = known.iter().filter(|name| *name != "BATON_TLS_LISTEN").collect();
+    assert_eq!(described.iter().collect::<Vec<_>>(), known, "in the order of the table");
+}
+
+/// A command and those below it. The options of every command are told once.
+fn command(found: &clap::Command, text: &mut String) {
+    let path = found.get_bin_name().unwrap();
+    let hidden = |option: clap::Arg| {
+        let hide = option.is_global_set() && path != "baton";
+        option.hide(hide)
+    };
+    let shown = found.clone().mut_args(hidden).term_width(100).render_help();
+    write!(text, "\n## `{path}`\n\n```text\n{}\n```\n", shown.to_string().trim_end()).unwrap();
+    found.get_subcommands().for_each(|inner| command(inner, text));
+}
+
+#[test]
+fn commands_are_as_their_help_describes_them() {
+    let mut text = "# Commands\n\n\
+        Written from the program's own help; do not edit.\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json`, standard output holds JSON and nothing else. Colours\n\
+        are for terminals, and not where `NO_COLOR` is set. Errors go to standard error: what happened, why, what to do.\n\
+        The options of every command stand in the first help below.\n"
+        .to_owned();
+    let mut all = baton_server::cli::command().bin_name("baton");
+    all.build();
+    command(&all, &mut text);
+    assert_written("commands.md", &text);
+}

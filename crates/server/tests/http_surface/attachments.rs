@@ -1,0 +1,231 @@
+//! Files in messages: by address, by id, and with the call; and where they lie afterwards.
+
+use serde_json::{Value, json};
+
+use crate::expect;
+use crate::world::{Reply, World};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\xffbytes";
+
+/// A multipart body of texts, with a file somewhere between them.
+fn body(texts: &[(&str, Value)], mime: &str, file: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (index, (name, value)) in texts.iter().enumerate() {
+        if index == 1 {
+            body.extend(format!("--x\r\nContent-Disposition: form-data; name=\"filedata\"; filename=\"f\"\r\nContent-Type: {mime}\r\n\r\n").bytes());
+            body.extend(file);
+            body.extend(b"\r\n");
+        }
+        body.extend(
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    body.extend(b"--x--\r\n");
+    body
+}
+
+async fn post(w: &World, path: &str, kind: &str, mime: &str, file: &[u8]) -> Reply {
+    let message = json!({"attachment": {"type": kind, "payload": {"is_reusable": true}}});
+    let texts = [("recipient", json!({"id": "ann"})), ("message", message)];
+    let request = w.client.post(w.with_token(path, "market-bot"));
+    w.send(request.header("content-type", "multipart/form-data; boundary=x").body(body(&texts, mime, file)))
+        .await
+}
+
+/// What the last echo shows.
+async fn shown(w: &World) -> Value {
+    let messages = w.get("/baton/v1/pages/2001/threads/ann/messages?limit=1").await.json();
+    messages["data"][0]["content"].clone()
+}
+
+fn address(w: &World, content: &Value) -> String {
+    let url = content["attachments"][0]["payload"]["url"].as_str().unwrap();
+    url.replace("http://baton.test", &w.base)
+}
+
+#[tokio::test]
+async fn a_file_is_sent_kept_and_shown() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let sent = post(&w, "/v19.0/me/messages", "image", "image/png", PNG).await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    let keys: Vec<String> = sent.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["recipient_id", "message_id", "attachment_id"]);
+    let id = sent.json()["attachment_id"].as_str().unwrap().to_owned();
+    assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_digit()), "{id}");
+    let content = shown(&w).await;
+    assert_eq!(
+        (&content["mid"], &content["attachments"][0]["type"]),
+        (&sent.json()["message_id"], &json!("image"))
+    );
+    let file = w.client.get(address(&w, &content)).send().await.unwrap();
+    for (name, value) in [
+        ("content-type", "image/png"),
+        ("content-disposition", "inline"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; sandbox"),
+        ("content-length", "15"),
+    ] {
+        assert_eq!(file.headers()[name], value, "{name}");
+    }
+    assert_eq!(file.bytes().await.unwrap(), PNG);
+    // By its id, by any app of the page, again; the same file is the same asset.
+    let again = |token: &'static str| {
+        let message = json!({"attachment": {"type": "image", "payload": {"attachment_id": id}}});
+        w.call(token, "/me/messages", json!({"recipient": {"id": "ann"}, "message": message}))
+    };
+    assert_eq!(again("market-bot").await.status, 200);
+    assert_eq!(address(&w, &shown(&w).await), address(&w, &content));
+    assert_eq!(again("market-desk").await.status, 200);
+    let kept = post(&w, "/me/message_attachments", "image", "image/png", PNG).await;
+    assert_eq!(kept.json(), json!({"attachment_id": id}));
+    let other = post(&w, "/me/message_attachments", "image", "image/png", b"another").await;
+    assert_ne!(other.json()["attachment_id"], json!(id));
+    // Nobody else's: another page knows nothing of it.
+    w.writes("2002", "ann").await;
+    let foreign = again("garage-bot").await;
+    assert_eq!(foreign.code(), (100, Some(2_018_074)), "{}", foreign.text);
+    // An id is good for 90 days.
+    w.post("/baton/v1/clock", json!({"advance": "90d"})).await;
+    w.writes("2001", "ann").await;
+    assert_eq!(again("market-bot").await.code(), (100, Some(2_018_074)));
+}
+
+#[tokio::test]
+async fn an_address_is_kept_as_it_is() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let url = "https://cdn.test/a.mp4?x=1";
+    let message = |reusable: bool| json!({"attachment": {"type": "video", "payload": {"url": url, "is_reusable": reusable}}});
+    let send = |message: Value| {
+        w.call("market-bot", "/me/messages", json!({"recipient": {"id": "ann"}, "message": message}))
+    };
+    let once = send(message(false)).await;
+    assert_eq!((once.status, once.json().get("attachment_id")), (200, None), "{}", once.text);
+    assert_eq!(shown(&w).await["attachments"], json!([{"type": "video", "payload": {"url": url}}]));
+    let kept = send(message(true)).await.json()["attachment_id"].clone();
+    let uploaded = w.call("market-bot", "/me/message_attachments", json!({"message": message(true)})).await;
+    assert_eq!(uploaded.json(), json!({"attachment_id": kept}));
+    send(json!({"attachment": {"type": "video", "payload": {"attachment_id": kept}}})).await;
+    assert_eq!(shown(&w).await["attachments"], json!([{"type": "video", "payload": {"url": url}}]));
+    // In a media template it is a number, as the platform's echo has it.
+    let media = |kind: &str| json!({"attachment": {"type": "template", "payload": {"template_type": "media", "elements": [{"media_type": kind, "attachment_id": kept}]}}});
+    assert_eq!(send(media("video")).await.status, 200);
+    let number: u64 = kept.as_str().unwrap().parse().unwrap();
+    assert_eq!(shown(&w).await["attachments"][0]["payload"]["elements"][0]["attachment_id"], number);
+    for (message, subcode) in [
+        (media("image"), 2_018_047),
+        (json!({"attachment": {"type": "image", "payload": {"attachment_id": kept}}}), 2_018_047),
+        (json!({"attachment": {"type": "image", "payload": {"attachment_id": "1"}}}), 2_018_074),
+        (
+            json!({"attachment": {"type": "template", "payload": {"template_type": "media", "elements": [{"media_type": "image", "attachment_id": "x"}]}}}),
+            2_018_074,
+        ),
+    ] {
+        let reply = send(message).await;
+        assert_eq!(reply.code(), (100, Some(subcode)), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn files_have_limits_and_types() {
+    let limits = baton_server::config::Limits { upload: 10 * 1024 * 1024, ..Default::default() };
+    let w = World::with(limits).await;
+    let keep = async |kind: &str, mime: &str, file: &[u8]| {
+        post(&w, "/me/message_attachments", kind, mime, file).await
+    };
+    let large = vec![b'x'; 8 * 1024 * 1024 + 1];
+    assert_eq!(keep("image", "image/png", &large).await.code(), (100, Some(2_018_109)));
+    assert_eq!(keep("image", "image/png", &large[1..]).await.status, 200);
+    assert_eq!(keep("file", "application/pdf", &large).await.status, 200);
+    for (kind, mime, file) in [
+        ("image", "video/mp4", PNG),
+        ("video", "image/png", PNG),
+        ("audio", "text/html", PNG),
+        ("file", "text/plain", b"" as &[u8]),
+    ] {
+        assert_eq!(keep(kind, mime, file).await.code(), (100, Some(2_018_047)), "{kind} {mime}");
+    }
+    expect!(
+        keep("file", "text/plain", &[b'x'; 11 * 1024 * 1024]).await,
+        400,
+        "limits.upload",
+        "\"code\":100"
+    );
+    let unsaid = w
+        .call("market-bot", "/me/message_attachments", json!({"message": {"attachment": {"type": "image"}}}))
+        .await;
+    expect!(unsaid, 400, "filedata must come with the call");
+    assert_eq!(w.read("market-bot", "/me/message_attachments").await.code(), (100, Some(33)));
+}
+
+#[tokio::test]
+async fn what_could_run_is_a_download() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    for mime in ["text/html", "image/svg+xml", "application/pdf", "application/javascript"] {
+        let kind = if mime.starts_with("image") { "image" } else { "file" };
+        assert_eq!(post(&w, "/me/messages", kind, mime, b"<script>").await.status, 200, "{mime}");
+        let url = address(&w, &shown(&w).await);
+        let file = w.client.get(url).send().await.unwrap();
+        let header = |name: &str| file.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(
+            (header("content-type").as_str(), header("content-disposition").as_str()),
+            ("application/octet-stream", "attachment"),
+            "{mime}"
+        );
+        assert_eq!(header("x-content-type-options"), "nosniff");
+    }
+    for path in ["/media/none", "/media/", "/media/a/b"] {
+        assert_eq!(w.get(path).await.slug(), "not-found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_send_keeps_its_words_and_a_repeat_its_answer() {
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    let send = |token: &str, file: &[u8]| {
+        let message = json!({"attachment": {"type": "image", "payload": {"is_reusable": true}}});
+        let texts = [("recipient", json!({"id": "ann"})), ("message", message)];
+        let request = w.client.post(w.with_token("/me/messages", token)).header("idempotency-key", "once");
+        let request = request.header("content-type", "multipart/form-data; boundary=x");
+        w.send(request.body(body(&texts, "image/png", file)))
+    };
+    assert_eq!(send("garage-desk", PNG).await.code(), (10, Some(2_018_300)));
+    let first = send("garage-bot", PNG).await;
+    assert_eq!((first.status, send("garage-bot", PNG).await.text), (200, first.text));
+    expect!(send("garage-bot", b"another").await, 400, "used before with another body");
+}
+
+#[tokio::test]
+async fn replies_and_reactions_are_about_messages_of_the_conversation() {
+    let w = World::start().await;
+    let heard = w.writes("2001", "ann").await.json()["message_id"].clone();
+    let elsewhere = w.writes("2001", "ben").await.json()["message_id"].clone();
+    let send = |mid: &Value| {
+        w.call(
+            "market-bot",
+            "/me/messages",
+            json!({"recipient": {"id": "ann"}, "message": {"text": "yes"}, "reply_to": {"mid": mid}}),
+        )
+    };
+    let said = send(&heard).await.json()["message_id"].clone();
+    assert_eq!(shown(&w).await["reply_to"], json!({"mid": heard, "is_self_reply": false}));
+    assert_eq!(send(&said).await.status, 200);
+    assert_eq!(shown(&w).await["reply_to"], json!({"mid": said, "is_self_reply": true}));
+    for mid in [&elsewhere, &json!("m_none")] {
+        expect!(send(mid).await, 400, "reply_to[mid] is no message of this conversation");
+    }
+    let react = |action: &str, mid: &Value| {
+        w.call("market-bot", "/me/messages", json!({"recipient": {"id": "ann"}, "sender_action": action, "payload": {"message_id": mid, "reaction": "love"}}))
+    };
+    for action in ["react", "UNREACT"] {
+        assert_eq!(react(action, &heard).await.text, r#"{"recipient_id":"ann"}"#);
+        expect!(
+            react(action, &elsewhere).await,
+            400,
+            "payload[message_id] is no message of this conversation"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! `GET /{psid}`: what apps read of the people who write to their page (wire.md 5.4).
+
+use serde_json::{Value, json};
+
+use crate::world::{ACCOUNT, OPERATOR, World};
+
+async fn known(w: &World, page: &str, person: &str, of: Value) {
+    w.writes(page, person).await;
+    let path = w.url(&format!("/baton/v1/pages/{page}/people/{person}"));
+    let put = w.send(w.client.put(path).bearer_auth(OPERATOR).json(&of)).await;
+    assert_eq!(put.status, 200, "{}", put.text);
+}
+
+#[tokio::test]
+async fn a_person_is_shown_flat_with_what_is_known() {
+    let w = World::start().await;
+    let pic = "https://cdn.example/ann.png?ext=1767312000";
+    let ann = json!({"name": "Ann Lee", "first_name": "Ann", "last_name": "Lee", "profile_pic": pic});
+    known(&w, "2001", "ann", ann).await;
+    for (path, body) in [
+        ("/ann", json!({"first_name": "Ann", "last_name": "Lee", "profile_pic": pic, "id": "ann"})),
+        ("/v2.6/ann?fields=name", json!({"name": "Ann Lee", "id": "ann"})),
+        ("/ann?fields=first_name, last_name", json!({"first_name": "Ann", "last_name": "Lee", "id": "ann"})),
+        ("/ann?fields=id,name,locale,timezone,gender,username", json!({"name": "Ann Lee", "id": "ann"})),
+        ("/ann/?fields=%5B%22profile_pic%22%5D", json!({"profile_pic": pic, "id": "ann"})),
+    ] {
+        let reply = w.read("market-bot", path).await;
+        assert_eq!((reply.status, reply.text.clone()), (200, body.to_string()), "{path}");
+    }
+    known(&w, ACCOUNT, "iggy", json!({"name": "Iggy", "username": "iggy_pop", "first_name": "I"})).await;
+    let iggy = w.read("market-bot", "/iggy").await;
+    assert_eq!(iggy.json(), json!({"name": "Iggy", "username": "iggy_pop", "id": "iggy"}));
+}
+
+#[tokio::test]
+async fn a_person_is_the_pages_alone() {
+    let w = World::start().await;
+    known(&w, "2001", "ann", json!({"name": "Ann Lee"})).await;
+    w.writes("2001", "bob").await;
+    let bob = w.read("market-bot", "/bob").await;
+    assert_eq!((bob.status, bob.code()), (400, (100, Some(2_018_218))), "{}", bob.text);
+    assert!(bob.text.contains("No profile available for this user."), "{}", bob.text);
+    // Who writes to another page, and who is nobody, are the same.
+    let error = |reply: &crate::world::Reply, id: &str| {
+        let message = reply.json()["error"]["message"].as_str().unwrap().replace(&format!("'{id}'"), "ID");
+        (reply.status, reply.code(), message)
+    };
+    let foreign = w.read("garage-bot", "/ann").await;
+    assert_eq!(error(&foreign, "ann"), error(&w.read("garage-bot", "/nobody").await, "nobody"));
+    assert_eq!(foreign.code(), (100, Some(33)));
+    assert_eq!(w.read("wrong", "/ann").await.code().0, 190);
+    assert_eq!(w.call("market-bot", "/ann", json!({})).await.code(), (100, Some(33)));
+    assert_eq!(w.read("market-bot", "/ann/conversations").await.code(), (100, Some(33)));
+    let permitted = w.read("garage-draft", "/ann").await;
+    assert_eq!(permitted.code(), (100, Some(33)), "a task is not needed: {}", permitted.text);
+}

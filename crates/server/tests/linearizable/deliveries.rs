@@ -1,0 +1,98 @@
+//! What must hold of the webhooks as they arrived: each app got, of each conversation, exactly what the journal
+//! addresses to it, in the journal's order; and nothing came twice unless it had been refused.
+
+use std::collections::BTreeMap;
+
+use baton_rules::{AppId, Channel, Form, ThreadKey};
+use baton_store::JournalRow;
+use serde_json::{Value, json};
+
+use crate::journal::Journal;
+use crate::receivers::Arrived;
+
+/// What an app must hear of a conversation, and how much of it was accepted so far.
+#[derive(Default)]
+struct Heard {
+    entries: Vec<Value>,
+    accepted: usize,
+}
+
+/// How many events must be delivered.
+pub(crate) fn expected(journal: &Journal) -> usize {
+    journal.streams.iter().flatten().map(|row| row.notices.len()).sum()
+}
+
+/// Everything that is wrong.
+pub(crate) fn check(journal: &Journal, arrived: &[Arrived]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut heard = addressed(journal);
+    for webhook in arrived {
+        let mut ahead: BTreeMap<(AppId, String), usize> = BTreeMap::new();
+        for entry in webhook.body["entry"].as_array().unwrap() {
+            let talk = (webhook.app, talk_of(entry));
+            let Some(conversation) = heard.get_mut(&talk) else {
+                wrong.push(format!("{} was sent what is nobody's: {entry}", webhook.app));
+                continue;
+            };
+            let ahead = ahead.entry(talk).or_default();
+            let next = conversation.entries.get(conversation.accepted + *ahead);
+            if next != Some(entry) {
+                wrong.push(format!("{} was sent {entry}, and was to hear {next:?}", webhook.app));
+            }
+            *ahead += 1;
+        }
+        for (talk, ahead) in ahead.into_iter().filter(|_| webhook.accepted) {
+            if let Some(conversation) = heard.get_mut(&talk) {
+                conversation.accepted += ahead;
+            }
+        }
+    }
+    for ((app, talk), conversation) in heard {
+        let (accepted, all) = (conversation.accepted, conversation.entries.len());
+        if accepted != all {
+            wrong.push(format!("{app} took {accepted} of {all} events of {talk}"));
+        }
+    }
+    wrong
+}
+
+/// What the journal addresses to each app, by conversation, in order.
+fn addressed(journal: &Journal) -> BTreeMap<(AppId, String), Heard> {
+    let mut heard: BTreeMap<(AppId, String), Heard> = BTreeMap::new();
+    for (thread, (_, rows)) in journal.threads() {
+        for row in rows {
+            for notice in &row.notices {
+                let talk = format!("{}/{}", thread.page, thread.person);
+                heard.entry((notice.app, talk)).or_default().entries.push(entry(&thread, row, notice));
+            }
+        }
+    }
+    heard
+}
+
+/// The entry of the webhook that tells of a row.
+fn entry(thread: &ThreadKey, row: &JournalRow, notice: &baton_rules::Notice) -> Value {
+    let bytes = match (notice.form, &row.reduced) {
+        (Form::Reduced, Some(reduced)) => reduced,
+        (Form::Reduced | Form::Whole, _) => &row.whole,
+    };
+    let item: Value = serde_json::from_slice(bytes).unwrap();
+    let mut entry = json!({"time": row.at.0, "id": thread.page.to_string()});
+    match notice.channel {
+        Channel::Messaging => entry["messaging"] = json!([item]),
+        Channel::Standby => entry["standby"] = json!([item]),
+    }
+    if let Some(context) = row.context.as_deref().filter(|_| notice.context) {
+        entry["hop_context"] = serde_json::from_slice(context).unwrap();
+    }
+    entry
+}
+
+/// The conversation that an entry is of: its page, and whoever of the two is not the page.
+fn talk_of(entry: &Value) -> String {
+    let page = entry["id"].as_str().unwrap_or_default();
+    let item = if entry["messaging"].is_array() { &entry["messaging"][0] } else { &entry["standby"][0] };
+    let parties = ["sender", "recipient"].map(|side| item[side]["id"].as_str().unwrap_or_default());
+    let person = parties.into_iter().find(|party| *party != page).unwrap_or_default();
+    format!("{page}/{person}")
+}

@@ -1,0 +1,103 @@
+// The Inbox without a mouse.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { open, visit } from "./browser.mjs";
+import { start } from "./server.mjs";
+
+let server;
+let browser;
+before(async () => {
+  [server, browser] = await Promise.all([start(), open()]);
+  for (const person of ["first", "second"]) {
+    await server.call("POST", `pages/2001/people/${person}/events`, { type: "message", message: { text: `I am ${person}` } });
+    await server.call("POST", "clock", { advance: "1m" });
+  }
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("find, open, reply, look at the timeline, pass on, be done", async () => {
+  const { page, fine, close } = await visit(browser, server, "inbox");
+  const keys = page.keyboard;
+  await page.getByRole("option", { name: /second/ }).waitFor();
+
+  await keys.press("j");
+  await page.getByRole("region", { name: "Conversation with second" }).waitFor();
+  await keys.press("j");
+  await page.getByRole("region", { name: "Conversation with first" }).waitFor();
+  await keys.press("k");
+  await page.getByRole("region", { name: "Conversation with second" }).waitFor();
+
+  // Searching; letters in the field are letters.
+  await keys.press("/");
+  await keys.type("firs");
+  await page.getByRole("option", { name: /second/ }).waitFor({ state: "detached" });
+  await keys.press("Escape");
+  await keys.press("j");
+  await page.getByRole("region", { name: "Conversation with first" }).waitFor();
+
+  // Replying.
+  await page.getByText("Sending takes control from Support bot").waitFor();
+  await keys.press("r");
+  await keys.type("Good day");
+  await keys.press("Control+Enter");
+  await page.getByText("Inbox (you) is in control").waitFor();
+  await keys.press("Escape");
+
+  // The timeline is one stop; each change is a sentence.
+  const marks = page.getByRole("listbox", { name: "Changes of control" });
+  await marks.focus();
+  await keys.press("End");
+  const chosen = marks.locator("[aria-selected=true]");
+  assert.match(await chosen.getAttribute("aria-label"), /Inbox took control from Support bot by replying.*rule MCR-INBOX-1/);
+  assert.match(page.url(), /at=/);
+  assert.equal(await marks.getAttribute("aria-activedescendant"), await chosen.getAttribute("id"));
+  await keys.press("Enter");
+  await page.getByText("Why: MCR-INBOX-1").waitFor();
+  await keys.press("Escape");
+
+  // Passing to an app by a few of its letters, with the consequence.
+  await keys.press("p");
+  const dialog = page.getByRole("dialog", { name: "Pass control to" });
+  await dialog.waitFor();
+  await keys.type("hd");
+  await dialog.getByText(/Help desk gets control from Inbox/).waitFor();
+  await keys.press("Enter");
+  await dialog.waitFor({ state: "detached" });
+  await page.getByRole("region", { name: "Conversation with first" }).getByText("Help desk is in control").waitFor();
+
+  // Taking it back, and done.
+  await keys.press("t");
+  await page.getByText("Inbox (you) is in control").waitFor();
+  await keys.press("Shift+D");
+  await page.getByText("In Done").waitFor();
+
+  // Table and back, the list of keys, jumping anywhere.
+  await keys.press("v");
+  await page.getByRole("table").waitFor();
+  await keys.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await keys.press("Escape");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor({ state: "detached" });
+  await keys.press("Control+k");
+  await keys.type("live");
+  await keys.press("Enter");
+  await page.getByRole("grid").waitFor();
+
+  // Live: walk, open, close, pause.
+  await keys.press("j");
+  await page.getByRole("complementary", { name: "Event" }).waitFor();
+  await keys.press("Escape");
+  await page.getByRole("complementary", { name: "Event" }).waitFor({ state: "detached" });
+  await keys.press(".");
+  await page.getByRole("button", { name: /Go on/ }).waitFor();
+  await server.call("POST", "pages/2001/people/third/events", { type: "message", message: { text: "new" } });
+  await page.getByRole("button", { name: /Go on, \d+ new/ }).waitFor();
+  assert.equal(await page.getByRole("row").filter({ hasText: "third" }).count(), 0, "nothing moves while it is paused");
+  await keys.press(".");
+  await page.getByRole("row").filter({ hasText: "third" }).first().waitFor();
+  fine();
+  await close();
+});

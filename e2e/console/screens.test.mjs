@@ -1,0 +1,84 @@
+// Each screen in light and dark, wide and on a phone: axe finds nothing, and nothing is wider than the screen. With
+// BATON_PICTURES=<folder> a picture of each is kept.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { axe, open, visit } from "./browser.mjs";
+import { behindALine, start } from "./server.mjs";
+
+const SIZES = { wide: { width: 1440, height: 900 }, tablet: { width: 1000, height: 800 }, phone: { width: 390, height: 844 } };
+const ADDRESSES = {
+  "inbox-none": ["inbox", (page) => page.getByRole("option").first().waitFor()],
+  inbox: ["inbox/2001/ada", (page) => page.getByRole("log").getByText("Wonderful, thank you!").waitFor()],
+  "inbox-table": ["inbox/2001/ada?view=table", (page) => page.getByRole("table").waitFor()],
+  "inbox-closed": ["inbox/2001/old", (page) => page.getByText(/You cannot write/).waitFor()],
+  simulator: ["simulator?phones=2001:ada,2001:new", (page) => page.getByText("What Baton decided").first().waitFor()],
+  live: ["live", (page) => page.getByRole("row").nth(3).waitFor()],
+};
+
+let server;
+let browser;
+before(async () => {
+  [server, browser] = await Promise.all([start(), open()]);
+  await server.call("POST", "pages/2001/people/old/events", { type: "message", message: { text: "long ago" } });
+  await server.call("POST", "clock", { advance: "8d" });
+  await server.call("POST", "pages/2001/people/ada/events", { type: "message", message: { text: "hello again" }, entry: { type: "ad", ad_id: "9001" } });
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      // There the table is a sheet that a tap opens.
+      if (size === "phone" && name === "inbox-table") continue;
+      test(`${name}, ${colorScheme}, ${size}`, async () => {
+        const { page, fine, close } = await visit(browser, server, path, { colorScheme, viewport });
+        await ready(page);
+        if (process.env.BATON_PICTURES) {
+          await page.waitForLoadState("networkidle", { timeout: 800 }).catch(() => {});
+          await page.screenshot({ path: `${process.env.BATON_PICTURES}/${name}-${colorScheme}-${size}.png` });
+        }
+        assert.deepEqual(await axe(page), []);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wider <= 0, `${wider} px wider than the screen`);
+        fine();
+        await close();
+      });
+    }
+  }
+}
+
+test("an event of Live, opened by its address", async () => {
+  const { data } = await server.call("GET", "activity?limit=5");
+  for (const colorScheme of ["light", "dark"]) {
+    const { page, fine, close } = await visit(browser, server, `live/${data[0].id}`, { colorScheme });
+    await page.getByRole("complementary", { name: "Event" }).waitFor();
+    assert.deepEqual(await axe(page), []);
+    fine();
+    await close();
+  }
+});
+
+test("not connected: it is said, nothing can be changed, and it goes on by itself", async () => {
+  const line = await behindALine(server);
+  const { page, close } = await visit(browser, line, "inbox/2001/ada");
+  await page.getByRole("textbox", { name: "Reply as Inbox" }).fill("A draft");
+  await page.getByText(/Sending takes control/).waitFor();
+  await page.getByRole("banner").getByText("Live", { exact: true }).waitFor();
+  line.cut();
+  await page.getByText("Not connected to Baton").waitFor();
+  assert.ok(await page.getByRole("button", { name: /Take over and send/ }).isDisabled());
+  assert.equal(await page.getByRole("textbox", { name: "Reply as Inbox" }).inputValue(), "A draft");
+  assert.deepEqual(await axe(page), []);
+  line.mend();
+  // What happened meanwhile is there when it is back.
+  const missed = { type: "message", message: { text: "Said while the line was cut" } };
+  await server.call("POST", "pages/2001/people/ada/events", missed);
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.getByText("Not connected to Baton").waitFor({ state: "detached" });
+  await page.getByRole("log").getByText("Said while the line was cut").waitFor();
+  await close();
+  line.close();
+});

@@ -1,0 +1,129 @@
+// A person writes by an ad, a bot answers, the Inbox takes over and is done, a day passes: the timeline shows it all.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { open, visit } from "./browser.mjs";
+import { start } from "./server.mjs";
+
+let server;
+let browser;
+before(async () => {
+  [server, browser] = await Promise.all([start(), open()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("from the ad to the next day", async () => {
+  const { page, fine, close } = await visit(browser, server, "simulator?phones=2001:tess");
+  const column = page.getByRole("region", { name: "tess, Messenger", exact: true });
+  const phone = page.getByRole("region", { name: "tess’s phone, Messenger" });
+
+  // What would happen is said before it does, and nothing happens.
+  await column.getByRole("button", { name: "What if?" }).click();
+  await column.getByText("would be in control").waitFor();
+  assert.match(await column.getByRole("status").first().innerText(), /Marketing bot/);
+
+  // By the ad; then a word, and the bot that the ad names answers.
+  await column.getByRole("button", { name: "Tap the ad" }).click();
+  await column.getByText("Marketing bot is in control").waitFor();
+  await phone.getByRole("textbox").fill("Is it still on?");
+  await phone.getByRole("textbox").press("Enter");
+  await phone.getByText("Is it still on?").waitFor();
+  await phone.getByText("Marketing bot", { exact: true }).first().waitFor();
+
+  // In the Inbox: the consequence stands beside the button.
+  await column.getByRole("link", { name: "Open in Inbox" }).click();
+  const conversation = page.getByRole("region", { name: "Conversation with tess" });
+  await conversation.waitFor();
+  await conversation.getByRole("log").getByText("Is it still on?").waitFor();
+  await conversation.getByText(/Sending takes control from/).waitFor();
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("Jasper here, yes it is.");
+  await conversation.getByRole("button", { name: /Take over and send/ }).click();
+  await conversation.getByText("Inbox (you) is in control").waitFor();
+  await conversation.getByText("You are in control. Replying does not extend it.").waitFor();
+  await conversation.getByRole("log").getByText("Jasper here, yes it is.").waitFor();
+
+  // Done gives control back; the row says so too.
+  await conversation.getByRole("button", { name: /^Done/ }).click();
+  await conversation.getByText("Support bot is in control").waitFor();
+  await page.getByRole("option", { name: /tess/ }).getByText("Support bot", { exact: true }).waitFor();
+
+  // A day later the strip stands on this screen too, and the timeline shows everything.
+  await server.call("POST", "clock", { advance: "24h" });
+  await page.getByText(/Time is not real: \+24 h/).waitFor();
+  const options = conversation.getByRole("listbox", { name: "Changes of control" }).getByRole("option");
+  await conversation.getByRole("button", { name: "All", exact: true }).click();
+  const said = (await options.evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")))).join("\n");
+  for (const words of ["gave control to Marketing bot", "Inbox took control from", "by replying", "marked it as done", "rule MCR-INBOX-1"]) {
+    assert.ok(said.includes(words), `${words} in:\n${said}`);
+  }
+  await conversation.getByRole("button", { name: "Table" }).click();
+  const rows = conversation.getByRole("row");
+  await rows.filter({ hasText: "MCR-INBOX-3" }).waitFor();
+  assert.ok((await rows.count()) >= 4);
+  assert.match(page.url(), /view=table/);
+  // The default app may not write any more, the Inbox may: 7 days.
+  const aside = page.getByRole("complementary", { name: "About this conversation" });
+  await aside.getByText("closed").waitFor();
+  await aside.getByText("open", { exact: true }).waitFor();
+
+  // After 7 days neither: the composer says why, and keeps the draft.
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("Are you there?");
+  await server.call("POST", "clock", { advance: "7d" });
+  await conversation.getByText(/You cannot write to tess now/).waitFor();
+  await conversation.getByText("Are you there?").waitFor();
+  await conversation.getByRole("button", { name: "Rule WIN-12: explain" }).click();
+  await page.getByText("Sends by the inbox follow the human agent window").waitFor();
+  fine();
+  await close();
+});
+
+test("control that moved between typing and sending: nothing is sent", async () => {
+  await server.call("POST", "pages/2001/people/mina/events", { type: "message", message: { text: "hello" } });
+  const { page, fine, close } = await visit(browser, server, "inbox/2001/mina");
+  const field = page.getByRole("textbox", { name: "Reply as Inbox" });
+  await field.fill("Late");
+  // The page hears nothing of it: its stream and its questions are held up.
+  await page.getByText("Sending takes control from Support bot").waitFor();
+  let held = true;
+  await page.route("**/conversations/mina", async (route) => {
+    if (!held) return route.continue();
+    held = false;
+    await server.call("POST", "pages/2001/people/mina/events", { type: "message", message: { text: "ad" }, entry: { type: "ad", ad_id: "9001" } });
+    return route.continue();
+  });
+  await page.getByRole("button", { name: /Take over and send/ }).click();
+  await page.getByRole("alert").getByText(/Nothing was sent/).waitFor();
+  const messages = await server.call("GET", "pages/2001/threads/mina/messages");
+  assert.ok(!messages.data.some((one) => one.content.text === "Late"));
+  await page.getByRole("button", { name: /Send anyway/ }).click();
+  await page.getByRole("log").getByText("Late").waitFor();
+  fine();
+  await close();
+});
+
+test("who has no token sees no conversation; a wrong one is said to be wrong", async () => {
+  const { page, close } = await visit(browser, server, "inbox/2001/ada", { token: null });
+  await page.getByRole("heading", { name: "Sign in to Baton" }).waitFor();
+  assert.equal(await page.getByText("ada").count(), 0);
+  await page.getByLabel("Operator token").fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Operator token").fill(server.token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("region", { name: "Conversation with ada" }).waitFor();
+  await close();
+});
+
+test("the link that is printed signs in, once", async () => {
+  const path = server.link.replace(`${server.url}/console/`, "");
+  const first = await visit(browser, server, path, { token: null });
+  await first.page.getByRole("option", { name: /ada/ }).waitFor();
+  assert.ok(!first.page.url().includes("link="), "the code does not stay in the address");
+  first.fine();
+  await first.close();
+  const second = await visit(browser, server, path, { token: null });
+  await second.page.getByRole("alert").getByText(/used before/).waitFor();
+  await second.close();
+});
