@@ -379,7 +379,9 @@ fn server_screen(world: &World, arguments: &[&str], last: &str) -> String {
     ];
     let screen = known.iter().fold(screen.clone(), |screen, (text, shown)| screen.replace(text, shown));
     let lines = screen.lines().map(|line| {
-        let cut = ["ready in ", "virtual, "].into_iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
+        let cut = ["ready in ", "virtual, ", "/#link="]
+            .into_iter()
+            .find_map(|mark| Some(line.find(mark)? + mark.len()));
         cut.map_or_else(|| line.to_owned(), |at| format!("{}…", &line[..at]))
     });
     lines.collect::<Vec<_>>().join("\n")
