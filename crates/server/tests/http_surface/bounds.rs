@@ -209,7 +209,6 @@ async fn what_is_around() {
         ("/baton", 404, "not-found"),
         ("/baton/v2/pages", 404, "not-found"),
         ("/favicon.ico", 404, "not-found"),
-        ("/console/", 501, "not-built"),
         ("/metrics", 501, "not-built"),
         ("/openapi.json", 501, "not-built"),
         ("/healthz/more", 404, "not-found"),
