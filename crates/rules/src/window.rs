@@ -98,7 +98,7 @@ pub(crate) fn human_open(thread: &Thread, now: Timestamp) -> bool {
     human_closes(thread).is_some_and(|closes| now < closes)
 }
 
-/// Whether a message may be sent now, ownership apart (WIN-6). Calls that are no messages need no window (WIN-7).
+/// Whether a message may be sent now, ownership apart (WIN-6), in an idle thread too (WIN-9). Calls that are no messages need no window (WIN-7).
 pub(crate) fn check(thread: &Thread, tag: Option<Tag>, now: Timestamp) -> Result<(), (Rule, Refusal)> {
     match tag {
         Some(Tag::HumanAgent | Tag::CustomerFeedback) if human_open(thread, now) => Ok(()),

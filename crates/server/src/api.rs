@@ -79,7 +79,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     router.method_not_allowed_fallback(wrong_method).fallback(nothing)
 }
 
-/// The same, for the operator and nobody else.
+/// The same, for the operator and nobody else (SET-3: settings, as everything here, are an operator's to change).
 pub(crate) fn guarded(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     routes.layer(middleware::from_fn_with_state(Arc::clone(shared), operator))
 }

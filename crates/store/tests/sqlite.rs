@@ -201,13 +201,15 @@ async fn a_newer_schema_is_refused() {
     assert!(matches!(error, StoreError::CannotOpen(_)));
 }
 
+/// Takes back what every migration after the first did.
+const TO_THE_FIRST: &str = "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
+         ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
+         DROP TABLE people; DROP TABLE ad_counts; DROP TABLE assets; DELETE FROM migrations WHERE number > 1";
+
 #[tokio::test]
 async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
-    change(&place, "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
-         ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
-         DROP TABLE people; DROP TABLE ad_counts; DROP TABLE assets; DELETE FROM migrations WHERE number > 1",
-    );
+    change(&place, TO_THE_FIRST);
     let store = place.open();
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };
     assert_eq!(store.person(&person(1)).await.unwrap(), Person::default());
@@ -222,7 +224,7 @@ async fn migrating_says_what_it_does_and_looking_does_nothing() {
     let place = filled().await;
     let latest = SqliteStore::pending(&place.path()).unwrap();
     assert_eq!((latest.from, &latest.steps), (Some(latest.to), &Vec::new()));
-    change(&place, "DROP TABLE people; DELETE FROM migrations WHERE number > 1");
+    change(&place, TO_THE_FIRST);
 
     let before = place.files();
     let pending = SqliteStore::pending(&place.path()).unwrap();

@@ -356,7 +356,7 @@ mod reading {
 
 | Rule | Text |
 | --- | --- |
-| WH-TAKE-1 | see WH-9 |
+| WIN-11 | see WH-9 |
 | SCN-1 | a story |
 
 | ID | code |
@@ -386,8 +386,8 @@ mod reading {
     fn rules_are_the_first_columns_of_tables_of_rules_and_paragraphs() {
         let rules = specified(DOCUMENT);
         let names: Vec<&str> = rules.keys().map(String::as_str).collect();
-        assert_eq!(names, ["HOP-PASS-1", "HOP-PASS-2", "MODE-1", "SCN-1", "WH-TAKE-1"]);
-        assert!(rules["HOP-PASS-1"].decided && !rules["WH-TAKE-1"].decided);
+        assert_eq!(names, ["HOP-PASS-1", "HOP-PASS-2", "MODE-1", "SCN-1", "WIN-11"]);
+        assert!(rules["HOP-PASS-1"].decided && !rules["WIN-11"].decided);
     }
 
     #[test]
@@ -396,7 +396,7 @@ mod reading {
         assert_eq!(wrong(&book), [""; 0]);
         let table = book.table();
         assert!(table.contains("HOP              2       2       2              0"), "{table}");
-        assert!(table.contains("WH               1       0       0              1"), "{table}");
+        assert!(table.contains("WIN              1       0       0              1"), "{table}");
     }
 
     #[test]
@@ -424,8 +424,8 @@ mod reading {
         is_said(&format!("{SOURCE} ok(\"HOP-PASS-3\") // HOP-PASS-3"), TABLE, TESTS, "HOP-PASS-3 in");
         is_said(SOURCE, "x | y | HOP-PASS-1 > HOP-PASS-2 | z", TESTS, "SCN-1");
         is_said(
-            &format!("{SOURCE} // WH-TAKE-1"),
-            &format!("== WH-TAKE-1\n{TABLE}"),
+            &format!("{SOURCE} // WIN-11"),
+            &format!("== WIN-11\n{TABLE}"),
             TESTS,
             "take it from NOT_BUILT",
         );

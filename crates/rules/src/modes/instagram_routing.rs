@@ -169,7 +169,7 @@ fn take_by_sending(c: &Case<'_>) -> Row {
     ok("ICR-SEND-5").owner(c.by).expiry(N_24H).take_silently()
 }
 
-/// A message with `thread_control`.
+/// A message with `thread_control`, in either of its forms (TC-13).
 #[rustfmt::skip]
 fn send_with_control(c: &Case<'_>, tag: Option<Tag>, control: ThreadControl) -> Row {
     use ThreadControl::{Both, Pass, Release, Unknown};

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use super::support::{Server, World, bearer, http};
-use super::transcript::Transcript;
+use super::transcript::{Transcript, without_random_words};
 
 const SHOP: &str = r#"
 [[apps]]
@@ -379,12 +379,10 @@ fn server_screen(world: &World, arguments: &[&str], last: &str) -> String {
     ];
     let screen = known.iter().fold(screen.clone(), |screen, (text, shown)| screen.replace(text, shown));
     let lines = screen.lines().map(|line| {
-        let cut = ["ready in ", "virtual, ", "/#link="]
-            .into_iter()
-            .find_map(|mark| Some(line.find(mark)? + mark.len()));
+        let cut = ["ready in ", "virtual, "].into_iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
         cut.map_or_else(|| line.to_owned(), |at| format!("{}…", &line[..at]))
     });
-    lines.collect::<Vec<_>>().join("\n")
+    without_random_words(&lines.collect::<Vec<_>>().join("\n"))
 }
 
 #[test]

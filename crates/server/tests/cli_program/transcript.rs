@@ -67,7 +67,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Tokens, message ids and event ids, by their form.
-fn without_random_words(text: &str) -> String {
+pub(crate) fn without_random_words(text: &str) -> String {
     let (mut out, mut word) = (String::new(), String::new());
     for letter in text.chars().chain(['\n']) {
         if letter.is_ascii_alphanumeric() || letter == '_' || letter == '-' {
@@ -79,6 +79,8 @@ fn without_random_words(text: &str) -> String {
             long if long.starts_with("m_") && long.len() > 40 => "<message id>",
             long if long.starts_with("EAA") && long.len() == 51 => "<page token>",
             long if long.starts_with("baton_") && long.len() == 54 => "<operator token>",
+            // The console's link that signs in once.
+            long if long.len() == 48 => "<code>",
             _ if is_uuid => "<uuid>",
             other => other,
         });

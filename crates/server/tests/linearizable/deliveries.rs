@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use baton_rules::{AppId, Channel, Form, ThreadKey};
+use baton_rules::{AppId, Channel, Form, PageId};
 use baton_store::JournalRow;
 use serde_json::{Value, json};
 
@@ -56,28 +56,29 @@ pub(crate) fn check(journal: &Journal, arrived: &[Arrived]) -> Vec<String> {
     wrong
 }
 
-/// What the journal addresses to each app, by conversation, in order.
+/// What the journal addresses to each app, by conversation or page, in order.
 fn addressed(journal: &Journal) -> BTreeMap<(AppId, String), Heard> {
     let mut heard: BTreeMap<(AppId, String), Heard> = BTreeMap::new();
-    for (thread, (_, rows)) in journal.threads() {
-        for row in rows {
-            for notice in &row.notices {
-                let talk = format!("{}/{}", thread.page, thread.person);
-                heard.entry((notice.app, talk)).or_default().entries.push(entry(&thread, row, notice));
-            }
+    for row in journal.streams.iter().flatten() {
+        let Some(chain) = &row.chain else { continue };
+        // What is told of a page itself is nobody's conversation.
+        let person = chain.thread().map(|thread| thread.person.to_string()).unwrap_or_default();
+        for notice in &row.notices {
+            let talk = format!("{}/{person}", chain.page());
+            heard.entry((notice.app, talk)).or_default().entries.push(entry(chain.page(), row, notice));
         }
     }
     heard
 }
 
 /// The entry of the webhook that tells of a row.
-fn entry(thread: &ThreadKey, row: &JournalRow, notice: &baton_rules::Notice) -> Value {
+fn entry(page: PageId, row: &JournalRow, notice: &baton_rules::Notice) -> Value {
     let bytes = match (notice.form, &row.reduced) {
         (Form::Reduced, Some(reduced)) => reduced,
         (Form::Reduced | Form::Whole, _) => &row.whole,
     };
     let item: Value = serde_json::from_slice(bytes).unwrap();
-    let mut entry = json!({"time": row.at.0, "id": thread.page.to_string()});
+    let mut entry = json!({"time": row.at.0, "id": page.to_string()});
     match notice.channel {
         Channel::Messaging => entry["messaging"] = json!([item]),
         Channel::Standby => entry["standby"] = json!([item]),
@@ -88,7 +89,8 @@ fn entry(thread: &ThreadKey, row: &JournalRow, notice: &baton_rules::Notice) -> 
     entry
 }
 
-/// The conversation that an entry is of: its page, and whoever of the two is not the page.
+/// The conversation that an entry is of: its page, and whoever of the two is not the page; nobody where an app is told
+/// of the page.
 fn talk_of(entry: &Value) -> String {
     let page = entry["id"].as_str().unwrap_or_default();
     let item = if entry["messaging"].is_array() { &entry["messaging"][0] } else { &entry["standby"][0] };

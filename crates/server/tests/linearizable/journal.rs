@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baton_rules::{AppId, Cause, Channel, Fields, Routing, Surface, ThreadKey, standing};
+use baton_rules::{AppId, Channel, Fields, Routing, Surface, ThreadKey, standing};
 use baton_store::{JournalRow, Position, Settings};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ impl Journal {
                 if row.position.0 != number {
                     wrong.push(format!("{stream}:{number} holds the row {:?}", row.position));
                 }
-                if (row.cause == Cause::Settings) != changed.contains(&row.position) {
+                if row.chain.is_none() != changed.contains(&row.position) {
                     wrong.push(format!("{stream}:{number} is {:?}, and changes are {changed:?}", row.cause));
                 }
             }
