@@ -119,8 +119,9 @@ pub async fn run(listener: TcpListener, state: State, shutdown: impl Future<Outp
         };
         tasks.spawn(connection(stream, router.clone(), stopping.clone(), place));
     }
-    drop(listener);
+    // In this order: nobody is refused by a server that says it is ready.
     stopping.cancel();
+    drop(listener);
     tasks.close();
     if tokio::time::timeout(LAST_REQUESTS, tasks.wait()).await.is_err() {
         tracing::warn!(left = tasks.len(), "requests were cut off after {} s", LAST_REQUESTS.as_secs());
