@@ -141,10 +141,10 @@ pub(crate) struct AdShown {
     /// Its template, as JSON in a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
-    /// How many entries it has brought in; absent from the routing as a whole.
+    /// How often people entered by it; absent from the routing as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<u64>,
-    /// How many of them began a conversation; absent from the routing as a whole.
+    /// Conversations that were opened while its app had control by such an entry; absent from the routing as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversations: Option<u64>,
 }

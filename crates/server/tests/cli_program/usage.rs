@@ -55,6 +55,14 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn the_description_is_printed_whole() {
+    let printed = World::new().run(&["openapi"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let printed: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!(printed, baton_server::openapi(env!("CARGO_PKG_VERSION"), None));
+}
+
+#[test]
 fn help_is_0_and_on_standard_output() {
     let world = World::new();
     let help = world.run(&["--help"]);
