@@ -76,6 +76,8 @@ class Ledger:
             self.lock.notify_all()
 
     def take_down(self, app, page, channel, event):
+        if "app_roles" in event:
+            return  # of the page and not of a conversation
         person = event.get("sender", {}).get("id")
         message = event.get("message", {})
         text = message.get("text", "")

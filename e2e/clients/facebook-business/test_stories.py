@@ -63,6 +63,7 @@ class Stories(unittest.TestCase):
         sales.create_release_thread_control(params=person)
         self.assertEqual(len(sales.get_thread_owner(params={"recipient": PERSON})), 0, "nobody's")
         self.assertEqual(self.baton.rules(PAGE, PERSON)[-4:], ["HOP-PASS-1", "HOP-EXT-1", "HOP-TAKE-2", "HOP-REL-1"])
+        self.assertEqual((self.sales.role, self.care.role), (["primary_receiver"], ["secondary_receiver"]))
         for receiver in [self.sales, self.care]:
             receiver.assert_quiet()
         self.baton.stop()

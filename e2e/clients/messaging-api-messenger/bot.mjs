@@ -52,9 +52,20 @@ fields = ["messages", "messaging_postbacks", "messaging_referrals", "messaging_h
 
   /** The next webhook must be this; its event. */
   async hears(channel, expected) {
-    const next = await this.next();
+    let next = await this.next();
+    if (kind(next.event) === 'app_roles' && expected !== 'app_roles') {
+      // What an app is told of the page itself stands in no order with its conversations.
+      this.role = next.event.app_roles[this.id];
+      next = await this.next();
+    }
     assert.equal(`${next.channel}: ${kind(next.event)}`, `${channel}: ${expected}`, JSON.stringify(next.event));
     return next.event;
+  }
+
+  /** Its role in the Handover Protocol, as it was told. */
+  async hearsRole(role) {
+    this.role ??= (await this.hears('messaging', 'app_roles')).app_roles[this.id];
+    assert.deepEqual(this.role, [role]);
   }
 
   async hearsText(channel, expected, text) {

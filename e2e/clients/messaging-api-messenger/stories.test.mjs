@@ -71,6 +71,8 @@ test('Handover Protocol: the primary bot leads, passes control, and takes it bac
   const primary = new Bot('Primary bot', '700000000000001');
   const secondary = new Bot('Secondary bot', '700000000000002');
   const baton = await setUp(t, [primary, secondary], `[pages.messenger]\nprimary_receiver = "${primary.name}"\n`);
+  await primary.hearsRole('primary_receiver');
+  await secondary.hearsRole('secondary_receiver');
 
   // A person writes: the primary receiver answers, the other listens.
   const receipt = await baton.says(PAGE, PERSON, 'Grüß Gott 👋 <50% @ Jasper/Market>');
@@ -254,6 +256,7 @@ test('A bot that is down gets everything, in order, when it is there again', asy
   const awake = new Bot('Awake bot', '700000000000006');
   late.port = await freePort(); // promised, but nobody listens there yet
   const baton = await setUp(t, [late, awake], `[pages.messenger]\nprimary_receiver = "${late.name}"\n`);
+  await awake.hearsRole('secondary_receiver');
 
   // Down from the start: not even the handshake succeeded. The other bot does not wait for it.
   const first = Array.from({ length: 20 }, (_, number) => `early ${number}`);
@@ -262,6 +265,7 @@ test('A bot that is down gets everything, in order, when it is there again', asy
   await late.listen(late.port);
   await baton.command('clock', 'advance', '10m');
   for (const text of first) await late.hearsText('messaging', 'message', text);
+  await late.hearsRole('primary_receiver');
 
   // Down again after it was there.
   await late.close();

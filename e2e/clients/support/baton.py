@@ -129,6 +129,7 @@ class Receiver:
         self.name, self.id = name, app_id
         self.secret, self.verify_token, self.token = f"secret of {name}", f"verify-{app_id}", f"EAA{app_id}"
         self.unread = queue.Queue()
+        self.role = None
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -192,11 +193,16 @@ class Receiver:
         return f'\n[[pages.connections]]\napp = "{self.name}"\ntoken = "{self.token}"\nfields = {json.dumps(fields)}\n{more}'
 
     def payload(self):
-        """The next webhook, at once if it is there, else when it comes."""
-        payload = self.unread.get(timeout=PATIENCE_S)
-        if isinstance(payload, Exception):
-            raise payload
-        return payload
+        """The next webhook of a conversation, at once if it is there, else when it comes. What the app is told of the
+        page itself stands in no order with it, and is kept aside."""
+        while True:
+            payload = self.unread.get(timeout=PATIENCE_S)
+            if isinstance(payload, Exception):
+                raise payload
+            event = payload["entry"][0].get("messaging", [{}])[0]
+            if "app_roles" not in event:
+                return payload
+            self.role = event["app_roles"][self.id]
 
     def hears(self, channel, kind):
         """The next webhook must be this; its event."""
