@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_engine::{Activity, ActivityKind};
-use baton_rules::{AppId, Cause, Channel, ThreadKey};
+use baton_rules::{AppId, Cause, Channel, ThreadKey, Timestamp};
 use baton_store::JournalRow;
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use super::judge::{self, Difference};
 use super::stage::Stage;
 use super::step::{Act, Call, Step, Wanted, When};
 use super::watch::{Mark, Trouble};
+use crate::api::time;
 use crate::cli::Failure;
 use crate::cli::client::part;
 use crate::config::Config;
@@ -73,6 +74,9 @@ pub(super) struct Came {
     pub(super) instead: Option<String>,
     /// The conversation as Baton's API shows it; null where there is none.
     pub(super) thread: Value,
+    /// What was decided: who is in control since, and until when. An app that plays itself may have done more by the
+    /// time that the conversation is looked at.
+    pub(super) since: Option<(Option<AppId>, Option<Timestamp>)>,
 }
 
 /// A refusal as a client sees it.
@@ -126,6 +130,10 @@ async fn one(
     let mut came = act(stage, step, taken).await?;
     came.at = stage.now()?.0;
     came.thread = thread(stage, step).await?;
+    if let Some((owner, until)) = came.since.filter(|_| came.thread.is_object()) {
+        came.thread["owner_app_id"] = json!(owner.map(|app| app.to_string()));
+        came.thread["expires_at"] = json!(until.map(|at| time::text(at.0)));
+    }
     let differences = judge::differences(step, &came, stage)?;
     Ok(StepPlayed {
         line: step.line,
@@ -260,14 +268,15 @@ async fn decided(
     let found = stage
         .watch
         .find(from, DECIDING, |line| match &line.kind {
-            ActivityKind::Decision { thread: of, rows, .. } if of == thread => {
+            ActivityKind::Decision { thread: of, rows, to, expires_at, .. } if of == thread => {
                 let last = rows.last();
-                (last.is_none() || last.and_then(|row| row.by) == by).then(|| rows.clone())
+                let ours = last.is_none() || last.and_then(|row| row.by) == by;
+                ours.then(|| (rows.clone(), (*to, *expires_at)))
             }
             _ => None,
         })
         .await?;
-    let Some((rows, _)) = found else {
+    let Some(((rows, since), _)) = found else {
         return Err(Failure::new("the server did not say what it decided"));
     };
     let rows: Vec<&JournalRow> = rows.iter().map(|row| &**row).collect();
@@ -275,6 +284,7 @@ async fn decided(
     let mut came = Came {
         rule: last.map(|row| row.rule.to_string()),
         via: last.and_then(|row| row.via.as_ref()).map(ToString::to_string),
+        since: Some(since),
         ..Came::default()
     };
     let mut apps = Vec::new();

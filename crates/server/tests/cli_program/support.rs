@@ -54,6 +54,8 @@ impl World {
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env_remove("XDG_DATA_HOME")
             .env_remove("NO_COLOR")
+            // Terminals of CI systems are taken for ones with colours.
+            .env_remove("CI")
             .env_remove("COLUMNS")
             // Not for a server on this machine.
             .env("http_proxy", "http://127.0.0.1:1")
