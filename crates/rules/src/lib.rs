@@ -31,7 +31,7 @@ pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
 pub use thread::{Entered, Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
-pub use window::human_closes;
+pub use window::{human_closes, standard_open};
 
 use row::{Case, Row, no, ok};
 use settle::settle;

@@ -83,7 +83,7 @@ pub(crate) fn lapse_rule(mode: Mode) -> Rule {
 }
 
 /// Whether the standard window is open (WIN-1).
-pub(crate) fn standard_open(thread: &Thread, now: Timestamp) -> bool {
+pub fn standard_open(thread: &Thread, now: Timestamp) -> bool {
     thread.window_closes.is_some_and(|closes| now < closes)
 }
 

@@ -55,9 +55,9 @@ pub(crate) use plain::in_plain_words;
 const VERSION: &str = "v25.0";
 /// Words at the root that are Baton's, and no node of a graph.
 const RESERVED: &[&str] =
-    &["baton", "healthz", "readyz", "problems", "docs", "openapi.json", crate::media::ROOT];
+    &["baton", "healthz", "readyz", "problems", "docs", "openapi.json", "console", crate::media::ROOT];
 /// The same, of parts that are not built.
-const NOT_BUILT: &[&str] = &["console", "chat", "metrics"];
+const NOT_BUILT: &[&str] = &["chat", "metrics"];
 
 /// What a call is answered with.
 pub(crate) struct Answer {

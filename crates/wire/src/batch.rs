@@ -58,6 +58,9 @@ impl Item {
             if !needs.contains(&name) {
                 needs.push(name);
             }
+            if needs.len() > MOST {
+                return Err(GraphError::parameter("An item of a batch needs more items than there can be"));
+            }
         }
         let quiet = match given.get("omit_response_on_success") {
             Some(Value::Bool(quiet)) => Some(*quiet),
@@ -95,31 +98,42 @@ fn parameters(query: &str, body: Option<&Value>, limits: Limits) -> Result<Param
         Some(Value::String(text)) => text.clone(),
         Some(_) => return Err(GraphError::parameter("The body of a batch's item must be a string")),
     };
-    let (raw, form) = apart(&body);
+    let (raw, form) = apart(&body, limits)?;
     let params = Params::read(query, None, &Bytes::from(form), limits)?;
     if raw.is_empty() {
         return Ok(params);
-    }
-    if raw.len() > limits.fields {
-        return Err(GraphError::parameter("There are too many form fields (limits.form_fields)"));
     }
     let mut values = params.as_object().clone();
     values.extend(raw.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text))));
     Ok(Params::from_object(values, limits))
 }
 
-/// The fields of a form whose values are raw JSON, and the form without them.
-fn apart(body: &str) -> (Vec<(&str, &str)>, String) {
-    let (mut raw, mut form) = (Vec::new(), Vec::new());
-    let mut rest = body;
+/// A field of a form and its raw JSON.
+type Raw<'a> = (&'a str, &'a str);
+
+/// The fields of a form whose values are raw JSON, and the form without them. Looking for the end of a JSON text may
+/// read everything, so it ends after some that have none.
+fn apart(body: &str, limits: Limits) -> Result<(Vec<Raw<'_>>, String), GraphError> {
     // A body that is JSON as a whole is no form.
-    while !rest.is_empty() && !body.trim_start().starts_with('{') {
+    if body.trim_start().starts_with('{') {
+        return Ok((Vec::new(), body.to_owned()));
+    }
+    let (mut raw, mut form) = (Vec::new(), Vec::new());
+    let (mut rest, mut looks) = (body, LOOKS);
+    while !rest.is_empty() {
+        if raw.len() + form.len() == limits.fields {
+            return Err(GraphError::parameter("There are too many form fields (limits.form_fields)"));
+        }
         let end = rest.find('&').unwrap_or(rest.len());
-        let sign = rest.find('=').filter(|sign| *sign < end);
+        let sign = rest.get(..end).and_then(|field| field.find('='));
         let value = sign.and_then(|sign| rest.get(sign + 1..)).unwrap_or_default();
-        let json = lenient::first_json(value).filter(|json| {
-            let after = value.get(json.len()..).unwrap_or_default();
-            after.is_empty() || after.starts_with('&')
+        let json = Some(value).filter(|value| looks > 0 && value.starts_with(['{', '['])).and_then(|value| {
+            let json = lenient::first_json(value).filter(|json| {
+                let after = value.get(json.len()..).unwrap_or_default();
+                after.is_empty() || after.starts_with('&')
+            });
+            looks -= u32::from(json.is_none());
+            json
         });
         let taken = match (sign, json) {
             (Some(sign), Some(json)) => {
@@ -134,10 +148,13 @@ fn apart(body: &str) -> (Vec<(&str, &str)>, String) {
         rest = rest.get(taken..).unwrap_or_default();
         rest = rest.strip_prefix('&').unwrap_or(rest);
     }
-    let form = if body.trim_start().starts_with('{') { body.to_owned() } else { form.join("&") };
-    (raw, form)
+    Ok((raw, form.join("&")))
 }
 
+/// How many values that begin as JSON and do not end so are looked at in one body.
+const LOOKS: u32 = 16;
+/// Bytes that a text may become by what it takes from other answers.
+const MOST_TEXT: usize = 1024 * 1024;
 /// What begins a reference to another item's answer: `{result=name:$.id}`.
 const REFERENCE: &str = "{result=";
 
@@ -186,6 +203,9 @@ fn replaced<'a>(text: &str, answer: &impl Fn(&str) -> Option<&'a Value>) -> Resu
         })?;
         out.push_str(text.get(from..place.start).unwrap_or_default());
         out.push_str(&found);
+        if out.len() > MOST_TEXT {
+            return Err(GraphError::parameter("What a batch's item takes from other answers is too long"));
+        }
         from = place.end;
     }
     out.push_str(text.get(from..).unwrap_or_default());
@@ -236,6 +256,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stranger_sends_is_bounded() {
+        let limits = Limits::default();
+        assert!(apart(&"a=[&".repeat(limits.fields + 1), limits).is_err());
+        let often = format!("{}z={{}}", "a=[&".repeat(20));
+        let (raw, form) = apart(&often, limits).unwrap();
+        assert!(raw.is_empty() && form.ends_with("&z={}"), "it has looked often enough: {form}");
+        // Many references to one long answer.
+        let long = json!({"x": "y".repeat(100_000)});
+        let item =
+            json!({"method": "POST", "relative_url": "me", "body": {"t": "{result=a:$.x}".repeat(50)}});
+        let item = read(&json!([item])).pop().unwrap().unwrap();
+        assert!(item.with_answers(|_| Some(&long), limits).is_err());
+    }
+
+    #[test]
     fn bodies_are_read_however_they_are_written() {
         let meant = json!({"recipient": {"id": "1"}, "message": {"text": "50% & more = {x}"}});
         for body in [
@@ -255,7 +290,7 @@ mod tests {
         }
         let plain = one(&json!({"relative_url": "me?fields=id"}));
         assert_eq!((plain.method.as_str(), plain.params.text("fields").as_deref()), ("GET", Some("id")));
-        let (raw, form) = apart("a={b&c={\"d\":1}e&f=[1]&g");
+        let (raw, form) = apart("a={b&c={\"d\":1}e&f=[1]&g", Limits::default()).unwrap();
         assert_eq!((raw, form.as_str()), (vec![("f", "[1]")], "a={b&c={\"d\":1}e&g"));
     }
 

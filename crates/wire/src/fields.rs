@@ -2,6 +2,9 @@
 
 use crate::errors::GraphError;
 
+/// How many fields of one node may be wanted.
+const MOST: usize = 100;
+
 /// A field that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -81,7 +84,13 @@ impl<'a> Reader<'a> {
                     return Err(self.wrong());
                 }
             }
-            fields.push(field);
+            // Asked for twice is asked for once: an object has one value of a name.
+            if !fields.iter().any(|known: &Field| known.name == field.name) {
+                fields.push(field);
+            }
+            if fields.len() > MOST {
+                return Err(GraphError::parameter("Param fields names too many fields"));
+            }
             if !matches!(self.peek(), None | Some(',' | '}')) {
                 return Err(self.wrong());
             }
@@ -125,12 +134,19 @@ mod tests {
     use super::{parse, written};
 
     #[test]
+    fn fields_are_bounded() {
+        let many: Vec<String> = (0..200).map(|number| format!("f{number}")).collect();
+        assert!(parse(&many.join(","), 8).is_err());
+    }
+
+    #[test]
     fn fields_nest() {
         for (text, expected) in [
             ("", ""),
             ("id,name", "id,name"),
             (" first_name , last_name ", "first_name,last_name"),
             ("messages.limit(5){id, from}", "messages.limit(5){id,from}"),
+            ("id,name,id", "id,name"),
             ("messages . limit( 5 ) . after(x){id},id", "messages.limit(5).after(x){id},id"),
             ("a{b{c},d},,e,", "a{b{c},d},e"),
             ("a{}", "a"),

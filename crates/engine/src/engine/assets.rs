@@ -36,13 +36,6 @@ impl Engine {
         self.shared.store.row(Stream(stream), Position(position)).await
     }
 
-    /// The `mid` of a row, whether or not it is a message.
-    pub fn mid(&self, row: &JournalRow) -> Option<MessageId> {
-        let thread = row.thread()?;
-        let stream = baton_store::stream_of(thread, self.shared.store.streams());
-        Some(MessageId::mint(&self.shared.key, thread.surface, stream.0, row.position.0))
-    }
-
     /// A secret of this database for one purpose, the same over every restart.
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
         signature::derived(&self.shared.key, purpose)

@@ -21,11 +21,11 @@ struct Ran {
 
 /// The answers in the order of the items: 200, whatever became of each.
 pub(super) async fn answer(batch: &Asked<'_>) -> Result<Answer, Wrong> {
-    let items = items(&batch.params, limits(batch.shared))?;
     if let Some(token) = batch.token.as_deref() {
-        // A token that is nobody's is one mistake and not fifty.
+        // A token that is nobody's is one mistake and not fifty; and it comes before parameters (API-10).
         token_is_known(batch, token)?;
     }
+    let items = items(&batch.params, limits(batch.shared))?;
     let headers = batch.params.text("include_headers").is_none_or(|text| text != "false" && text != "0")
         && batch.params.get("include_headers") != Some(&Value::Bool(false));
     let needed: Vec<&String> = items.iter().flatten().flat_map(|item| &item.needs).collect();

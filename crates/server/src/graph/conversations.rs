@@ -2,7 +2,7 @@
 //! where Conversation Routing has it, whether this app is in control (thread-control.md 3.15, wire.md 5.5).
 
 use baton_engine::{Filter, ThreadState};
-use baton_rules::{PersonId, Surface, ThreadKey, Timestamp, is_owner};
+use baton_rules::{PersonId, Surface, ThreadKey, Timestamp, is_owner, standard_open};
 use baton_wire::GraphError;
 use baton_wire::fields::Field;
 use baton_wire::params::Params;
@@ -87,11 +87,7 @@ fn value(caller: &Caller, field: &str, state: &ThreadState) -> Option<Value> {
         "updated_time" => Some(json!(time(state.last_message_at))),
         "former_participants" => Some(json!({"data": []})),
         "is_subscribed" => Some(json!(true)),
-        // A person may be answered for 24 hours.
-        "can_reply" => {
-            let heard = state.thread.last_heard?;
-            Some(json!(caller.shared().engine.now() < heard.plus_seconds(24 * 60 * 60)))
-        }
+        "can_reply" => Some(json!(standard_open(&state.thread, caller.shared().engine.now()))),
         "is_owner" => {
             let routing = caller.routing(key.surface)?;
             let now = caller.shared().engine.now();

@@ -199,7 +199,7 @@ impl Stage {
         })
     }
 
-    /// The id of a page that is named by its id, its name, or its Instagram account's id.
+    /// The id of a page that is named by its id or its name.
     fn page_of(&self, page: &str) -> Result<String, Failure> {
         let settings = self.server.engine.settings();
         let id = self.names.page_id(page)?;

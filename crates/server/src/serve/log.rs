@@ -54,13 +54,19 @@ pub(crate) async fn each(State(shared): State<Arc<Shared>>, request: Request, ne
 /// How tokens begin: pages' and apps' as the platform's do, and the operator's.
 const TOKENS: [&str; 3] = ["EAA", "IGQ", "baton_"];
 
-/// A path without what looks like a token. An app's own token is `APP_ID|APP_SECRET`.
+/// A path without what looks like a token, and without the name of a file, which is all that opens it. An app's own
+/// token is `APP_ID|APP_SECRET`.
 fn without_tokens(path: &str) -> String {
     let is_token = |part: &str| {
         let lower = part.to_ascii_lowercase();
         TOKENS.iter().any(|start| part.starts_with(start)) || part.contains('|') || lower.contains("%7c")
     };
-    let parts = path.split('/').map(|part| if is_token(part) { "(token)" } else { part });
+    let is_file = path.strip_prefix('/').and_then(|path| path.split('/').next()) == Some(crate::media::ROOT);
+    let parts = path.split('/').enumerate().map(|(place, part)| match part {
+        _ if is_file && place > 1 => "(file)",
+        part if is_token(part) => "(token)",
+        part => part,
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -81,6 +87,7 @@ mod tests {
             ("/v25.0/111%7Csecret", "/v25.0/(token)"),
             ("/111|secret/x", "/(token)/x"),
             ("/baton/v1/baton_x", "/baton/v1/(token)"),
+            ("/media/abcdef.png", "/media/(file)"),
             ("/", "/"),
         ] {
             assert_eq!(without_tokens(path), logged);
