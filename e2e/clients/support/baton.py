@@ -199,7 +199,7 @@ class Receiver:
             payload = self.unread.get(timeout=PATIENCE_S)
             if isinstance(payload, Exception):
                 raise payload
-            event = payload["entry"][0].get("messaging", [{}])[0]
+            event = (payload["entry"][0].get("messaging") or [{}])[0]
             if "app_roles" not in event:
                 return payload
             self.role = event["app_roles"][self.id]
