@@ -40,13 +40,13 @@ run: with-console release ## build, and start `baton dev` with the demo
 	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
-test: lint unit rules rows sim console-test e2e e2e-console openapi power-loss ## all tests that fit a quarter of an hour on two cores
+test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
 	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
 
-# The console is embedded into the program if it is there when the program is built. Without Node.js the program is
+# The console is embedded into the program if it is there when the program is compiled, so it comes first. Without Node.js the program is
 # built all the same, and says at /console/ that it has none.
 CONSOLE := console/dist/index.html
 CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print)
