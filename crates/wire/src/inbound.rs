@@ -125,7 +125,7 @@ impl Kind {
     }
 
     /// Whether this may come by an entry point: what is a user message may.
-    const fn has_entry(self) -> bool {
+    pub const fn has_entry(self) -> bool {
         match self {
             Kind::Message
             | Kind::Postback

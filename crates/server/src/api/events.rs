@@ -64,7 +64,7 @@ fn of_kind(schemas: &mut Schemas, kind: Kind, word: &str, suffix: &str, more: &V
     let title: String = word.split('_').map(capital).collect();
     let of_content = content(kind);
     let content = schemas.written(&format!("{title}Content"), |_| of_content);
-    let entry = enters(kind).then(|| entry(schemas));
+    let entry = kind.has_entry().then(|| entry(schemas));
     schemas.written(&format!("{title}Event{suffix}"), |_| {
         let mut properties = Map::new();
         properties.insert("type".to_owned(), json!({"const": word}));
@@ -128,26 +128,6 @@ fn entry(schemas: &mut Schemas) -> Value {
             "oneOf": [way("ad", Some(("ad_id", SHORT))), way("link", Some(("ref", REF))), way("organic", None)],
         })
     })
-}
-
-/// Whether it may come by an entry point.
-const fn enters(kind: Kind) -> bool {
-    match kind {
-        Kind::Message
-        | Kind::Postback
-        | Kind::Menu
-        | Kind::GetStarted
-        | Kind::IceBreaker
-        | Kind::Referral => true,
-        Kind::Optin
-        | Kind::Read
-        | Kind::Delivery
-        | Kind::Reaction
-        | Kind::Edit
-        | Kind::Unsend
-        | Kind::AccountLinking
-        | Kind::Feedback => false,
-    }
 }
 
 fn or_null(schema: &Value) -> Value {
@@ -357,7 +337,7 @@ mod tests {
         for (kind, word) in Kind::ALL {
             let event = json!({"type": word, "entry": {"type": "organic"}, *word: {}});
             let wrong = PersonEvent::parse(&event).err().unwrap_or_default();
-            assert_eq!(enters(*kind), !wrong.iter().any(|wrong| wrong.pointer == "/entry"), "{word}");
+            assert_eq!(kind.has_entry(), !wrong.iter().any(|wrong| wrong.pointer == "/entry"), "{word}");
         }
     }
 }
