@@ -233,6 +233,15 @@ pub struct Engine {
     committers: Arc<Mutex<Vec<mpsc::Sender<Job>>>>,
 }
 
+/// A change of settings that was made.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The change.
+    pub configured: Configured,
+    /// The apps whose address did not verify, and why.
+    pub unverified: Vec<(AppId, String)>,
+}
+
 impl Engine {
     /// Starts committers, and delivery of what is pending.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
@@ -377,7 +386,7 @@ impl Engine {
 
     /// Changes the settings, and delivers by the new ones. Addresses that are not verified are asked again, also
     /// when nothing changed: whoever says the same again wants to know whether it works now.
-    pub async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
+    pub async fn configure(&self, change: Change) -> Result<Applied, ConfigureError> {
         let configured = match self.shared.configure(change).await {
             Ok(configured) => configured,
             Err(error) => {
@@ -393,15 +402,15 @@ impl Engine {
             let told = configured.told.iter().map(|(_, row)| Arc::clone(row)).collect();
             self.shared.tell(ActivityKind::Settings { version: configured.after.version, told });
         }
-        self.verify_addresses().await;
-        Ok(configured)
+        Ok(Applied { configured, unverified: self.verify_addresses().await })
     }
 
-    /// Asks every address that is not verified to verify itself, all at once.
-    pub async fn verify_addresses(&self) {
+    /// Asks every address that is not verified to verify itself, all at once. Returns those that did not, and why.
+    async fn verify_addresses(&self) -> Vec<(AppId, String)> {
         let settings = self.settings();
         let unverified = settings.apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified);
-        futures_util::future::join_all(unverified.map(|app| self.verify(app.id))).await;
+        let asked = unverified.map(|app| async { Some((app.id, self.verify(app.id).await?)) });
+        futures_util::future::join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Asks an address to verify itself before it is anybody's: `None`, or why it failed.

@@ -21,7 +21,7 @@ mod walk;
 
 pub use activity::{Activity, ActivityKind};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
-pub use engine::{ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
+pub use engine::{Applied, ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
 pub use history::{HistoryEntry, HistoryPlace};
 pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 pub use retry::Profile;

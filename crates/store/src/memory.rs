@@ -268,6 +268,8 @@ impl Image {
             positions.push(position);
         }
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
+        let goes = |page: PageId| before.page(page).is_some() && after.page(page).is_none();
+        self.assets.retain(|key, _| !goes(key.page));
         self.parked
             .retain(|(app, _, _), _| after.app(*app).is_some_and(|app| !has_first_address(&before, app)));
         let rerouted = check::rerouted(&before, &after);

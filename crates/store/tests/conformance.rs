@@ -90,6 +90,7 @@ every_store! {
     the_clock_is_kept
     assets_are_kept_by_page_kind_and_key
     what_is_too_old_goes_of_one_kind_only
+    what_apps_kept_goes_with_its_page
     what_is_known_of_a_person_is_kept
     counts_of_ads_are_summed_over_streams
     reopening_gives_back_everything
@@ -1101,6 +1102,19 @@ async fn assets_are_kept_by_page_kind_and_key(disk: Disk) {
     for kept in &all[1..] {
         assert_eq!(store.asset(&kept.key).await.unwrap().as_ref(), Some(kept));
     }
+}
+
+async fn what_apps_kept_goes_with_its_page(disk: Disk) {
+    use AssetKind::Persona;
+    let store = disk.open();
+    configure(&*store, at(0), &[11], &[104, 105]).await;
+    let both = [asset(104, Persona, "1", at(0)), asset(105, Persona, "1", at(0))];
+    store.change_assets(keeps(both.to_vec())).await.unwrap();
+    configure(&*store, at(1), &[11], &[105]).await;
+    // Made again, it is another page: nothing of what was kept about the old one is its.
+    configure(&*store, at(2), &[11], &[104, 105]).await;
+    assert_eq!(store.asset(&both[0].key).await.unwrap(), None);
+    assert_eq!(store.asset(&both[1].key).await.unwrap().as_ref(), Some(&both[1]));
 }
 
 async fn what_is_too_old_goes_of_one_kind_only(disk: Disk) {

@@ -90,7 +90,7 @@ fn deed(random: &mut SmallRng, what: u32) -> Deed {
 async fn act(crowd: &Crowd, deed: Deed) {
     let change = move |settings: &Settings| Ok(changed(settings, deed));
     let done = crowd.engine.configure(Box::new(change)).await;
-    let done = done.map(|configured| configured.positions.len());
+    let done = done.map(|applied| applied.configured.positions.len());
     crowd.record.note(crowd.clock.now(), format_args!("{deed:?}: {done:?}"));
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use baton_engine::ActivityKind;
+use baton_engine::Applied;
+use baton_rules::AppId;
 use baton_store::{ConfigureError, Settings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -20,8 +21,8 @@ use crate::serve::Shared;
 pub(super) struct Made<T> {
     /// What came of it.
     pub(super) what: T,
-    /// Warnings of addresses that did not verify.
-    pub(super) unverified: Vec<Warning>,
+    /// Warnings of addresses that did not verify, and whose each is.
+    pub(super) unverified: Vec<(AppId, Warning)>,
     /// What apps hear because of it (`app_roles`).
     pub(super) notices: Vec<Announced>,
 }
@@ -43,27 +44,24 @@ where
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         after
     };
-    let mut happens = shared.engine.activity();
     let engine = shared.engine.clone();
     let configured = tokio::spawn(async move { engine.configure(Box::new(change)).await }).await;
-    let notices = match configured {
-        Ok(Ok(configured)) => configured.told.iter().map(|(_, row)| Arc::clone(row)).collect(),
-        Ok(Err(ConfigureError::Refused(_))) => Vec::new(),
+    let (notices, failed) = match configured {
+        Ok(Ok(Applied { configured, unverified })) => {
+            (configured.told.iter().map(|(_, row)| Arc::clone(row)).collect(), unverified)
+        }
+        Ok(Err(ConfigureError::Refused(_))) => (Vec::new(), Vec::new()),
         Ok(Err(ConfigureError::Store(error))) => return Err(error.into()),
         Err(stopped) => {
             tracing::error!(%stopped, "the change of settings did not end");
             return Err(Problem::new(&problem::UNAVAILABLE));
         }
     };
-    let mut unverified = Vec::new();
-    while let Ok(happened) = happens.try_recv() {
-        if let ActivityKind::Verification { app, error: Some(error) } = &happened.kind {
-            let detail =
-                format!("the address did not verify, so the app gets nothing until it does: {error}");
-            let pointer = format!("/apps/{app}/webhook_url");
-            unverified.push(Warning { rule: None, pointer, detail });
-        }
-    }
+    let warned = failed.into_iter().map(|(app, error)| {
+        let detail = format!("the address did not verify, so its webhooks wait until it does: {error}");
+        (app, Warning { rule: None, pointer: format!("/apps/{app}/webhook_url"), detail })
+    });
+    let unverified = warned.collect();
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
     let what = made.ok_or_else(|| Problem::new(&problem::UNAVAILABLE))??;
     Ok(Made { what, unverified, notices: activity::announced(&notices) })
@@ -161,13 +159,15 @@ async fn answer(
     shared: &Shared,
     plan: &Plan,
     item: &Item,
-    unverified: Vec<Warning>,
+    unverified: Vec<(AppId, Warning)>,
 ) -> Result<impl IntoResponse + use<>, Problem> {
     let tag = tag(&routing_file::table_of(&plan.settings, item).unwrap_or_default());
     let mut table = routing_file::told(plan, item).unwrap_or_default();
     ad_counts::told(&shared.engine, item, &mut table).await?;
-    if !unverified.is_empty() {
-        table.insert("warnings".to_owned(), json!(unverified));
+    let own = unverified.into_iter().filter(|(app, _)| *item == Item::App(*app));
+    let warnings: Vec<Warning> = own.map(|(_, warning)| warning).collect();
+    if !warnings.is_empty() {
+        table.insert("warnings".to_owned(), json!(warnings));
     }
     Ok(([tag], axum::Json(table)))
 }

@@ -165,7 +165,7 @@ async fn put(
     }
     let mut warnings = plan.warnings;
     warnings.extend(practice::warnings(&shared.engine, &plan.settings).await?);
-    warnings.extend(unverified);
+    warnings.extend(unverified.into_iter().map(|(_, warning)| warning));
     if moved.more {
         let detail = format!("only the {} newest conversations of each page were counted", THREADS * TURNS);
         warnings.push(Warning { rule: None, pointer: String::new(), detail });

@@ -108,7 +108,7 @@ impl Log {
             ActivityKind::Verification { app, error } => {
                 let trouble = error.as_ref().map(|error| {
                     let said = format!("did not verify: {error}");
-                    (said.clone(), said, "it gets nothing until it does".to_owned())
+                    (said.clone(), said, "its webhooks wait until it does".to_owned())
                 });
                 self.receiver(at, *app, trouble, settings)
             }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::world::{ROUTING, World};
+use crate::world::{OPERATOR, ROUTING, World};
 
 /// An address that knows a verify token, which can be changed, and shows who came by, in order.
 struct Door {
@@ -118,4 +118,20 @@ async fn another_verify_token_is_verified_anew() {
     assert_eq!(put(&w, &door.url, "another").await, Vec::<Value>::new());
     says(&w, "four").await;
     assert_eq!(door.next(5).await, ["refused", "opened", "two", "three", "four"]);
+}
+
+#[tokio::test]
+async fn only_a_change_of_the_app_says_that_its_address_does_not_verify() {
+    let w = World::delivering().await;
+    let door = Door::start().await;
+    assert_eq!(put(&w, &door.url, "let me in").await.len(), 1);
+    for (path, change, warned) in [
+        ("/baton/v1/apps/111", json!({"human_agent": true}), true),
+        ("/baton/v1/apps/222", json!({"human_agent": true}), false),
+        ("/baton/v1/pages/2002", json!({"inbox_move_to_main": "request"}), false),
+    ] {
+        let changed = w.send(w.client.patch(w.url(path)).bearer_auth(OPERATOR).json(&change)).await;
+        assert_eq!(changed.status, 200, "{path}: {}", changed.text);
+        assert_eq!(changed.json()["warnings"].is_array(), warned, "{path}: {}", changed.text);
+    }
 }

@@ -364,6 +364,7 @@ impl Tx<'_> {
         }
         for gone in self.replace(page, &pages(before), &pages(after))? {
             self.run("DELETE FROM pages WHERE id = ?1", [gone])?;
+            self.run("DELETE FROM assets WHERE page = ?1", [gone])?;
         }
         self.run("UPDATE meta SET value = ?1 WHERE name = 'settings_version'", [after.version])
     }
