@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use baton_store::{AssetKey, AssetKind};
+use baton_rules::Timestamp;
+use baton_store::{Asset, AssetKey, AssetKind};
 use baton_wire::file_address;
 use serde_json::Value;
 
@@ -38,6 +39,14 @@ const SHOWN: &[&str] = &[
     "video/quicktime",
 ];
 
+/// How long a file is kept after it was last brought (wire.md 2.3), in seconds.
+pub(crate) const KEPT: i64 = 90 * 24 * 60 * 60;
+
+/// Whether a file's time is not over yet. What is over goes when the next file is kept.
+pub(crate) fn is_kept(file: &Asset, now: Timestamp) -> bool {
+    now < file.at.plus_seconds(KEPT)
+}
+
 pub(crate) async fn get(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
@@ -46,7 +55,8 @@ pub(crate) async fn get(
     let place = file_address::read(&shared.engine.secret(PURPOSE), &name);
     let (page, attachment) = place.ok_or_else(missing)?;
     let key = AssetKey { page, kind: AssetKind::Attachment, key: attachment.to_string().into() };
-    let asset = shared.engine.asset(&key).await?.ok_or_else(missing)?;
+    let asset = shared.engine.asset(&key).await?.filter(|asset| is_kept(asset, shared.engine.now()));
+    let asset = asset.ok_or_else(missing)?;
     let content = asset.content.ok_or_else(missing)?;
     let document: Value = serde_json::from_str(&asset.document).unwrap_or_default();
     let said = document["mime"].as_str().unwrap_or_default();

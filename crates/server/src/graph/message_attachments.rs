@@ -16,8 +16,6 @@ use super::{Answer, Wrong};
 use crate::caller::{Caller, Edge, unavailable};
 use crate::media;
 
-/// How long a file is kept (wire.md 2.3), in seconds.
-const KEPT: i64 = 90 * 24 * 60 * 60;
 /// The largest image, and the largest file of another kind, in bytes.
 const IMAGE: usize = 8 * 1024 * 1024;
 const FILE: usize = 25 * 1024 * 1024;
@@ -130,7 +128,7 @@ fn key(caller: &Caller, id: &str) -> AssetKey {
 async fn found(caller: &Caller, id: &str) -> Result<Option<Kept>, Wrong> {
     let engine = &caller.shared().engine;
     let asset = engine.asset(&key(caller, id)).await.map_err(|error| unavailable(&error))?;
-    let asset = asset.filter(|asset| engine.now() < asset.at.plus_seconds(KEPT));
+    let asset = asset.filter(|asset| media::is_kept(asset, engine.now()));
     let document = asset.and_then(|asset| serde_json::from_str::<Value>(&asset.document).ok());
     Ok(document.and_then(|document| Kept::of(caller, id, &document)))
 }
@@ -178,7 +176,7 @@ async fn keep(caller: &Caller, attachment: &Value, file: Option<Upload>) -> Resu
         document: document.to_string().into(),
         content: file.map(|file| file.bytes),
     };
-    let expire = Some((AssetKind::Attachment, Timestamp(now.0 - KEPT * 1000)));
+    let expire = Some((AssetKind::Attachment, Timestamp(now.0 - media::KEPT * 1000)));
     let change = AssetChange { keep: vec![asset], forget: Vec::new(), expire };
     engine.change_assets(change).await.map_err(|error| unavailable(&error))?;
     Kept::of(caller, &id, &document).ok_or_else(|| GraphError::internal().into())

@@ -229,3 +229,15 @@ async fn replies_and_reactions_are_about_messages_of_the_conversation() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_file_is_shown_for_ninety_days() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    assert_eq!(post(&w, "/me/messages", "image", "image/png", PNG).await.status, 200);
+    let url = address(&w, &shown(&w).await);
+    for (advance, status) in [("89d", 200), ("2d", 404)] {
+        assert_eq!(w.post("/baton/v1/clock", json!({"advance": advance})).await.status, 200);
+        assert_eq!(w.client.get(&url).send().await.unwrap().status(), status, "{advance} later");
+    }
+}
