@@ -344,7 +344,9 @@ impl Caller {
         let thread = ThreadKey { page: self.known.page.id, surface, person: person.clone() };
         let call = Call { person, ask: Ask::SetMenu { level }, metadata: None, message: None };
         let what = Requested::App { by: self.known.app.id, call };
-        let answer = self.shared.engine.dry_run(Request { thread: thread.clone(), what, key: None }).await;
+        let (under, request) =
+            (self.known.settings.version, Request { thread: thread.clone(), what, key: None });
+        let answer = self.shared.engine.dry_run_under(under, request).await;
         Ok(self.done(thread, answer).await?.receipt.rule.into())
     }
 
@@ -410,7 +412,7 @@ impl Caller {
     /// Has the engine decide.
     pub(crate) async fn submit(&self, request: Request) -> Result<Done, Wrong> {
         let thread = request.thread.clone();
-        let answer = self.shared.engine.submit(request).await;
+        let answer = self.shared.engine.submit_under(self.known.settings.version, request).await;
         self.done(thread, answer).await
     }
 
