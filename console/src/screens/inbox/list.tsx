@@ -1,7 +1,6 @@
 /** The conversations: newest first, one row each, and what they are filtered by. */
 import { Menu } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconFilter, IconHandStop, IconHourglass, IconInbox, IconSearch } from "@tabler/icons-react";
+import { IconFilter, IconHandStop, IconHourglass, IconInbox } from "@tabler/icons-react";
 import type { UseInfiniteQueryResult } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -13,7 +12,8 @@ import { lineWords } from "../../model/messages";
 import { personName } from "../../model/people";
 import { brief, HOUR } from "../../model/time";
 import { AppChip, Countdown } from "../../parts/app";
-import { Avatar, Button, Empty, Key, LinkButton, Problem } from "../../parts/basic";
+import { Avatar, Button, Empty, LinkButton, Problem } from "../../parts/basic";
+import { Find } from "../../parts/find";
 import { useKeys } from "../../parts/keys";
 import type { InboxSearch } from "../../router";
 import { useAround } from "../shell";
@@ -172,13 +172,6 @@ function Filters() {
   const search = useInboxSearch();
   const change = useChange();
   const { data: counts } = useCounts(page);
-  const [typed, setTyped] = useState(search.q ?? "");
-  const field = useRef<HTMLInputElement>(null);
-  const ask = useDebouncedCallback((q: string) => change({ q }), 200);
-  useEffect(() => {
-    if (!search.q) setTyped("");
-  }, [search.q]);
-  useKeys({ "/": () => field.current?.focus() });
   const owner = search.owner ?? "";
   const chosen = owner === "" || owner === "nobody" || owner === "waiting" ? null : apps.app(owner);
   const words = { "": "Owner", nobody: "Nobody", waiting: "Someone waits" }[owner] ?? chosen?.name;
@@ -198,21 +191,13 @@ function Filters() {
         ))}
       </div>
       <div className={css.finding}>
-        <label className={css.find}>
-          <IconSearch size={15} aria-hidden="true" />
-          <span className="hidden">Name or id</span>
-          <input
-            ref={field}
-            value={typed}
-            placeholder="Name or id"
-            onChange={(event) => {
-              setTyped(event.target.value);
-              ask(event.target.value);
-            }}
-            onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
-          />
-          <Key>/</Key>
-        </label>
+        <Find
+          asked={search.q}
+          ask={(q) => change({ q })}
+          label="Name or id"
+          placeholder="Name or id"
+          className={css.find}
+        />
         <Menu shadow="md" position="bottom-end">
           <Menu.Target>
             <Button

@@ -1,9 +1,8 @@
 /** Live: what happens, as it happens; from a row to why in one step. */
 import { Menu } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconCheck, IconPlayerPause, IconPlayerPlay, IconPuzzle, IconSearch } from "@tabler/icons-react";
+import { IconCheck, IconPlayerPause, IconPlayerPlay, IconPuzzle } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { type Row, useConnection, useRows } from "../../api/live";
 import { useConversations } from "../../api/queries";
 import {
@@ -21,6 +20,7 @@ import { personName } from "../../model/people";
 import { clockTime } from "../../model/time";
 import { AppChip } from "../../parts/app";
 import { Button, Key } from "../../parts/basic";
+import { Find } from "../../parts/find";
 import { useKeys } from "../../parts/keys";
 import type { LiveSearch } from "../../router";
 import { useAround } from "../shell";
@@ -140,15 +140,8 @@ function Filters({
   const { apps } = useAround();
   const search = useSearch({ strict: false }) as LiveSearch;
   const navigate = useNavigate();
-  const field = useRef<HTMLInputElement>(null);
-  const [typed, setTyped] = useState(search.q ?? "");
   const change = (next: LiveSearch) =>
     void navigate({ to: ".", search: (before: LiveSearch) => ({ ...before, ...next }), replace: true });
-  const ask = useDebouncedCallback((q: string) => change({ q }), 150);
-  useEffect(() => {
-    if (!search.q) setTyped("");
-  }, [search.q]);
-  useKeys({ "/": () => field.current?.focus() });
   const toggle = (kind: Kind) => {
     const next = new Set(kinds);
     if (!next.delete(kind)) next.add(kind);
@@ -157,21 +150,13 @@ function Filters({
   const app = search.app ? apps.app(search.app) : null;
   return (
     <div className={css.filters}>
-      <label className={css.find}>
-        <IconSearch size={15} aria-hidden="true" />
-        <span className="hidden">Search. Understands app: person: rule: status:</span>
-        <input
-          ref={field}
-          value={typed}
-          placeholder="person, rule, app:, status:"
-          onChange={(event) => {
-            setTyped(event.target.value);
-            ask(event.target.value);
-          }}
-          onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
-        />
-        <Key>/</Key>
-      </label>
+      <Find
+        asked={search.q}
+        ask={(q) => change({ q })}
+        label="Search. Understands app: person: rule: status:"
+        placeholder="person, rule, app:, status:"
+        className={css.find}
+      />
       <div className={css.kinds} role="group" aria-label="Kinds">
         {KINDS.map((kind) => (
           <button key={kind} type="button" aria-pressed={kinds.has(kind)} onClick={() => toggle(kind)}>

@@ -14,15 +14,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answer::Control;
 use super::cursor::{self, List};
 use super::input::{OnThread, app_id};
 use super::messages::Speaker;
 use super::operation::Operation;
 use super::person::Profile;
 use super::query::{Query, in_parts};
-use super::threads::{self, FOLDERS, READING, STATES, Waiting, words};
-use super::values::{self, App, Lies, Moment, On, PAGE_ID};
+use super::threads::{self, FOLDERS, READING, STATES, Stands, words};
+use super::values::{self, App, Moment, On, PAGE_ID};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -47,14 +46,7 @@ struct Conversation {
     on: On,
     person: Who,
     #[serde(flatten)]
-    control: Control,
-    folder: Lies,
-    /// When the last message of either side was.
-    last_message_at: Moment,
-    /// Until when apps may answer what the person said; null: there is no such end.
-    window_closes_at: Option<Moment>,
-    /// Apps that wait for control, the one that has waited longest first.
-    requests: Vec<Waiting>,
+    stands: Stands,
     /// Null: nothing was said lately.
     last_line: Option<Line>,
 }
@@ -363,11 +355,7 @@ async fn conversation(
         page_id: values::Page(state.key.page),
         on: state.key.surface.into(),
         person: Who { id: values::Person(state.key.person.clone()), known: known.into() },
-        control: (&state.seen).into(),
-        folder: state.thread.folder.into(),
-        last_message_at: Moment(state.last_message_at),
-        window_closes_at: state.thread.window_closes.map(Moment),
-        requests: state.thread.requests.iter().map(Waiting::from).collect(),
+        stands: state.into(),
         last_line: last_line(engine, &state.key).await?,
     })
 }

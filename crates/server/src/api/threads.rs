@@ -33,6 +33,13 @@ pub(super) const DECIDING: [&Kind; 3] = [&problem::UNAVAILABLE, &problem::STOPPI
 struct Thread {
     person_id: Person,
     #[serde(flatten)]
+    stands: Stands,
+}
+
+/// How a conversation stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Stands {
+    #[serde(flatten)]
     control: Control,
     folder: Lies,
     /// When the last message of either side was.
@@ -132,9 +139,14 @@ impl From<&baton_rules::Waiting> for Waiting {
 
 impl From<&ThreadState> for Thread {
     fn from(state: &ThreadState) -> Self {
+        Self { person_id: Person(state.key.person.clone()), stands: state.into() }
+    }
+}
+
+impl From<&ThreadState> for Stands {
+    fn from(state: &ThreadState) -> Self {
         let requests = state.thread.requests.iter().map(Waiting::from);
         Self {
-            person_id: Person(state.key.person.clone()),
             control: (&state.seen).into(),
             folder: state.thread.folder.into(),
             last_message_at: Moment(state.last_message_at),
