@@ -87,6 +87,8 @@ lint: rust ## formatting, clippy, and cargo-deny if it is there
 
 .PHONY: unit
 unit: rust ## the tests of the crates
+	$(call need,zsh,zsh)
+	$(call need,fish,fish)
 	cargo test --workspace --locked
 
 .PHONY: rules
@@ -152,6 +154,10 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database
 	@BATON_BIN=$(TARGET)/release/baton python3 e2e/cold_start.py
+
+.PHONY: packages
+packages: ## what is released: the static program, a Debian package, manual pages, completions, what is in it
+	packaging/release.sh
 
 # The programs. The debug ones are built as `make unit` builds them: with another selection of crates cargo would
 # build what they share once more.

@@ -17,7 +17,9 @@ mod completions;
 pub(crate) mod document;
 mod failure;
 mod finding;
+mod health;
 pub(crate) mod look;
+mod man;
 mod migrate;
 pub(crate) mod names;
 mod openapi;
@@ -87,12 +89,16 @@ enum Command {
     Token(token::Command),
     /// Find what is wrong with the settings and the routing file, and change nothing
     Check(check::Arguments),
+    /// Whether the server is ready: exit code 0, or 1
+    Health,
     /// Bring the database to this version's schema, without serving
     Migrate(migrate::Arguments),
     /// Print the description of Baton's own API (OpenAPI 3.1), as a server has it at /openapi.json
     Openapi,
     /// Print a script by which a shell completes commands and flags
     Completions(completions::Arguments),
+    /// Print the manual page, or write those of every command
+    Man(man::Arguments),
 }
 
 /// The commands, as `docs/reference/commands.md` describes them.
@@ -147,9 +153,15 @@ impl Command {
             | Self::Test(_)
             | Self::Migrate(_)
             | Self::Openapi
-            | Self::Completions(_) => true,
+            | Self::Completions(_)
+            | Self::Man(_) => true,
             Self::Token(command) => command.is_alone(),
-            Self::Send(_) | Self::Thread(_) | Self::Clock(_) | Self::Apply(_) | Self::Check(_) => false,
+            Self::Send(_)
+            | Self::Thread(_)
+            | Self::Clock(_)
+            | Self::Apply(_)
+            | Self::Check(_)
+            | Self::Health => false,
         }
     }
 }
@@ -175,9 +187,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Test(arguments) => test::run(&common, &arguments).await,
             Command::Token(command) => token::run(&common, &command).await,
             Command::Check(arguments) => check::run(&common, &arguments).await,
+            Command::Health => health::run(&common).await,
             Command::Migrate(arguments) => migrate::run(&common, &arguments).await,
             Command::Openapi => openapi::run(),
             Command::Completions(arguments) => completions::run(&arguments),
+            Command::Man(arguments) => man::run(&arguments),
         }
     })
 }

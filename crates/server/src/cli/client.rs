@@ -49,6 +49,11 @@ impl Client {
         self.ask(Method::GET, path, None).await
     }
 
+    /// Reads what the server has beside its APIs.
+    pub(crate) async fn get_beside(&self, path: &str) -> Result<Value, Failure> {
+        self.ask_at(Method::GET, path, None).await
+    }
+
     /// Asks Baton's own API to do something.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.ask(Method::POST, path, Some(body)).await
@@ -60,9 +65,13 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        self.ask_at(method, &format!("/baton/v1{path}"), body).await
+    }
+
+    async fn ask_at(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let mut silent = Failure::new("no Baton answers");
         for place in &self.places {
-            let mut request = self.http.request(method.clone(), format!("{}/baton/v1{path}", place.url));
+            let mut request = self.http.request(method.clone(), format!("{}{path}", place.url));
             request = request.bearer_auth(&place.operator_token);
             if let Some(body) = body {
                 request = request.json(body);

@@ -338,11 +338,14 @@ fn without_a_server_that_answers() {
     let mut screen = Transcript::new(&world);
     screen.run(&["clock"]);
     screen.run(&["clock", "--json"]);
+    screen.run(&["health"]);
     screen.run(&["send", "2001", "you", "hello", "--server", "http://127.0.0.1:1", "--token", "x"]);
     screen.run(&["send", "2001", "you", "hello", "--server", "http://127.0.0.1:1"]);
     screen.run(&["send", "2001", "you", "hello", "--server", "here", "--token", "x"]);
     let dev = world.dev(&["--ephemeral", "--no-demo"]);
     screen.varies(&dev.url, "<url>");
+    screen.run(&["health"]);
+    screen.run(&["health", "--json"]);
     screen.run(&["clock", "--token", "wrong"]);
     screen.run_with(&["clock", "--json"], &[("BATON_OPERATOR_TOKEN", "wrong")]);
     screen.run(&["send", "Shop", "you", "hello"]);

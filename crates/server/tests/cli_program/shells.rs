@@ -38,15 +38,54 @@ fn bash_loads_the_script_and_completes_commands_flags_and_values() {
     assert_eq!(offered(&world, &["baton", "completions", "z"]), ["zsh"]);
 }
 
+/// What a shell says to a line, with the directory of a script of `baton completions` as its argument.
+fn said_by(world: &World, shell: &str, name: &str, line: &str) -> String {
+    let script = world.path(name);
+    let said = world.run(&["completions", shell]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{shell}");
+    std::fs::write(&script, said.out).unwrap();
+    let options: &[&str] = if shell == "zsh" { &["-f", "-c"] } else { &["--no-config", "-c"] };
+    let output = Command::new(shell).args(options).arg(line).arg(script.parent().unwrap()).output();
+    let output =
+        output.unwrap_or_else(|error| panic!("{shell} is needed (apt-get install {shell}): {error}"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && err.is_empty(), "{shell}: {out}{err}");
+    out.into_owned()
+}
+
 #[test]
-fn every_shell_gets_a_script_of_its_own() {
+fn zsh_loads_the_script() {
+    let line = "fpath=($0 $fpath); autoload -Uz compinit && compinit -u -d $0/dump && autoload +X _baton && \
+                print $_comps[baton] $functions[_baton]";
+    let loaded = said_by(&World::new(), "zsh", "_baton", line);
+    assert!(loaded.starts_with("_baton ") && loaded.contains("_baton_commands"), "{loaded}");
+}
+
+#[test]
+fn fish_loads_the_script_and_completes() {
+    let offered =
+        said_by(&World::new(), "fish", "baton.fish", "source $argv[1]/baton.fish; complete -C 'baton che'");
+    assert!(offered.starts_with("check\t"), "{offered}");
+}
+
+#[test]
+fn manual_pages_are_one_for_each_command() {
     let world = World::new();
-    for (shell, mark) in [
-        ("zsh", "#compdef baton"),
-        ("fish", "complete -c baton"),
-        ("elvish", "edit:completion"),
-        ("powershell", "Register-ArgumentCompleter"),
-    ] {
+    let page = world.run(&["man"]);
+    assert_eq!((page.code, page.err.as_str()), (0, ""));
+    assert!(page.out.contains(".TH baton 1") && page.out.contains(".SH SUBCOMMANDS"), "{}", page.out);
+    let pages = world.path("man1");
+    let written = world.run(&["man", "--out", pages.to_str().unwrap()]);
+    assert_eq!((written.code, written.out.as_str(), written.err.as_str()), (0, "", ""));
+    for name in ["baton.1", "baton-send.1", "baton-thread-explain.1"] {
+        assert!(std::fs::read_to_string(pages.join(name)).unwrap().contains(".SH SYNOPSIS"), "{name}");
+    }
+}
+
+#[test]
+fn other_shells_get_a_script_of_their_own() {
+    let world = World::new();
+    for (shell, mark) in [("elvish", "edit:completion"), ("powershell", "Register-ArgumentCompleter")] {
         let said = world.run(&["completions", shell]);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{shell}");
         assert!(said.out.contains(mark) && said.out.contains("dry-run"), "{shell}");
