@@ -89,6 +89,8 @@ lint: rust ## formatting, clippy, and cargo-deny if it is there
 unit: rust ## the tests of the crates
 	$(call need,zsh,zsh)
 	$(call need,fish,fish)
+	$(call need,node,nodejs)
+	$(call need,python3,python3)
 	cargo test --workspace --locked
 
 .PHONY: rules
