@@ -157,6 +157,11 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 size: release python ## the release program's size, and its cold start with an empty database
 	@BATON_BIN=$(TARGET)/release/baton python3 e2e/cold_start.py
 
+.PHONY: docs
+docs: rust ## the documentation as a site, in target/book
+	@command -v mdbook >/dev/null || cargo install --locked mdbook
+	mdbook build docs
+
 .PHONY: packages
 packages: ## what is released: the static program, a Debian package, manual pages, completions, what is in it
 	packaging/release.sh
