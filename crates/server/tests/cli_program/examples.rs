@@ -1,0 +1,143 @@
+//! The programs of `examples`, as they are: bots against their scenario, and a channel from end to end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::support::{World, bearer, http};
+
+/// A program that runs until it is dropped.
+struct Program {
+    process: Child,
+    /// Where it says that it listens.
+    url: String,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+fn examples() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+/// Starts one, and waits until it listens.
+fn start(interpreter: &str, file: &str, settings: &[(&str, &str)]) -> Program {
+    let mut command = Command::new(interpreter);
+    command.arg(examples().join(file)).env("PORT", "0").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.envs(settings.iter().copied()).stdout(Stdio::piped());
+    let spawned = command.spawn();
+    let mut process =
+        spawned.unwrap_or_else(|error| panic!("{interpreter} is needed to run {file}: {error}"));
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let (_, url) = line.trim().split_once(" listens at ").unwrap();
+    Program { url: url.to_owned(), process }
+}
+
+/// An address on which nobody listens yet.
+fn free() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn bot(interpreter: &str, file: &str, graph: &str) -> Program {
+    let settings =
+        [("GRAPH", graph), ("TOKEN", "EAA-bot"), ("SECRET", "bot-secret"), ("VERIFY", "bot-verify")];
+    start(interpreter, file, &settings)
+}
+
+#[test]
+fn bots_answer_and_hand_over_as_their_scenario_says() {
+    let story = examples().join("bots/hand-over.toml").display().to_string();
+    for (interpreter, file) in [("python3", "bots/bot.py"), ("node", "bots/bot.mjs")] {
+        let free = free();
+        let bot = bot(interpreter, file, &format!("http://{free}"));
+        let app = format!("Bot={}", bot.url);
+        let said = World::new().run(&["test", &story, "--listen", &free, "--app", &app]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{file}: {}", said.out);
+        assert!(said.out.ends_with("1 passed, 0 failed\n"), "{file}: {}", said.out);
+    }
+}
+
+/// What somebody posts to this address; each is answered once it is told.
+fn mailbox() -> (String, mpsc::Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (sender, posted) = mpsc::channel();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut reader = BufReader::new(connection.unwrap());
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = said.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+            reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        }
+    });
+    (url, posted)
+}
+
+#[test]
+fn a_channel_of_ones_own_brings_people_in_and_answers_out() {
+    let baton = free();
+    let graph = format!("http://{baton}");
+    let (deliver, delivered) = mailbox();
+    let bot = bot("python3", "bots/bot.py", &graph);
+    let settings = [
+        ("BATON", &*graph),
+        ("OPERATOR_TOKEN", "the-operator"),
+        ("PAGE", "2001"),
+        ("SECRET", "channel-secret"),
+        ("VERIFY", "channel-verify"),
+        ("DELIVER", &*deliver),
+    ];
+    let connector = start("python3", "channel/connector.py", &settings);
+    let world = World::new();
+    let routing = std::fs::read_to_string(examples().join("channel/routing.toml")).unwrap();
+    let routing = routing.replace("http://127.0.0.1:5001/webhook", &bot.url);
+    let routing = routing.replace("http://127.0.0.1:5003/webhook", &format!("{}/webhook", connector.url));
+    let file = world.write("home/routing.toml", &routing);
+    let mut dev = world.command(&["dev", "--json", "--ephemeral", "-f", &file, "--listen", &baton]);
+    let dev = super::support::Server::start(dev.env("BATON_OPERATOR_TOKEN", "the-operator"));
+
+    let says = |text: &str, id: &str| {
+        let told = json!({"person": "ada", "text": text, "id": id}).to_string();
+        let answer = http("POST", &format!("{}/said", connector.url), &[], &told);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str::<Value>(&answer.body).unwrap()["owner_app_id"].clone()
+    };
+    let heard = || {
+        let told = delivered.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(told["person"], "ada");
+        told["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(says("Do you have ferns?", "1"), "111");
+    assert_eq!(heard(), "You said: Do you have ferns?");
+    // The channel repeats itself; nobody hears it twice, or the next answer would be another one.
+    assert_eq!(says("Do you have ferns?", "1"), "111");
+    says("I want to talk to a person.", "2");
+    assert_eq!(heard(), "One moment, a colleague will answer.");
+    let desk = format!("{graph}/baton/v1/pages/2001/threads/ada/inbox");
+    let reply = json!({"action": "reply", "text": "This is Nadia."}).to_string();
+    let answer = http("POST", &desk, &[bearer("the-operator")], &reply);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(heard(), "This is Nadia.");
+    dev.stop();
+}
