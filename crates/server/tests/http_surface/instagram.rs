@@ -1,95 +1,11 @@
-//! Instagram through the router, the engine and real receivers: the worked scenarios of its modes (SCN-4 to
-//! SCN-7), the names that are its own, and a page with both surfaces, each in its own mode.
+//! Instagram through the router, the engine and real receivers: the names that are its own, its errors, and a page
+//! with both surfaces, each in its own mode.
 
 use serde_json::{Value, json};
 
 use crate::expect;
-use crate::receiver::{Receiver, change};
-use crate::world::{BOT, DESK, OPERATOR, Reply, World};
-
-const ACCOUNT: &str = "17841400000009";
-const MARKET: &str = "333";
-
-/// A page with an account, three apps, and a receiver for each.
-struct Stage {
-    w: World,
-    bot: Receiver,
-    desk: Receiver,
-    market: Receiver,
-}
-
-impl Stage {
-    /// `messenger` and `instagram` are the surfaces' own settings, `desk` and `market` those of connections.
-    async fn set(messenger: &str, instagram: &str, desk: &str, market: &str) -> Self {
-        let w = World::delivering().await;
-        let file = format!(
-            r#"
-            [[pages]]
-            id = "3001"
-            name = "Bakery"
-            messenger = {{ {messenger} }}
-            instagram = {{ id = "{ACCOUNT}", username = "bakery"{instagram} }}
-            connections = [
-                {{ app = "Sales bot", token = "bot" }},
-                {{ app = "Desk", token = "desk"{desk} }},
-                {{ app = "Draft", token = "market"{market} }},
-            ]
-            ads = [
-                {{ on = "instagram", id = "7001", name = "Buns", template = '{{"message": {{"receiving_app_id": 333, "receiving_app_control_expiration": 4}}}}' }},
-            ]
-            "#
-        );
-        let put = w.put("/baton/v1/routing", "application/toml", &file).await;
-        assert_eq!(put.status, 200, "{}", put.text);
-        let (bot, desk, market) =
-            (Receiver::start("").await, Receiver::start("").await, Receiver::start("").await);
-        for (app, receiver) in [(BOT, &bot), (DESK, &desk), (MARKET, &market)] {
-            let url = receiver.url.clone();
-            change(&w, app, move |app| (app.webhook_url, app.verified) = (Some(url.clone()), true)).await;
-        }
-        Self { w, bot, desk, market }
-    }
-
-    async fn on_instagram(settings: &str) -> Self {
-        Self::set("", &format!(", {settings}"), "", "").await
-    }
-
-    /// Ann does something on Instagram.
-    async fn ann(&self, event: Value) -> Value {
-        let reply = self.w.post(&format!("/baton/v1/pages/{ACCOUNT}/people/ann/events"), event).await;
-        assert_eq!(reply.status, 200, "{}", reply.text);
-        reply.json()
-    }
-
-    async fn writes(&self) -> Value {
-        self.ann(json!({"type": "message", "message": {"text": "hello"}})).await
-    }
-
-    async fn later(&self, span: &str) {
-        let reply = self.w.post("/baton/v1/clock", json!({"advance": span})).await;
-        assert_eq!(reply.status, 200, "{}", reply.text);
-    }
-
-    /// An app's call about Ann by the account's path.
-    async fn call(&self, app: &str, edge: &str, more: Value) -> Reply {
-        let mut body = json!({"recipient": {"id": "ann"}});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.w.call(app, &format!("/{ACCOUNT}/{edge}"), body).await
-    }
-
-    async fn says(&self, app: &str) -> Reply {
-        self.call(app, "messages", json!({"message": {"text": "hi"}})).await
-    }
-
-    async fn owner(&self, app: &str) -> Value {
-        self.w.read(app, &format!("/{ACCOUNT}/thread_owner?recipient=ann")).await.json()
-    }
-
-    async fn thread(&self) -> (Value, Value) {
-        let thread = self.w.get(&format!("/baton/v1/pages/{ACCOUNT}/threads/ann")).await.json();
-        (thread["owner_app_id"].clone(), thread["expires_at"].clone())
-    }
-}
+use crate::stage::{ACCOUNT, MARKET, Stage};
+use crate::world::{BOT, DESK, OPERATOR, Reply};
 
 /// The one event of a webhook of the account, by its channel.
 fn event(whole: &Value, channel: &str) -> Value {
@@ -104,133 +20,49 @@ fn event(whole: &Value, channel: &str) -> Value {
 }
 
 #[tokio::test]
-async fn scn_4_an_ads_four_days_end_with_a_pass() {
+async fn messages_and_referrals_have_instagrams_names() {
     let mut s = Stage::on_instagram("default_app = \"Sales bot\"").await;
     let by_ad =
         json!({"type": "message", "message": {"text": "buns?"}, "entry": {"type": "ad", "ad_id": "7001"}});
-    let entered = s.ann(by_ad).await;
-    assert_eq!(entered["rule"], "ICR-AD-1");
-    assert_eq!(s.thread().await, (json!(MARKET), json!("2026-01-05T00:00:00.000Z")), "96 hours");
-
-    let passed = event(&s.market.next().await, "messaging");
-    assert_eq!((&passed["sender"]["id"], &passed["recipient"]["id"]), (&json!("ann"), &json!(ACCOUNT)));
-    let control = json!({"previous_owner_app_id": null, "new_owner_app_id": MARKET, "metadata": ""});
-    assert_eq!(passed["pass_thread_control"], control);
+    assert_eq!(s.ann(by_ad).await["rule"], "ICR-AD-1");
+    assert!(event(&s.market.next().await, "messaging")["pass_thread_control"].is_object());
     let said = event(&s.market.next().await, "messaging");
     assert_eq!(said["message"]["referral"]["ad_id"], "7001");
     assert!(said["message"]["mid"].as_str().unwrap().starts_with("aWdf"), "{said}");
     assert_eq!(event(&s.bot.next().await, "standby")["message"]["referral"]["source"], "ADS");
-
-    s.later("30h").await;
-    assert_eq!(s.writes().await["rule"], "ICR-MSG-3");
-    assert_eq!(s.thread().await, (json!(MARKET), json!("2026-01-06T06:00:00.000Z")), "30 + 96 hours");
-    s.later("1h").await;
-    expect!(
-        s.call("market", "pass_thread_control", json!({"target_app_id": DESK, "metadata": "yours"})).await,
-        200,
-        "true"
-    );
-    assert_eq!(s.thread().await, (json!(DESK), json!("2026-01-03T07:00:00.000Z")), "31 + 24 hours");
-    for _ in 0..2 {
-        assert!(event(&s.desk.next().await, "standby")["message"].is_object());
-    }
-    let control = json!({"previous_owner_app_id": MARKET, "new_owner_app_id": DESK, "metadata": "yours"});
-    assert_eq!(event(&s.desk.next().await, "messaging")["pass_thread_control"], control);
 }
 
 #[tokio::test]
-async fn scn_5_a_thread_goes_idle_untold_and_the_errors_are_instagrams() {
-    let mut s = Stage::on_instagram("default_app = \"Sales bot\"").await;
-    assert_eq!(s.writes().await["rule"], "ICR-MSG-1");
-    assert_eq!(
-        s.owner("bot").await,
-        json!({"data": [{"thread_owner": {"app_id": BOT, "expiration": 1_767_312_000}}]}),
-        "OWN-1"
-    );
-    assert_eq!(
-        s.owner("desk").await,
-        json!({"data": [{"thread_owner": {"expiration": 1_767_312_000}}]}),
-        "OWN-2"
-    );
+async fn who_has_control_is_told_as_far_as_the_caller_may_know() {
+    let s = Stage::on_instagram("default_app = \"Sales bot\"").await;
+    s.writes().await;
+    let whole = json!({"data": [{"thread_owner": {"app_id": BOT, "expiration": 1_767_312_000}}]});
+    assert_eq!(s.owner("bot").await, whole, "OWN-1");
+    let until = json!({"data": [{"thread_owner": {"expiration": 1_767_312_000}}]});
+    assert_eq!(s.owner("desk").await, until, "OWN-2");
     s.later("24h").await;
-    assert_eq!(s.thread().await, (Value::Null, Value::Null));
     assert_eq!(s.owner("bot").await, json!({"data": []}), "OWN-3");
-    s.later("1h").await;
-    assert_eq!(s.says("bot").await.code(), (10, Some(2_534_022)), "E-WINDOW");
-    s.later("6m").await;
-    let refused = s.says("desk").await;
-    assert_eq!(refused.code(), (100, Some(2_534_037)), "E-IG-NOTOWNER: {}", refused.text);
-    expect!(refused, 400, "it's not the thread owner", "No app controls this conversation");
+    expect!(s.says("desk").await, 400, "it's not the thread owner", "No app controls this conversation");
+
+    let s = Stage::set("", "", "", "").await;
     s.writes().await;
-    // Between the two messages nobody was told of anything.
-    for _ in 0..2 {
-        assert_eq!(event(&s.bot.next().await, "messaging")["message"]["text"], "hello");
-        assert_eq!(event(&s.desk.next().await, "standby")["message"]["text"], "hello");
-    }
+    expect!(s.call("bot", "request_thread_control", json!({})).await, 200, "true");
+    assert_eq!(s.owner("desk").await, until, "OWN-7");
 }
 
 #[tokio::test]
-async fn scn_6_control_for_a_week_is_no_window_for_a_week() {
-    let mut s = Stage::on_instagram("default_app = \"Sales bot\"").await;
-    change(&s.w, BOT, |app| app.human_agent = true).await;
+async fn without_a_default_app_instagram_has_errors_of_its_own() {
+    let s = Stage::set("", "", "", "").await;
     s.writes().await;
-    s.later("1h").await;
-    expect!(s.call("bot", "extend_thread_control", json!({"duration": 604_800})).await, 200, "true");
-    let week = (json!(BOT), json!("2026-01-08T01:00:00.000Z"));
-    assert_eq!(s.thread().await, week, "169 hours");
-    s.later("1h").await;
-    s.writes().await;
-    assert_eq!(s.thread().await, week, "a message never shortens it");
-    s.later("98h").await;
-    assert_eq!(s.says("bot").await.code(), (10, Some(2_534_022)), "E-WINDOW");
-    s.later("6m").await;
-    let tagged = json!({"message": {"text": "hi"}, "messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"});
-    expect!(s.call("bot", "messages", tagged).await, 200, "aWdf");
-    for _ in 0..2 {
-        assert_eq!(event(&s.bot.next().await, "messaging")["message"]["text"], "hello");
-    }
-    let echo = event(&s.bot.next().await, "messaging");
-    assert_eq!((&echo["message"]["is_echo"], &echo["sender"]["id"]), (&json!(true), &json!(ACCOUNT)));
-}
-
-#[tokio::test]
-async fn scn_7_without_a_default_app_the_first_who_asks_has_control() {
-    let mut s = Stage::set("", "", "", "").await;
-    assert_eq!(s.writes().await["rule"], "ZC-MSG-1");
-    for receiver in [&mut s.bot, &mut s.desk, &mut s.market] {
-        assert_eq!(event(&receiver.next().await, "messaging")["message"]["text"], "hello");
-    }
     assert_eq!(s.call("desk", "take_thread_control", json!({})).await.code(), (27, None), "E-TAKE-OFF");
-    s.later("6m").await;
-    for app in ["bot", "desk"] {
-        expect!(
-            s.call(app, "request_thread_control", json!({"metadata": app})).await,
-            200,
-            "{\"success\":true}"
-        );
-    }
-    assert_eq!(s.thread().await, (json!(BOT), json!("2026-01-02T00:06:00.000Z")), "24.1 hours");
-    let control = json!({"previous_owner_app_id": null, "new_owner_app_id": BOT, "metadata": "bot"});
-    assert_eq!(event(&s.bot.next().await, "messaging")["pass_thread_control"], control);
-    let asked = json!({"requested_owner_app_id": DESK, "metadata": "desk"});
-    assert_eq!(event(&s.bot.next().await, "messaging")["request_thread_control"], asked);
-
-    assert_eq!(
-        s.owner("desk").await,
-        json!({"data": [{"thread_owner": {"expiration": 1_767_312_360}}]}),
-        "OWN-7"
-    );
+    expect!(s.call("bot", "request_thread_control", json!({})).await, 200, "true");
     assert_eq!(s.says("desk").await.code(), (100, Some(2_534_037)), "ZC-SEND-3");
     let both = json!({"message": {"text": "hi"}, "thread_control": {"control_type": "release"}});
     expect!(s.call("bot", "messages", both).await, 400, "thread_control is only available", "100");
     expect!(s.call("bot", "release_thread_control", json!({})).await, 200, "true");
     assert_eq!(s.call("bot", "release_thread_control", json!({})).await.code(), (100, Some(2_534_037)));
-    expect!(
-        s.call("bot", "pass_thread_metadata", json!({"target_app_id": DESK, "metadata": "x"})).await,
-        400,
-        "100",
-        "Handover Protocol"
-    );
+    let metadata = json!({"target_app_id": DESK, "metadata": "x"});
+    expect!(s.call("bot", "pass_thread_metadata", metadata).await, 400, "100", "Handover Protocol");
 }
 
 #[tokio::test]

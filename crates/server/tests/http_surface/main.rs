@@ -27,6 +27,8 @@ mod receiver;
 mod routing;
 mod rules;
 mod settings;
+mod stage;
 mod surveys;
 mod transports;
+mod worked;
 mod world;
