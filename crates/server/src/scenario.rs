@@ -4,6 +4,7 @@
 //!
 //! What a file may say is `docs/scenarios.md`.
 
+mod expect;
 pub(crate) mod file;
 mod judge;
 pub(crate) mod play;
@@ -11,4 +12,5 @@ mod receiver;
 pub(crate) mod report;
 mod stage;
 mod step;
+mod told;
 mod watch;

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use baton_rules::Surface;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
-use super::step::{Step, Told};
+use super::step::{Place, Step, surface_named};
+use super::told::Told;
 use crate::cli::Failure;
 use crate::cli::document::Document;
 use crate::routing_file::look_up_in;
@@ -35,6 +37,7 @@ struct File {
     title: String,
     starts: Option<String>,
     page: Option<String>,
+    on: Option<String>,
     settings: Settings,
     #[serde(default)]
     steps: Vec<Spanned<Told>>,
@@ -91,13 +94,13 @@ impl Scenario {
         let settings = file.settings.read(beside)?;
         let starts = file.starts.as_deref().unwrap_or(STARTS);
         let starts = crate::api::time::moment(starts).map_err(|why| Failure::new("starts").why(why))?.0;
-        let page = file.page.or_else(|| only_page(&settings));
+        let surface = file.on.as_deref().map_or(Ok(Surface::Messenger), surface_named);
+        let surface = surface.map_err(|why| Failure::new("on").why(why))?;
+        let mut place = Place { page: file.page.or_else(|| only_page(&settings)), surface, last: None };
         let mut steps = Vec::new();
-        let mut person = None;
         for told in file.steps {
             let line = 1 + text.get(..told.span().start).unwrap_or_default().matches('\n').count();
-            let step = Step::of(told.into_inner(), line, page.as_deref(), &mut person, beside)?;
-            steps.push(step);
+            steps.push(Step::of(told.into_inner(), line, &mut place, beside)?);
         }
         if steps.is_empty() {
             return Err(Failure::new("nothing happens in it").advice("add a step: [[steps]]"));

@@ -5,9 +5,10 @@ use baton_rules::AppId;
 use baton_store::JournalRow;
 use serde_json::Value;
 
+use super::expect::{Expect, Refused, Until};
 use super::play::{Came, Refusal};
 use super::stage::Stage;
-use super::step::{Act, Expect, INBOX, Refused, Step, Until, Wanted, When};
+use super::step::{Act, INBOX, OWN_SETTINGS, PROFILE, Step, Wanted, When};
 use crate::api::time;
 use crate::cli::{Failure, look};
 
@@ -202,8 +203,8 @@ fn state(expect: &Expect, came: &Came, stage: &Stage, found: &mut Vec<Difference
         if *waiting != got {
             found.push(Difference {
                 what: "waiting",
-                expected: list(waiting),
-                got: list(&got),
+                expected: waits(waiting),
+                got: waits(&got),
                 advice: format!("waiting = {got:?} holds here"),
             });
         }
@@ -220,7 +221,7 @@ fn heard(expect: &Expect, came: &Came, stage: &Stage, found: &mut Vec<Difference
                 what: "heard",
                 expected: format!("{app}: {}", list(expected)),
                 got: format!("{app}: {}", list(&got)),
-                advice: format!("{app:?} = {got:?} holds here{}", why_unheard(&got, expected)),
+                advice: format!("heard.{} = {got:?} holds here{}", key(app), why_unheard(&got, expected)),
             });
         }
     }
@@ -265,10 +266,9 @@ pub(super) fn another(
         return Ok(Some(did));
     }
     if let Some(target) = &wanted.passes_to {
-        let target = stage.app(target)?;
-        let owner = owner.map(|owner| owner.to_string());
-        if owner.as_deref() != Some(target.as_str()) {
-            let owner = owner.map_or_else(|| NOBODY.to_owned(), |owner| stage.called(&owner));
+        let target = stage.called(&stage.app(target)?);
+        let owner = owner.map_or_else(|| NOBODY.to_owned(), |owner| stage.called(&owner.to_string()));
+        if owner != target {
             return Ok(Some(format!("left control with {owner}")));
         }
     }
@@ -350,6 +350,16 @@ fn refused_in_words(expected: &Refused) -> String {
 
 fn list(words: &[String]) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+fn waits(apps: &[String]) -> String {
+    if apps.is_empty() { NOBODY.to_owned() } else { apps.join(", ") }
+}
+
+/// A name as the file has to write it before a `=`.
+fn key(name: &str) -> String {
+    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if bare { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// A step in words.
@@ -437,6 +447,12 @@ fn app_does(edge: &str, body: &Value, target: Option<&str>) -> String {
         "release_thread_control" => "releases control".to_owned(),
         "extend_thread_control" => {
             format!("extends its control by {} s", body["duration"].as_i64().unwrap_or_default())
+        }
+        PROFILE | OWN_SETTINGS => {
+            let set: Vec<&str> =
+                body.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            let whose = if edge == PROFILE { "the page" } else { "this person" };
+            format!("sets {} for {whose}", set.join(", "))
         }
         _ => format!("passes metadata to {target}"),
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::file::Scenario;
 use super::judge::{self, Difference};
 use super::stage::Stage;
-use super::step::{Act, Call, Step, Wanted, When};
+use super::step::{Act, Call, OWN_SETTINGS, PROFILE, Step, Wanted, When};
 use super::watch::{Mark, Trouble};
 use crate::api::time;
 use crate::cli::Failure;
@@ -22,6 +22,8 @@ use crate::config::Config;
 
 /// How long receivers may take for what one step causes, in real time.
 const HEARING: Duration = Duration::from_secs(10);
+/// The row by which a survey goes out that was held back.
+const HELD_SURVEY: &str = "HOP-SURVEY-3";
 /// How long the server may take to say what it decided, in real time.
 const DECIDING: Duration = Duration::from_secs(10);
 
@@ -147,29 +149,29 @@ async fn one(
 
 async fn act(stage: &mut Stage, step: &Step, taken: &mut BTreeMap<String, Mark>) -> Result<Came, Failure> {
     let person = step.person.as_deref().unwrap_or_default();
-    let page = step.page.as_deref().unwrap_or_default();
+    let from = stage.watch.mark()?;
     match &step.when {
         Some(When::After(after)) => stage.client.post("/clock", &json!({"advance": after})).await?,
         Some(When::At(at)) => stage.client.post("/clock", &json!({"set": at})).await?,
         None => Value::Null,
     };
     match &step.act {
-        Act::Waits => Ok(Came::default()),
+        Act::Waits => passed(stage, step, from).await,
         Act::Settings(settings) => {
             stage.apply(settings).await?;
-            Ok(Came::default())
+            passed(stage, step, from).await
         }
         Act::Person(event) => {
-            let path = format!("/pages/{}/people/{}/events", part(&stage.names.page_id(page)?), part(person));
+            let path = format!("/pages/{}/people/{}/events", part(&stage.side(step)?), part(person));
             api(stage, step, &path, event, None).await
         }
         Act::Inbox { body, app } => {
             let mut body = body.clone();
             if let Some(app) = app {
-                body["app_id"] = stage.app(app)?.into();
+                body["app_id"] = stage.app_on(app, step.surface)?.into();
             }
-            let path = format!("/pages/{}/threads/{}/inbox", part(&stage.names.page_id(page)?), part(person));
-            api(stage, step, &path, &body, Some(AppId::PAGE_INBOX)).await
+            let path = format!("/pages/{}/threads/{}/inbox", part(&stage.side(step)?), part(person));
+            api(stage, step, &path, &body, Some(step.surface.inbox())).await
         }
         Act::App { app, call } => graph(stage, step, app, call).await,
         Act::Awaits { app, wanted, within } => awaited(stage, step, app, wanted, *within, taken).await,
@@ -184,7 +186,7 @@ async fn api(
     body: &Value,
     by: Option<AppId>,
 ) -> Result<Came, Failure> {
-    let thread = key(stage, step)?;
+    let thread = stage.thread(step)?;
     let from = stage.watch.mark()?;
     let (status, answer) = stage.post(path, body).await?;
     let text = |key: &str| answer[key].as_str().map(str::to_owned);
@@ -213,23 +215,33 @@ async fn api(
 
 /// A call of the Graph API by an app that the scenario plays.
 async fn graph(stage: &mut Stage, step: &Step, app: &str, call: &Call) -> Result<Came, Failure> {
-    let thread = key(stage, step)?;
     let by = stage.app(app)?;
     let mut body = call.body.clone();
-    body["recipient"] = json!({"id": step.person});
+    match call.edge {
+        PROFILE => {}
+        OWN_SETTINGS => body["psid"] = json!(step.person),
+        _ => body["recipient"] = json!({"id": step.person}),
+    }
     match &call.names {
-        Some(("thread_control", target)) => body["thread_control"]["app_id"] = stage.app(target)?.into(),
-        Some((parameter, target)) => body[parameter] = stage.app(target)?.into(),
+        Some(("thread_control", target)) => {
+            body["thread_control"]["app_id"] = stage.app_on(target, step.surface)?.into();
+        }
+        Some((parameter, target)) => body[parameter] = stage.app_on(target, step.surface)?.into(),
         None => {}
     }
     let page = step.page.as_deref().unwrap_or_default();
-    let url = format!("{}/v25.0/{}/{}", stage.url(), part(&stage.names.page_id(page)?), call.edge);
+    let url = format!("{}/v25.0/{}/{}", stage.url(), part(&stage.side(step)?), call.edge);
     let token = stage.token_of(page, &by)?.to_owned();
     let from = stage.watch.mark()?;
     let by: AppId = by.parse().map_err(|_| Failure::new(format!("{by} is no app's id")))?;
     let sent = stage.http.post(url).bearer_auth(token).json(&body).send().await;
     let answer = sent.map_err(|error| Failure::new("the Graph API did not answer").why(error))?;
+    // What a page has before anybody writes is about no conversation: nothing is decided in one, and nobody hears.
+    if answer.status().is_success() && matches!(call.edge, PROFILE | OWN_SETTINGS) {
+        return Ok(Came::default());
+    }
     if answer.status().is_success() {
+        let thread = stage.thread(step)?;
         return decided(stage, &thread, from, Some(by)).await;
     }
     let answer: Value = answer
@@ -243,7 +255,7 @@ async fn graph(stage: &mut Stage, step: &Step, app: &str, call: &Call) -> Result
     let rule = stage
         .watch
         .all(from, |line| match &line.kind {
-            ActivityKind::Refusal { thread: of, refused, .. } if *of == thread && refused.by == Some(by) => {
+            ActivityKind::Refusal { refused, .. } if refused.by == Some(by) => {
                 Some(refused.rule.0.to_owned())
             }
             _ => None,
@@ -279,7 +291,6 @@ async fn decided(
     let Some(((rows, since), _)) = found else {
         return Err(Failure::new("the server did not say what it decided"));
     };
-    let rows: Vec<&JournalRow> = rows.iter().map(|row| &**row).collect();
     let last = rows.last();
     let mut came = Came {
         rule: last.map(|row| row.rule.to_string()),
@@ -287,8 +298,30 @@ async fn decided(
         since: Some(since),
         ..Came::default()
     };
+    told(stage, thread, from, rows, &mut came).await?;
+    Ok(came)
+}
+
+/// What everybody heard: of what was decided, and of the surveys that went out with it since they were held back until
+/// nobody is in control.
+async fn told(
+    stage: &mut Stage,
+    thread: &ThreadKey,
+    from: Mark,
+    decided: Vec<Arc<JournalRow>>,
+    came: &mut Came,
+) -> Result<(), Failure> {
+    stage.watch.mark()?;
+    let surveys = stage.watch.all(from, |line| match &line.kind {
+        ActivityKind::Decision { thread: of, rows, .. } if of == thread => {
+            rows.last().filter(|row| &*row.rule == HELD_SURVEY).map(|_| rows.clone())
+        }
+        _ => None,
+    });
     let mut apps = Vec::new();
-    for row in rows.iter().filter(|row| row.cause != Cause::Expiry) {
+    for row in
+        decided.into_iter().chain(surveys.into_iter().flatten()).filter(|row| row.cause != Cause::Expiry)
+    {
         for notice in &row.notices {
             let event = row.event.as_deref().unwrap_or_default();
             let heard = match notice.channel {
@@ -304,6 +337,16 @@ async fn decided(
     for (app, event) in open {
         let app = stage.called(&app.to_string());
         came.troubles.push(format!("{app} did not answer {event} within {} seconds", HEARING.as_secs()));
+    }
+    Ok(())
+}
+
+/// What came of time that passed, or of other settings: nobody did anything, and what was held back may have gone out.
+async fn passed(stage: &mut Stage, step: &Step, from: Mark) -> Result<Came, Failure> {
+    let mut came = Came::default();
+    if step.person.is_some() && step.page.is_some() {
+        let thread = stage.thread(step)?;
+        told(stage, &thread, from, Vec::new(), &mut came).await?;
     }
     Ok(came)
 }
@@ -329,7 +372,7 @@ async fn awaited(
     within: Duration,
     taken: &mut BTreeMap<String, Mark>,
 ) -> Result<Came, Failure> {
-    let thread = key(stage, step)?;
+    let thread = stage.thread(step)?;
     let id = stage.app(app)?;
     let by: AppId = id.parse().map_err(|_| Failure::new(format!("{id} is no app's id")))?;
     let from = taken.get(&id).copied().unwrap_or_default();
@@ -374,14 +417,10 @@ enum Did {
     Refused(Cause, &'static str),
 }
 
-fn key(stage: &Stage, step: &Step) -> Result<ThreadKey, Failure> {
-    stage.thread(step.page.as_deref().unwrap_or_default(), step.person.as_deref().unwrap_or_default())
-}
-
 /// The conversation as it is now, if there is one.
 async fn thread(stage: &Stage, step: &Step) -> Result<Value, Failure> {
-    let (Some(page), Some(person)) = (&step.page, &step.person) else { return Ok(Value::Null) };
-    let path = format!("/pages/{}/threads/{}", part(&stage.names.page_id(page)?), part(person));
+    let (Some(_), Some(person)) = (&step.page, &step.person) else { return Ok(Value::Null) };
+    let path = format!("/pages/{}/threads/{}", part(&stage.side(step)?), part(person));
     let (status, answer) = stage.get(&path).await?;
     Ok(if status == 200 { answer } else { Value::Null })
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use baton_engine::ActivityKind;
-use baton_rules::{AppId, PageId, ThreadKey, Timestamp};
+use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::file::Scenario;
 use super::receiver::{Receiver, VERIFY_TOKEN};
-use super::step::INBOX;
+use super::step::{INBOX, Step};
 use super::watch::{Mark, Watch};
 use crate::cli::client::{Client, part};
 use crate::cli::document::Document;
@@ -207,14 +207,30 @@ impl Stage {
         known.map(|page| page.id.to_string()).ok_or_else(|| Failure::new(format!("there is no page {page}")))
     }
 
-    /// The conversation of a person with a page.
-    pub(super) fn thread(&self, page: &str, person: &str) -> Result<ThreadKey, Failure> {
-        let page = self.page_of(page)?;
+    /// The conversation that a step is about.
+    pub(super) fn thread(&self, step: &Step) -> Result<ThreadKey, Failure> {
+        let person = step.person.as_deref().unwrap_or_default();
+        let page = self.page_of(step.page.as_deref().unwrap_or_default())?;
         let wrong = || Failure::new(format!("{page} and {person} name no conversation"));
         Ok(ThreadKey {
             page: page.parse().map_err(|_| wrong())?,
-            surface: baton_rules::Surface::Messenger,
+            surface: step.surface,
             person: person.parse().map_err(|_| wrong())?,
+        })
+    }
+
+    /// The id in the paths of the side of a page that a step is about: the page's, or its Instagram account's.
+    pub(super) fn side(&self, step: &Step) -> Result<String, Failure> {
+        let named = self.names.page_id(step.page.as_deref().unwrap_or_default())?;
+        if step.surface == Surface::Messenger {
+            return Ok(named);
+        }
+        let settings = self.server.engine.settings();
+        let page = named.parse::<PageId>().ok().and_then(|id| settings.page(id));
+        let account = page.and_then(|page| page.instagram.as_ref()).map(|account| account.id.to_string());
+        account.ok_or_else(|| {
+            Failure::new(format!("{} has no Instagram account", self.names.page(&named)))
+                .advice("give it one: instagram = { id = \"17841400000001\", username = \"…\" }")
         })
     }
 
@@ -232,6 +248,11 @@ impl Stage {
                 None => failure.advice(format!("the apps are: {}", known.join(", "))),
             }
         })
+    }
+
+    /// The id by which a call names an app; each side of a page has an inbox of its own.
+    pub(super) fn app_on(&self, name: &str, surface: Surface) -> Result<String, Failure> {
+        if name == INBOX { Ok(surface.inbox().to_string()) } else { self.app(name) }
     }
 
     /// The last webhook that an app was sent, and how it answered, in words.
@@ -252,6 +273,7 @@ impl Stage {
 
     /// What an app is called in scenarios.
     pub(super) fn called(&self, id: &str) -> String {
-        if id == AppId::PAGE_INBOX.to_string() { INBOX.to_owned() } else { self.names.app(id) }
+        let is_inbox = id.parse::<AppId>().is_ok_and(AppId::is_inbox);
+        if is_inbox { INBOX.to_owned() } else { self.names.app(id) }
     }
 }

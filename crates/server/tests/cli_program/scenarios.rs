@@ -16,11 +16,12 @@ use super::support::{Said, World};
 const ROUTING: &str = r#"
 title = "A story"
 [settings]
-apps = [{ name = "Bot" }, { name = "Desk" }]
+apps = [{ name = "Bot" }, { name = "Desk" }, { name = "Human desk" }]
 [[settings.pages]]
 name = "Jasper's Market"
 messenger.default_app = "Bot"
-connections = [{ app = "Bot" }, { app = "Desk", take_control = true }]
+instagram = { id = "17841400000001", username = "jaspers", default_app = "Bot" }
+connections = [{ app = "Bot" }, { app = "Desk", take_control = true }, { app = "Human desk" }]
 [[steps]]
 person = "tess"
 writes = "Hello"
@@ -80,6 +81,21 @@ fn each_wrong_expectation_says_what_would_hold() {
             "[[steps]]\napp = \"Desk\"\ntakes = true\nrefused = { rule = \"MCR-SEND-3\", code = 10 }\n[[steps]]\nafter = \"1h\"",
         ),
         ("nobody in control", "[[steps]]\nafter = \"24h\"\nowner = \"nobody\""),
+        ("heard by an app with a longer name", "heard.\"Human desk\" = [\"messages\"]"),
+        ("until a time", "[[steps]]\napp = \"Bot\"\npasses_to = \"Desk\"\nuntil = \"2026-01-02T10:00:00Z\""),
+        ("until no end", "[[steps]]\napp = \"Bot\"\npasses_to = \"Desk\"\nuntil = \"no end\""),
+        (
+            "waits",
+            "[[steps]]\non = \"instagram\"\nperson = \"tess\"\nwrites = \"hi\"\n[[steps]]\napp = \"Desk\"\nrequests = true\nwaiting = []",
+        ),
+        (
+            "refused with a code",
+            "[[steps]]\napp = \"Desk\"\ntakes = true\nrefused = { code = 10, subcode = 2018300 }",
+        ),
+        (
+            "refused by no rule",
+            "[[steps]]\napp = \"Desk\"\nsets = { persistent_menu = [] }\nrefused = \"MCR-MENU-3\"",
+        ),
     ];
     let mut all = String::new();
     for (name, step) in wrong {
@@ -101,6 +117,8 @@ fn a_file_that_makes_no_sense_says_where_and_why() {
         ("nothing is done", "[[steps]]\napp = \"Bot\""),
         ("no time", "[[steps]]\nafter = \"soon\""),
         ("no such folder", "[[steps]]\nperson = \"tess\"\nwrites = \"hi\"\nfolder = \"spam\""),
+        ("no such side", "[[steps]]\nperson = \"tess\"\nwrites = \"hi\"\non = \"telegram\""),
+        ("a menu and a message", "[[steps]]\napp = \"Bot\"\nsends = \"hi\"\nsets = { persistent_menu = [] }"),
         ("a message and a request", "[[steps]]\napp = \"Bot\"\nsends = \"hi\"\nrequests = true"),
     ];
     let mut all = String::new();
@@ -117,6 +135,10 @@ fn what_only_playing_shows_is_told_with_its_step() {
     let wrong = [
         ("an app that is none", "[[steps]]\napp = \"Bott\"\nsends = \"hi\""),
         ("a malformed event", "[[steps]]\nperson = \"tess\"\ndoes = { type = \"jump\" }"),
+        (
+            "a side that the page has not",
+            "[[steps]]\nsettings = { pages = [{ name = \"Jasper's Market\" }] }\n[[steps]]\nperson = \"tess\"\non = \"instagram\"\nwrites = \"hi\"",
+        ),
         ("an ad that is none", "[[steps]]\nperson = \"tess\"\nby_ad = \"9\""),
         (
             "settings that are refused",
