@@ -162,7 +162,8 @@ pub(crate) fn pages() -> impl Strategy<Value = Routing> {
     )
 }
 
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// Something that happens.
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let wait = select(vec![
         1,
         999,
@@ -173,11 +174,10 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         24 * HOUR * 1000 - 1,
         24 * HOUR * 1000,
     ]);
-    let step = prop_oneof![
+    prop_oneof![
         12 => actions().prop_map(Step::Act),
         4 => wait.prop_map(Step::Wait),
         1 => (1..8 * 24 * HOUR * 1000).prop_map(Step::Wait),
         1 => pages().prop_map(Step::Settings),
-    ];
-    proptest::collection::vec(step, 1..40)
+    ]
 }
