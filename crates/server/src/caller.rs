@@ -75,8 +75,28 @@ pub(crate) struct Caller {
     text: Secret,
     /// The id in the path: the page's, or its Instagram account's.
     node: PageId,
-    /// The header `Idempotency-Key`, as it came.
-    once: Option<Vec<u8>>,
+    /// The header `Idempotency-Key`.
+    once: Option<Once>,
+}
+
+/// The header `Idempotency-Key`, and what of the call it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Once {
+    /// As it came.
+    given: Vec<u8>,
+    /// The place of the item in its batch.
+    item: Option<usize>,
+}
+
+impl Once {
+    pub(crate) fn of(given: &[u8]) -> Self {
+        Self { given: given.to_vec(), item: None }
+    }
+
+    /// The same header for an item of the batch that it came with.
+    pub(crate) fn of_item(&self, item: usize) -> Self {
+        Self { given: self.given.clone(), item: Some(item) }
+    }
 }
 
 /// An app that calls about itself, with its app access token: `APP_ID|APP_SECRET`.
@@ -130,7 +150,7 @@ impl AppCaller {
         &self.app
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 }
@@ -159,7 +179,7 @@ impl Caller {
         shared: &Arc<Shared>,
         known: Known,
         token: String,
-        once: Option<Vec<u8>>,
+        once: Option<Once>,
         node: &str,
     ) -> (Self, bool) {
         let own = match node {
@@ -225,7 +245,7 @@ impl Caller {
         &self.known.settings
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -389,7 +409,8 @@ impl Caller {
 
     /// `Idempotency-Key`, as this app's own: another app's same key is another key.
     pub(crate) fn key(&self, params: &Params) -> Result<Option<CallersKey>, GraphError> {
-        let Some(given) = self.once.as_deref().map(<[u8]>::trim_ascii) else { return Ok(None) };
+        let Some(once) = &self.once else { return Ok(None) };
+        let given = once.given.trim_ascii();
         let is_plain = given.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&given.len());
         let key = std::str::from_utf8(given).ok().filter(|_| is_plain).ok_or_else(|| {
             let text =
@@ -406,7 +427,12 @@ impl Caller {
         body.sort_all_objects();
         // What a person's event is known by begins otherwise, so neither is ever taken for the other.
         let fingerprint = Sha256::digest(format!("graph {body}").as_bytes()).into();
-        Ok(Some(CallersKey { key: format!("app:{}:{key}", self.known.app.id), fingerprint }))
+        let app = self.known.app.id;
+        let key = match once.item {
+            None => format!("app:{app}:{key}"),
+            Some(item) => format!("batch:{app}:{item}:{key}"),
+        };
+        Ok(Some(CallersKey { key, fingerprint }))
     }
 
     /// Has the engine decide.

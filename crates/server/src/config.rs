@@ -4,6 +4,7 @@
 //! is reported, all at once.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_engine::Profile;
@@ -18,7 +19,7 @@ mod values;
 use read::Reader;
 pub use read::{Read, Sources, Wrong};
 pub use values::milliseconds;
-use values::{address, database, duration, level, networks, public_url, whole, word};
+use values::{address, database, duration, host_names, level, networks, path, public_url, whole, word};
 
 /// Every setting with its default and its meaning, as the file would have them.
 pub const DEFAULT_FILE: &str = include_str!("../../../baton.default.toml");
@@ -28,6 +29,8 @@ pub const DEFAULT_FILE: &str = include_str!("../../../baton.default.toml");
 pub struct Config {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where it listens for HTTPS too.
+    pub tls: Option<Tls>,
     /// The address by which clients reach it; none: `http://` and the listening address.
     pub public_url: Option<String>,
     /// Where everything is kept.
@@ -44,13 +47,33 @@ pub struct Config {
     pub log: Log,
 }
 
+/// HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What it shows; none: `dev` makes one.
+    pub files: Option<TlsFiles>,
+    /// Names beside this machine's that a certificate is for which `dev` makes.
+    pub names: Vec<String>,
+}
+
+/// A certificate and its key, in PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its authority's.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// Where everything is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
     /// A file of its own in the data directory.
     InDataDirectory,
     /// This SQLite file.
-    Sqlite(std::path::PathBuf),
+    Sqlite(PathBuf),
 }
 
 /// Which clock it goes by.
@@ -119,6 +142,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4300)),
+            tls: None,
             public_url: None,
             database: Database::InDataDirectory,
             streams: 16,
@@ -169,14 +193,31 @@ impl Config {
         reader.known.iter().map(|key| read::variable(key)).collect()
     }
 
+    /// The settings of HTTPS, which mean nothing one without the other.
+    fn tls(reader: &mut Reader<'_>) -> Option<Tls> {
+        let some_path = |value: &Value| path(value).map(Some);
+        let listen = reader.value("tls_listen", None, |value| address(value).map(Some));
+        let certificate = reader.value("tls_certificate", None, some_path);
+        let key = reader.value("tls_key", None, some_path);
+        let names = reader.value("tls_names", Vec::new(), host_names);
+        let files = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => reader.lacks("tls_certificate", "`tls_key` must name its private key"),
+            (None, Some(_)) => reader.lacks("tls_key", "`tls_certificate` must name its certificate"),
+        };
+        if listen.is_none() && files.is_some() {
+            return reader.lacks("tls_certificate", "`tls_listen` must say where to listen for HTTPS");
+        }
+        listen.map(|listen| Tls { listen, files, names })
+    }
+
     /// The table of the settings.
     fn of(self, reader: &mut Reader<'_>) -> Self {
         let limit = |value: &Value| whole(value, 1..=1 << 40);
-        reader.value("tls_listen", (), |_| {
-            Err("HTTPS is not built yet: remove this setting, and put a proxy with TLS in front".to_owned())
-        });
         Self {
             listen: reader.value("listen", self.listen, address),
+            tls: Self::tls(reader),
             public_url: reader.value("public_url", self.public_url, |value| public_url(value).map(Some)),
             database: reader.value("database", self.database, database),
             streams: reader.value("streams", self.streams, |value| whole(value, 1..=1024)),

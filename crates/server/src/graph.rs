@@ -1,7 +1,7 @@
 //! The Graph API: whatever path at the root is not one of Baton's own. Here is the table of edges, each with
 //! a file named after it, and what every call goes through: version, body, parameters, token, headers.
 //!
-//! To add an edge: a file in `graph/`, a line in [`route`], a body in `wire::requests`.
+//! To add an edge: a file in `graph/`, a line in the table of [`edges`], a body in `wire::requests`.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use baton_rules::{AppId, Rule};
 use baton_wire::GraphError;
 use baton_wire::params::{Limits, Params};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::caller::{AppCaller, Caller};
+use crate::caller::{AppCaller, Caller, Once};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 use crate::serve::body::{self, Unread};
@@ -24,11 +24,13 @@ mod batch;
 mod conversations;
 mod custom_labels;
 mod custom_user_settings;
+mod edges;
 mod extend_thread_control;
 mod ids;
 mod kept;
 mod message_attachments;
 mod messages;
+mod messenger_codes;
 mod messenger_profile;
 mod node;
 mod oauth;
@@ -99,7 +101,9 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     let path = request.uri().path().to_owned();
     let (version, components) = split(&path);
     let first = components.first().copied().unwrap_or_default();
-    if RESERVED.contains(&first) || first.contains('.') && !NOT_BUILT.contains(&first) {
+    // What browsers ask for by themselves (`/favicon.ico`) is no node; who names a version speaks of one.
+    let is_file = first.contains('.') && path.trim_start_matches('/').starts_with(first);
+    if RESERVED.contains(&first) || is_file && !NOT_BUILT.contains(&first) {
         return Problem::new(&problem::NOT_FOUND)
             .detail(format!("there is nothing at {path}"))
             .into_response();
@@ -170,7 +174,7 @@ impl Received<'_> {
                     components: self.components.clone(),
                     version: self.version,
                     token: Caller::token(&self.headers, &self.query, &params),
-                    once: self.headers.get("idempotency-key").map(|value| value.as_bytes().to_vec()),
+                    once: self.headers.get("idempotency-key").map(|value| Once::of(value.as_bytes())),
                     params,
                 };
                 (asked.decide().await, always_ok)
@@ -231,8 +235,8 @@ struct Asked<'a> {
     version: &'a str,
     params: Params,
     token: Option<String>,
-    /// `Idempotency-Key`, as it came.
-    once: Option<Vec<u8>>,
+    /// `Idempotency-Key`.
+    once: Option<Once>,
 }
 
 impl Asked<'_> {
@@ -261,120 +265,16 @@ impl Asked<'_> {
         };
         let token = self.token.take();
         if let Some(app) = token.as_deref().and_then(|token| AppCaller::of(self.shared, token)) {
-            return app_route(&app?, &self.params, method, node, edge).await;
+            return edges::of_app(&app?, &self.params, method, node, edge).await;
         }
         let token = token.ok_or_else(GraphError::no_token)?;
         let known = Caller::known(self.shared, &token, &self.params)?;
         let (caller, own) = Caller::of(self.shared, known, token, self.once.take(), node);
         if own {
-            route(&caller, &mut self.params, method, node, edge).await
+            edges::of_page(&caller, &mut self.params, method, node, edge).await
         } else {
             object::route(&caller, &self.params, method, node, edge).await
         }
-    }
-}
-
-/// The table of edges.
-async fn route(
-    caller: &Caller,
-    params: &mut Params,
-    method: &str,
-    node: &str,
-    edge: &str,
-) -> Result<Answer, Wrong> {
-    match (method, edge) {
-        ("GET", "") => node::get(caller, params),
-        // One library asks for it so.
-        ("POST", "") if params.get("account_linking_token").is_some() => node::get(caller, params),
-        ("GET", "thread_owner") => thread_owner::get(caller, params).await,
-        ("GET", "secondary_receivers") => secondary_receivers::get(caller, params),
-        ("GET", "conversations") => conversations::get(caller, params).await,
-        ("GET", "subscribed_apps") => subscribed_apps::get(caller),
-        ("POST", "subscribed_apps") => subscribed_apps::post(caller, params).await,
-        ("DELETE", "subscribed_apps") => subscribed_apps::delete(caller).await,
-        ("POST", "message_attachments") => message_attachments::post(caller, params).await,
-        ("POST", "messages") => messages::post(caller, params).await,
-        ("POST", "pass_thread_control") => pass_thread_control::post(caller, params).await,
-        ("POST", "take_thread_control") => take_thread_control::post(caller, params).await,
-        ("POST", "request_thread_control") => request_thread_control::post(caller, params).await,
-        ("POST", "release_thread_control") => release_thread_control::post(caller, params).await,
-        ("POST", "extend_thread_control") => extend_thread_control::post(caller, params).await,
-        ("POST", "pass_thread_metadata") => pass_thread_metadata::post(caller, params).await,
-        ("GET", "messenger_profile") => messenger_profile::get(caller, params).await,
-        ("POST", "messenger_profile") => messenger_profile::post(caller, params).await,
-        ("DELETE", "messenger_profile") => messenger_profile::delete(caller, params).await,
-        ("GET", "custom_user_settings") => custom_user_settings::get(caller, params).await,
-        ("POST", "custom_user_settings") => custom_user_settings::post(caller, params).await,
-        ("DELETE", "custom_user_settings") => custom_user_settings::delete(caller, params).await,
-        ("GET", "personas") => personas::list(caller, params).await,
-        ("POST", "personas") => personas::post(caller, params).await,
-        ("GET", "custom_labels") => custom_labels::list(caller, params).await,
-        ("POST", "custom_labels") => custom_labels::post(caller, params).await,
-        ("POST", "unlink_accounts") => unlink_accounts::post(caller, params).await,
-        ("GET", "accounts") => Err(GraphError::no_field("accounts", "Page").into()),
-        // Nothing here is reviewed, and nothing counted (wire.md 1.7).
-        ("GET", "messaging_feature_review" | "insights") => Ok(Answer::of(json!({"data": []}))),
-        // Built-in language processing has nothing to be switched on; clients ask at start-up.
-        ("POST", "nlp_configs") => Ok(Answer::of(json!({"success": true}))),
-        (_, edge) if edge.is_empty() || EDGES.contains(&edge) => {
-            Err(GraphError::unknown_node(method, node).into())
-        }
-        (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
-    }
-}
-
-/// The edges of [`route`], for calls with another method.
-const EDGES: &[&str] = &[
-    "thread_owner",
-    "secondary_receivers",
-    "conversations",
-    "subscribed_apps",
-    "message_attachments",
-    "messages",
-    "pass_thread_control",
-    "take_thread_control",
-    "request_thread_control",
-    "release_thread_control",
-    "extend_thread_control",
-    "pass_thread_metadata",
-    "messenger_profile",
-    "custom_user_settings",
-    "personas",
-    "custom_labels",
-    "unlink_accounts",
-    "accounts",
-    "messaging_feature_review",
-    "insights",
-    "nlp_configs",
-];
-
-/// The table of edges for an app access token.
-async fn app_route(
-    caller: &AppCaller,
-    params: &Params,
-    method: &str,
-    node: &str,
-    edge: &str,
-) -> Result<Answer, Wrong> {
-    match (node, edge) {
-        ("me", _) => return Err(GraphError::no_current_user().into()),
-        ("debug_token", "") if method == "GET" => {
-            return app::debug_token(caller.shared(), caller.app(), params);
-        }
-        (id, _) if id == caller.app().id.to_string() => {}
-        _ => return Err(GraphError::unknown_node(method, node).into()),
-    }
-    match (method, edge) {
-        ("GET", "") => Ok(app::get(caller.shared(), caller.app())),
-        ("GET", "subscriptions") => Ok(subscriptions::get(caller)),
-        ("POST", "subscriptions") => subscriptions::post(caller, params).await,
-        ("DELETE", "subscriptions") => subscriptions::delete(caller, params).await,
-        // What apps report about themselves for advertising is nothing that is kept here.
-        ("POST", "activities" | "page_activities") => Ok(Answer::of(json!({"success": true}))),
-        (_, "" | "subscriptions" | "activities" | "page_activities") => {
-            Err(GraphError::unknown_node(method, node).into())
-        }
-        (_, unknown) => Err(GraphError::unknown_path(&format!("/{unknown}")).into()),
     }
 }
 

@@ -21,6 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ use crate::{api, console, graph, media};
 pub(crate) mod body;
 pub(crate) mod ids;
 pub(crate) mod log;
+pub mod tls;
 
 use ids::Ids;
 
@@ -67,6 +69,8 @@ pub struct State {
     pub mint: Mint,
     /// The code of a link that signs in to the console, once.
     pub console_link: Option<Secret>,
+    /// Where HTTPS is spoken too.
+    pub tls: Option<tls::Door>,
 }
 
 /// What every handler is given.
@@ -106,22 +110,32 @@ impl Shared {
 
 /// Serves until `shutdown` is ready; then takes no more connections, lets requests that are under way end
 /// within 8 seconds, and returns. The engine is the caller's to stop.
-pub async fn run(listener: TcpListener, state: State, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn run(
+    listener: TcpListener,
+    mut state: State,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let tls = state.tls.take();
     let connections = Arc::new(Semaphore::new(state.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
     let router = router(state, stopping.clone());
     tokio::pin!(shutdown);
     loop {
-        let (stream, place) = tokio::select! {
+        let secure = tls.as_ref().map(|door| &door.listener);
+        let (stream, is_secure, place) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            next = accept(&listener, &connections) => next?,
+            next = accept(&listener, secure, &connections) => next?,
         };
-        tasks.spawn(connection(stream, router.clone(), stopping.clone(), place));
+        let (router, stopping) = (router.clone(), stopping.clone());
+        match tls.as_ref().filter(|_| is_secure) {
+            Some(door) => drop(tasks.spawn(secured(stream, door.clone_acceptor(), router, stopping, place))),
+            None => drop(tasks.spawn(connection(stream, router, stopping, place))),
+        }
     }
     // In this order: nobody is refused by a server that says it is ready.
     stopping.cancel();
-    drop(listener);
+    drop((listener, tls));
     tasks.close();
     if tokio::time::timeout(LAST_REQUESTS, tasks.wait()).await.is_err() {
         tracing::warn!(left = tasks.len(), "requests were cut off after {} s", LAST_REQUESTS.as_secs());
@@ -132,12 +146,26 @@ pub async fn run(listener: TcpListener, state: State, shutdown: impl Future<Outp
 /// The next connection, when there is room for one.
 async fn accept(
     listener: &TcpListener,
+    secure: Option<&TcpListener>,
     connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, bool, OwnedSemaphorePermit)> {
     let place = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
+    let at_the_other = async || match secure {
+        Some(secure) => secure.accept().await,
+        None => std::future::pending().await,
+    };
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, place)),
+        let (next, is_secure) = tokio::select! {
+            next = listener.accept() => (next, false),
+            next = at_the_other() => (next, true),
+        };
+        match next {
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "no delay not set");
+                }
+                return Ok((stream, is_secure, place));
+            }
             Err(error) => {
                 // A client that went away while it waited, or no file handles: neither ends the server.
                 tracing::warn!(%error, "no connection accepted");
@@ -148,15 +176,27 @@ async fn accept(
     }
 }
 
-async fn connection(
+/// The same over TLS, when its handshake succeeds in time.
+async fn secured(
     stream: TcpStream,
+    acceptor: tls::Acceptor,
     router: Router,
     stopping: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no delay not set");
+    match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, router, stopping, place).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+        Err(_) => tracing::debug!("the TLS handshake took too long"),
     }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    stopping: CancellationToken,
+    place: OwnedSemaphorePermit,
+) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

@@ -24,6 +24,10 @@ use crate::config::{ClockKind, Config, Database};
 use crate::routing_file::Mint;
 use crate::serve;
 
+mod https;
+
+pub(crate) use https::Https;
+
 /// How long deliveries that are under way may take when the server stops. Requests before have 8 seconds.
 const LAST_DELIVERIES: Duration = Duration::from_millis(1_500);
 
@@ -151,6 +155,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     /// Its address for clients.
     pub(crate) public_url: String,
+    /// Where it speaks HTTPS too.
+    pub(crate) https: Option<Https>,
     /// The operator token.
     pub(crate) operator_token: String,
     /// What makes ids, secrets and tokens.
@@ -168,7 +174,15 @@ impl Server {
     /// Opens everything and begins to serve.
     pub(crate) async fn start(config: &Config, place: Place, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let mut mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
-        let (listener, address) = listen(config.listen).await?;
+        let (listener, address) = listen(config.listen, "--listen").await?;
+        let (tls, https) = match &config.tls {
+            Some(tls) => {
+                let kept = wishes.dev.then(|| place.private_directory());
+                let (door, https) = https::open(tls, kept).await?;
+                (Some(door), Some(https))
+            }
+            None => (None, None),
+        };
         let operator_token = operator_token(wishes.token, &place, &mut mint)?;
         let store = open(&place.database, config.streams).await?;
         let engine = engine(config, store, mint.seed(), &wishes).await?;
@@ -185,6 +199,7 @@ impl Server {
             started: Arc::clone(&started),
             mint: mint.clone(),
             console_link: console_link.as_deref().map(Secret::new),
+            tls,
         };
         // The server's generator goes another way from here than this one.
         mint = Mint::drawn().map_err(|error| Failure::new("no random numbers").why(error))?;
@@ -196,6 +211,7 @@ impl Server {
             engine,
             url,
             public_url,
+            https,
             operator_token,
             mint,
             console_link,
@@ -246,19 +262,20 @@ impl Server {
     }
 }
 
-async fn listen(at: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+/// Listens. `name` is what says where, for whoever must say something else.
+async fn listen(at: SocketAddr, name: &str) -> Result<(TcpListener, SocketAddr), Failure> {
     let cannot = |error: std::io::Error| {
         let failure = Failure::new(format!("cannot listen on {at}"));
         match error.kind() {
             ErrorKind::AddrInUse => failure
                 .why("something listens there already, perhaps another Baton")
-                .advice("stop it, or take another port: --listen 127.0.0.1:0 takes any that is free"),
+                .advice(format!("stop it, or take another port: {name} 127.0.0.1:0 takes any that is free")),
             ErrorKind::PermissionDenied => {
-                failure.why(error).advice("take a port above 1023, as in --listen 127.0.0.1:4300")
+                failure.why(error).advice(format!("take a port above 1023, as in {name} 127.0.0.1:4300"))
             }
-            ErrorKind::AddrNotAvailable => {
-                failure.why(error).advice("name an address of this machine, as in --listen 127.0.0.1:4300")
-            }
+            ErrorKind::AddrNotAvailable => failure
+                .why(error)
+                .advice(format!("name an address of this machine, as in {name} 127.0.0.1:4300")),
             _ => failure.why(error),
         }
     };

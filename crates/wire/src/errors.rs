@@ -248,6 +248,12 @@ impl GraphError {
         Self { kind: METHOD, subcode: Some(33), ..Self::bare(400, 100, message) }
     }
 
+    /// A node that is named by a word (wire.md 6.2: 404, as the only one).
+    pub fn unknown_alias(name: &str) -> Self {
+        let text = format!("(#803) Some of the aliases you requested do not exist: {name}");
+        Self::bare(404, 803, text)
+    }
+
     /// Nothing is known of the person (wire.md 5.4).
     pub fn no_profile() -> Self {
         let text = "(#100) No profile available for this user.".to_owned();

@@ -33,17 +33,19 @@ export async function freePort() {
 
 /** `baton dev` with a routing file, as an operator starts it. */
 export class Baton {
-  static async start(routing) {
+  /** `https`: it speaks HTTPS too, with the certificate that it makes for this machine. `listen`: where, if somebody knows before. */
+  static async start(routing, { https = false, listen } = {}) {
     const baton = new Baton();
     baton.folder = await mkdtemp(path.join(tmpdir(), 'baton-story-'));
-    baton.origin = `http://127.0.0.1:${await freePort()}`;
+    baton.origin = `http://${listen ?? `127.0.0.1:${await freePort()}`}`;
+    baton.secureOrigin = https ? `https://localhost:${await freePort()}` : null;
     baton.token = `operator-${randomBytes(16).toString('hex')}`;
     baton.output = '';
     const file = path.join(baton.folder, 'routing.toml');
     await writeFile(file, routing);
     const data = path.join(baton.folder, 'data');
-    const listen = baton.origin.slice('http://'.length);
-    baton.process = spawn(program(), ['dev', '-f', file, '--data', data, '--listen', listen, '--no-demo'], {
+    const at = baton.origin.slice('http://'.length);
+    baton.process = spawn(program(), ['dev', '-f', file, '--data', data, '--listen', at, '--no-demo'], {
       env: baton.environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -64,7 +66,14 @@ export class Baton {
   }
 
   environment() {
-    return { ...process.env, BATON_OPERATOR_TOKEN: this.token, BATON_SERVER: this.origin, NO_COLOR: '1' };
+    const variables = { BATON_OPERATOR_TOKEN: this.token, BATON_SERVER: this.origin, NO_COLOR: '1' };
+    if (this.secureOrigin) variables.BATON_TLS_LISTEN = `127.0.0.1:${new URL(this.secureOrigin).port}`;
+    return { ...process.env, ...variables };
+  }
+
+  /** The authority that clients trust who speak HTTPS. */
+  get authority() {
+    return path.join(this.folder, 'data', 'tls', 'authority.pem');
   }
 
   /** Looks until it has said where it is, which it does when the routing file is applied, and is ready. */

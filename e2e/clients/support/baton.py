@@ -174,7 +174,7 @@ class Receiver:
         assert headers["webhook-signature"] == expected, f"{self.name}: webhook-signature"
         assert body.isascii(), f"{self.name}: the body is not ASCII"
         payload = json.loads(body)
-        assert payload["object"] == "page" and len(payload["entry"]) == 1, payload
+        assert payload["object"] in ["page", "instagram"] and len(payload["entry"]) == 1, payload
         return payload
 
     def app(self):

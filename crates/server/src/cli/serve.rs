@@ -46,6 +46,9 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         let version = env!("CARGO_PKG_VERSION");
         look::line(format!("Baton {version} serves {}", look::styled(look::STRONG, &server.public_url)));
         look::line(format!("  Graph API  {}/v25.0", server.public_url));
+        if let Some(https) = &server.https {
+            look::line(format!("  HTTPS      {}", https.url));
+        }
         look::line(format!("  database   {}", server.place.database.display()));
         look::line(format!(
             "  clients    find it by {}",

@@ -105,6 +105,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A setting that means nothing without another one.
+    pub(super) fn lacks<T>(&mut self, key: &'static str, detail: &str) -> Option<T> {
+        if let Some(Said { place, line, key, value: _ }) = self.said(key) {
+            self.problems.push(Wrong { place, line, key, detail: detail.to_owned() });
+        }
+        None
+    }
+
     fn said(&self, key: &str) -> Option<Said> {
         let outside = |place: String, value| Said { value, place, line: None, key: None };
         if let Some((_, flag, text)) = self.sources.flags.iter().find(|(of, _, _)| *of == key) {

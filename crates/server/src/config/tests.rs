@@ -40,7 +40,6 @@ fn the_default_file_describes_every_setting() {
     let mut reader = Reader::of(&none);
     Config::default().of(&mut reader);
     let mut known = reader.known;
-    known.retain(|key| *key != "tls_listen");
     known.sort_unstable();
     assert_eq!(keys, known);
 }
@@ -96,11 +95,30 @@ fn the_environment_has_every_kind_of_value() {
 
 #[test]
 fn what_is_not_built_says_so() {
-    let found = problems(&file("tls_listen = \"x\"\ndatabase = \"postgres://x\"\n")).join("\n");
-    assert!(
-        found.contains("HTTPS is not built yet") && found.contains("PostgreSQL is not built yet"),
-        "{found}"
-    );
+    let found = problems(&file("database = \"postgres://x\"\n")).join("\n");
+    assert!(found.contains("PostgreSQL is not built yet"), "{found}");
+}
+
+#[test]
+fn https_needs_an_address_and_a_certificate_its_key() {
+    let config = read(&file("tls_listen = \":4343\"\ntls_names = [\"graph.facebook.com\"]\n"));
+    let tls = config.tls.unwrap();
+    assert_eq!((tls.listen.to_string().as_str(), tls.files), ("127.0.0.1:4343", None));
+    assert_eq!(tls.names, ["graph.facebook.com"]);
+    let files = "tls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n";
+    let config = read(&file(&format!("tls_listen = \"127.0.0.1:4343\"\n{files}")));
+    let expected = TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(config.tls.unwrap().files, Some(expected));
+    for (text, part) in [
+        (files, "baton.toml:1: `tls_certificate`: `tls_listen` must say where"),
+        ("tls_listen = \":1\"\ntls_key = \"k\"", "baton.toml:2: `tls_key`: `tls_certificate` must name"),
+        ("tls_listen = \":1\"\ntls_certificate = \"c\"", "`tls_key` must name its private key"),
+        ("tls_names = [\"a b\"]", "names of hosts belong here"),
+        ("tls_key = \"\"", "the path of a file"),
+    ] {
+        let found = problems(&file(text)).join("\n");
+        assert!(found.contains(part), "{text}: {found}");
+    }
 }
 
 #[test]

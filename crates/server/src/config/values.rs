@@ -2,6 +2,7 @@
 //! when it cannot be.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -47,6 +48,28 @@ pub(super) fn public_url(value: &Value) -> Result<String, String> {
             Err(format!("an address that starts with http:// or https:// belongs here, not {value}"))
         }
     }
+}
+
+pub(super) fn path(value: &Value) -> Result<PathBuf, String> {
+    match text(value)? {
+        "" => Err("the path of a file belongs here".to_owned()),
+        path => Ok(path.into()),
+    }
+}
+
+/// Names of hosts: a list, or a text with commas.
+pub(super) fn host_names(value: &Value) -> Result<Vec<String>, String> {
+    let wrong = || format!("names of hosts belong here, as in [\"baton.test\"], not {value}");
+    let texts: Vec<&str> = match value {
+        Value::String(text) => text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect(),
+        Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<_>>().ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
+    let is_name = |text: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        text.len() <= 253 && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain))
+    };
+    texts.into_iter().map(|text| is_name(text).then(|| text.to_owned()).ok_or_else(wrong)).collect()
 }
 
 pub(super) fn database(value: &Value) -> Result<Database, String> {

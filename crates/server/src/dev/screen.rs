@@ -22,6 +22,10 @@ pub(super) fn first(server: &Server, config: &Config, took: Duration, with_demo:
     let url = &server.public_url;
     row("Graph API", &format!("{url}/v25.0"), "your client's base URL");
     row("Baton API", &format!("{url}/baton/v1"), "");
+    if let Some(https) = &server.https {
+        let trust = https.authority.as_ref().map(|file| format!("trust {}", file.display()));
+        row("HTTPS", &https.url, &trust.unwrap_or_default());
+    }
     match &server.console_link {
         Some(code) => row("Console", &format!("{url}/console/#link={code}"), "signs in, once"),
         None => row("Console", &format!("{url}/console/"), "sign in with the operator token"),

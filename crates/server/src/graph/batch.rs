@@ -80,7 +80,7 @@ async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Valu
         return wrong(&GraphError::parameter("A batch within a batch is not allowed"));
     }
     let (version, components) = split(&item.path);
-    let once = batch.once.as_ref().map(|key| [key.as_slice(), format!(".{index}").as_bytes()].concat());
+    let once = batch.once.as_ref().map(|once| once.of_item(index));
     let asked = Asked {
         shared: batch.shared,
         method: &item.method,

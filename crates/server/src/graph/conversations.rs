@@ -8,39 +8,74 @@ use baton_wire::fields::Field;
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Wrong, paging, said};
+use super::paging::{Before, Found, Place, Shown, Wanted};
+use super::{Answer, Wrong, said};
 use crate::caller::{Caller, Edge, unavailable};
+
+/// Conversations that are looked at in one turn.
+const TURN: usize = 200;
 
 pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
     caller.may(surface, Edge::Conversations)?;
     let fields = params.fields()?;
-    let wanted = paging::Wanted::of(params)?;
-    let after = wanted.after.as_deref().map(|text| cursor(caller, surface, text)).transpose()?;
-    let engine = &caller.shared().engine;
-    let page = caller.page().id;
-    let mut found = match params.text("user_id") {
-        Some(person) => {
-            let key = person.parse::<PersonId>().ok().map(|person| ThreadKey { page, surface, person });
-            match key.filter(|_| after.is_none()) {
-                Some(key) => engine.thread(&key).await.map(|found| found.into_iter().collect()),
-                None => Ok(Vec::new()),
-            }
-        }
-        None => engine.threads(page, surface, &Filter::default(), after, wanted.limit + 1).await,
-    }
-    .map_err(|error| unavailable(&error))?;
-    let more = found.len() > wanted.limit;
-    found.truncate(wanted.limit);
-    let mut data = Vec::with_capacity(found.len());
-    for state in &found {
+    let wanted = Wanted::of(params)?;
+    let found = match params.text("user_id") {
+        Some(person) => of_person(caller, surface, &person, &wanted).await?,
+        None => page(caller, surface, &wanted).await?,
+    };
+    let mut data = Vec::with_capacity(found.items.len());
+    for state in &found.items {
         data.push(conversation(caller, &fields, state).await?);
     }
-    let ends = found.first().zip(found.last()).map(|(first, last)| (place(first), place(last)));
     let node = caller.node().to_string();
-    let next = ends.as_ref().filter(|_| more);
-    let next = next.map(|(_, last)| paging::next(caller, params, &node, "conversations", wanted.limit, last));
-    Ok(Answer::of(paging::list(&data, ends, next)))
+    let shown = Shown { caller, params, node: &node, edge: "conversations", limit: wanted.limit };
+    Ok(Answer::of(shown.list(&found, &data, place)))
+}
+
+/// The conversation with one person: a list of one, or of none.
+async fn of_person(
+    caller: &Caller,
+    surface: Surface,
+    person: &str,
+    wanted: &Wanted,
+) -> Result<Found<ThreadState>, Wrong> {
+    let key = person.parse::<PersonId>().ok().filter(|_| wanted.place == Place::First);
+    let key = key.map(|person| ThreadKey { page: caller.page().id, surface, person });
+    let found = match &key {
+        Some(key) => state(caller, key).await?,
+        None => None,
+    };
+    Ok(Found::forwards(found.into_iter().collect(), wanted))
+}
+
+/// A page of all, the newest first.
+async fn page(caller: &Caller, surface: Surface, wanted: &Wanted) -> Result<Found<ThreadState>, Wrong> {
+    let engine = &caller.shared().engine;
+    let threads = async |after, limit| {
+        let found = engine.threads(caller.page().id, surface, &Filter::default(), after, limit).await;
+        found.map_err(|error| unavailable(&error))
+    };
+    let before = match &wanted.place {
+        Place::First => return Ok(Found::forwards(threads(None, wanted.limit + 1).await?, wanted)),
+        Place::After(text) => {
+            let after = cursor(caller, surface, text, "after")?;
+            return Ok(Found::forwards(threads(Some(after), wanted.limit + 1).await?, wanted));
+        }
+        Place::Before(text) => cursor(caller, surface, text, "before")?,
+    };
+    let (mut last, mut items) = (None, Before::new(wanted.limit));
+    loop {
+        let turn = threads(last, TURN).await?;
+        let Some(end) = turn.last() else { return Ok(Found::backwards(items)) };
+        last = Some((end.last_message_at, end.key.clone()));
+        for one in turn {
+            if (one.last_message_at, &one.key.person) <= (before.0, &before.1.person) {
+                return Ok(Found::backwards(items));
+            }
+            items.push(one);
+        }
+    }
 }
 
 fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
@@ -70,7 +105,7 @@ pub(super) async fn conversation(
             "participants" | "senders" => Some(json!({"data": participants(caller, &state.key).await?})),
             "messages" => Some(said::list(caller, &state.key, field).await?),
             "snippet" => {
-                let (newest, _) = said::newest(caller, &state.key, None, 1).await?;
+                let newest = said::newest(caller, &state.key, None, 1).await?;
                 newest.first().map(|said| json!(said.snippet()))
             }
             name => value(caller, name, state),
@@ -132,14 +167,19 @@ fn place(state: &ThreadState) -> String {
 }
 
 /// What [`place`] wrote.
-fn cursor(caller: &Caller, surface: Surface, text: &str) -> Result<(Timestamp, ThreadKey), GraphError> {
+fn cursor(
+    caller: &Caller,
+    surface: Surface,
+    text: &str,
+    name: &str,
+) -> Result<(Timestamp, ThreadKey), GraphError> {
     let read = || {
         let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
         let (at, person) = text.split_once('/')?;
         let key = ThreadKey { page: caller.page().id, surface, person: person.parse().ok()? };
         Some((Timestamp(at.parse().ok()?), key))
     };
-    read().ok_or_else(|| GraphError::parameter("Param after must be a cursor of this list"))
+    read().ok_or_else(|| GraphError::parameter(format!("Param {name} must be a cursor of this list")))
 }
 
 /// The conversation that an id names, if it is one of this page's.

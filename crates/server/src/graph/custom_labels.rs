@@ -7,7 +7,8 @@ use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::{Value, json};
 
-use super::{Answer, Wrong, kept, node, paging};
+use super::paging::{Shown, Wanted};
+use super::{Answer, Wrong, kept, node};
 use crate::caller::{Caller, Edge};
 
 /// The longest name, and how many labels a page has at most.
@@ -99,24 +100,15 @@ async fn who_has(caller: &Caller, label: &str) -> Result<Vec<baton_store::AssetK
 
 /// The labels of a person.
 pub(super) async fn of(caller: &Caller, params: &Params, person: &PersonId) -> Result<Answer, Wrong> {
-    let wanted = paging::Wanted::of(params)?;
+    let wanted = Wanted::of(params)?;
     let fields = params.fields()?;
-    let prefix = format!("{person}/");
-    let after = format!("{prefix}{}", wanted.after.as_deref().unwrap_or_default());
-    let found = kept::list(caller, AssetKind::Labelled, &after, wanted.limit + 1).await?;
-    let ids = found.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)).map(str::to_owned);
-    let mut ids: Vec<String> = ids.collect();
-    let more = ids.len() > wanted.limit;
-    ids.truncate(wanted.limit);
-    let mut data = Vec::with_capacity(ids.len());
-    for id in &ids {
+    let found = kept::page(caller, AssetKind::Labelled, &format!("{person}/"), &wanted).await?;
+    let mut data = Vec::with_capacity(found.items.len());
+    for (id, _) in &found.items {
         if let Some(value) = kept::read(caller, &kept::key(caller, AssetKind::Label, id)).await? {
-            data.push(shown(&fields, id, &value));
+            data.push(self::shown(&fields, id, &value));
         }
     }
-    let ends = ids.first().zip(ids.last()).map(|(first, last)| (first.clone(), last.clone()));
-    let next = ends.as_ref().filter(|_| more);
-    let next = next
-        .map(|(_, last)| paging::next(caller, params, person.as_str(), "custom_labels", wanted.limit, last));
-    Ok(Answer::of(paging::list(&data, ends, next)))
+    let shown = Shown { caller, params, node: person.as_str(), edge: "custom_labels", limit: wanted.limit };
+    Ok(Answer::of(shown.list(&found, &data, |(id, _)| id.clone())))
 }

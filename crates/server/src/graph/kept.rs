@@ -1,10 +1,15 @@
 //! What apps keep about a page: how an edge reads and writes it. A document says which app keeps it and what.
 
 use baton_store::{Asset, AssetChange, AssetKey, AssetKind};
+use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
-use super::{Wrong, paging};
+use super::Wrong;
+use super::paging::{Before, Found, Place, Shown, Wanted};
 use crate::caller::{Caller, unavailable};
+
+/// Rows that are looked at in one turn.
+const TURN: usize = 500;
 
 /// A page's asset of this name.
 pub(super) fn key(caller: &Caller, kind: AssetKind, key: &str) -> AssetKey {
@@ -52,24 +57,52 @@ pub(super) async fn list(
     Ok(found.into_iter().map(|asset| (asset.key.key.to_string(), document(&asset)["value"].take())).collect())
 }
 
+/// What is kept under keys that begin so: a page of it, keys without that beginning.
+pub(super) async fn page(
+    caller: &Caller,
+    kind: AssetKind,
+    prefix: &str,
+    wanted: &Wanted,
+) -> Result<Found<(String, Value)>, Wrong> {
+    let within =
+        |(key, value): (String, Value)| key.strip_prefix(prefix).map(|rest| (rest.to_owned(), value));
+    let before = match &wanted.place {
+        Place::Before(before) => before,
+        Place::First | Place::After(_) => {
+            let Wanted { place, limit } = wanted;
+            let after = if let Place::After(after) = place { after } else { "" };
+            let found = list(caller, kind, &format!("{prefix}{after}"), limit + 1).await?;
+            let items = found.into_iter().map_while(within).collect();
+            return Ok(Found::forwards(items, wanted));
+        }
+    };
+    let (mut last, mut items) = (prefix.to_owned(), Before::new(wanted.limit));
+    loop {
+        let turn = list(caller, kind, &last, TURN).await?;
+        let Some((end, _)) = turn.last() else { return Ok(Found::backwards(items)) };
+        last.clone_from(end);
+        for item in turn {
+            match within(item).filter(|(key, _)| key < before) {
+                Some(item) => items.push(item),
+                None => return Ok(Found::backwards(items)),
+            }
+        }
+    }
+}
+
 /// An answer's list of what is kept of a kind. `shown` is what becomes of a key and a value.
 pub(super) async fn answer(
     caller: &Caller,
-    params: &baton_wire::params::Params,
+    params: &Params,
     kind: AssetKind,
     edge: &str,
     shown: impl Fn(&str, &Value) -> Value,
 ) -> Result<Value, Wrong> {
-    let wanted = paging::Wanted::of(params)?;
-    let mut found = list(caller, kind, wanted.after.as_deref().unwrap_or_default(), wanted.limit + 1).await?;
-    let more = found.len() > wanted.limit;
-    found.truncate(wanted.limit);
-    let ends = found.first().zip(found.last()).map(|((first, _), (last, _))| (first.clone(), last.clone()));
-    let node = caller.node().to_string();
-    let next = ends.as_ref().filter(|_| more);
-    let next = next.map(|(_, last)| paging::next(caller, params, &node, edge, wanted.limit, last));
-    let data: Vec<Value> = found.iter().map(|(key, value)| shown(key, value)).collect();
-    Ok(paging::list(&data, ends, next))
+    let wanted = Wanted::of(params)?;
+    let found = page(caller, kind, "", &wanted).await?;
+    let data: Vec<Value> = found.items.iter().map(|(key, value)| shown(key, value)).collect();
+    let shown = Shown { caller, params, node: &caller.node().to_string(), edge, limit: wanted.limit };
+    Ok(shown.list(&found, &data, |(key, _)| key.clone()))
 }
 
 /// An object of texts.

@@ -127,7 +127,14 @@ fn key(caller: &Caller, id: &str) -> AssetKey {
 
 async fn found(caller: &Caller, id: &str) -> Result<Option<Kept>, Wrong> {
     let engine = &caller.shared().engine;
-    let asset = engine.asset(&key(caller, id)).await.map_err(|error| unavailable(&error))?;
+    // A list goes without the files' bytes, of which nothing is wanted here: the first after the number before.
+    let Some(before) = id.parse::<u64>().ok().filter(|number| number.to_string() == id) else {
+        return Ok(None);
+    };
+    let before = before.saturating_sub(1).to_string();
+    let listed = engine.assets(caller.page().id, AssetKind::Attachment, &before, 1).await;
+    let listed = listed.map_err(|error| unavailable(&error))?;
+    let asset = listed.into_iter().find(|asset| &*asset.key.key == id);
     let asset = asset.filter(|asset| media::is_kept(asset, engine.now()));
     let document = asset.and_then(|asset| serde_json::from_str::<Value>(&asset.document).ok());
     Ok(document.and_then(|document| Kept::of(caller, id, &document)))

@@ -5,8 +5,11 @@ use baton_wire::GraphError;
 use baton_wire::fields::Field;
 use baton_wire::params::Params;
 
-use super::{Answer, Wrong, app, conversations, custom_labels, person, personas, said};
+use super::{Answer, Wrong, app, conversations, custom_labels, edges, person, personas, said};
 use crate::caller::{Caller, Edge};
+
+/// The longest name of a page on the platform.
+const LONGEST_ALIAS: usize = 50;
 
 pub(super) async fn route(
     caller: &Caller,
@@ -20,12 +23,28 @@ pub(super) async fn route(
         ("GET", id, "") if id == caller.app().id.to_string() => {
             return Ok(app::get(caller.shared(), caller.app()));
         }
+        (_, id, edge) if id == caller.app().id.to_string() && edges::is_report(method, edge) => {
+            return Ok(Answer::of(super::success()));
+        }
         _ => {}
     }
     if let Some(answer) = named(caller, params, method, node, edge).await? {
         return Ok(answer);
     }
-    Err(GraphError::unknown_node(method, node).into())
+    Err(if is_alias(node) && method == "GET" && edge.is_empty() {
+        GraphError::unknown_alias(node).into()
+    } else {
+        GraphError::unknown_node(method, node).into()
+    })
+}
+
+/// Whether a node is named as pages are on the platform (`jaspers.market`): none is here. A name without a dot may be a
+/// person's id.
+fn is_alias(node: &str) -> bool {
+    node.starts_with(|first: char| first.is_ascii_alphabetic())
+        && node.len() <= LONGEST_ALIAS
+        && node.contains('.')
+        && node.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
 
 async fn named(
@@ -44,7 +63,7 @@ async fn named(
                 Ok(Some(Answer::of(conversations::conversation(caller, &fields, &state).await?)))
             }
             ("GET", "messages") => {
-                let arguments = ["limit", "after"].into_iter();
+                let arguments = ["limit", "after", "before"].into_iter();
                 let arguments =
                     arguments.filter_map(|name| Some((name.to_owned(), params.text(name)?))).collect();
                 let field = Field { arguments, fields: params.fields()?, ..Field::named("messages") };

@@ -9,10 +9,11 @@ use baton_wire::fields::Field;
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Wrong, conversations, node, paging};
+use super::paging::{Before, Found, Place, Shown, Wanted};
+use super::{Answer, Wrong, conversations, node};
 use crate::caller::{Caller, Edge, unavailable};
 
-/// Rows that are looked at for one answer, in turns of this many.
+/// Rows that are looked at in one turn, and turns above a place that is asked for.
 const ROWS: usize = 200;
 const TURNS: usize = 20;
 /// How many of a conversation's newest messages are shown one by one (wire.md 5.5).
@@ -96,60 +97,123 @@ impl Since {
     }
 }
 
-/// Messages of a conversation, newest first, before a place; and whether there are more.
+/// Reads a conversation from its newest row to its oldest, and knows what became of each message meanwhile.
+struct Walk<'a> {
+    caller: &'a Caller,
+    key: &'a ThreadKey,
+    since: Since,
+    from: Option<Position>,
+    over: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(caller: &'a Caller, key: &'a ThreadKey) -> Self {
+        Self { caller, key, since: Since::default(), from: None, over: false }
+    }
+
+    /// The messages among the next rows; none when the conversation is over.
+    async fn turn(&mut self) -> Result<Option<Vec<Said>>, Wrong> {
+        if self.over {
+            return Ok(None);
+        }
+        let rows = self.caller.shared().engine.conversation(self.key, self.from, ROWS).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let Ok(item) = serde_json::from_slice::<Value>(&row.whole) else { continue };
+            self.since.take(self.key.person.as_str(), &item);
+            let said = Said::of(row, &item).filter(|said| !self.since.gone.contains(&said.mid));
+            found.extend(said.map(|mut said| {
+                self.since.apply(&mut said);
+                said
+            }));
+        }
+        self.over = rows.len() < ROWS;
+        self.from = rows.last().map(|last| last.position).or(self.from);
+        Ok(Some(found))
+    }
+
+    /// Goes on right behind a place. What became of messages there is known from so many turns above them: whoever
+    /// asks for the depths of a long conversation does not read all of it.
+    async fn down_to(&mut self, place: Position) -> Result<Vec<Said>, Wrong> {
+        for _ in 0..TURNS {
+            match self.turn().await? {
+                Some(found) if self.from.is_none_or(|from| from > place) => drop(found),
+                Some(mut found) => {
+                    found.retain(|said| said.position < place);
+                    return Ok(found);
+                }
+                None => return Ok(Vec::new()),
+            }
+        }
+        self.from = Some(place);
+        Ok(Vec::new())
+    }
+}
+
+/// So many messages of a conversation, newest first, after a place in that order.
 pub(super) async fn newest(
     caller: &Caller,
     key: &ThreadKey,
-    before: Option<Position>,
+    after: Option<Position>,
     limit: usize,
-) -> Result<(Vec<Said>, bool), Wrong> {
-    let (mut found, mut since, mut from) = (Vec::new(), Since::default(), None);
-    for _ in 0..TURNS {
-        let rows = caller.shared().engine.conversation(key, from, ROWS).await;
-        let rows = rows.map_err(|error| unavailable(&error))?;
-        for row in &rows {
-            let Ok(item) = serde_json::from_slice::<Value>(&row.whole) else { continue };
-            since.take(key.person.as_str(), &item);
-            let is_here = before.is_none_or(|before| row.position < before);
-            let Some(mut said) =
-                Said::of(row, &item).filter(|said| is_here && !since.gone.contains(&said.mid))
-            else {
-                continue;
-            };
-            if found.len() == limit {
-                return Ok((found, true));
-            }
-            since.apply(&mut said);
-            found.push(said);
+) -> Result<Vec<Said>, Wrong> {
+    let mut walk = Walk::new(caller, key);
+    let mut found = match after {
+        Some(place) => walk.down_to(place).await?,
+        None => Vec::new(),
+    };
+    while found.len() < limit {
+        let Some(more) = walk.turn().await? else { break };
+        found.extend(more);
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// A page of the messages.
+async fn page(caller: &Caller, key: &ThreadKey, wanted: &Wanted) -> Result<Found<Said>, Wrong> {
+    let place = |text: &str, name: &str| {
+        let wrong = |_| GraphError::parameter(format!("Param {name} must be a cursor of this list"));
+        text.parse().map(Position).map_err(wrong)
+    };
+    let before = match &wanted.place {
+        Place::First => {
+            let items = newest(caller, key, None, wanted.limit + 1).await?;
+            return Ok(Found::forwards(items, wanted));
         }
-        match rows.last() {
-            Some(last) if rows.len() == ROWS => from = Some(last.position),
-            _ => break,
+        Place::After(text) => {
+            let items = newest(caller, key, Some(place(text, "after")?), wanted.limit + 1).await?;
+            return Ok(Found::forwards(items, wanted));
+        }
+        Place::Before(text) => place(text, "before")?,
+    };
+    let (mut walk, mut items) = (Walk::new(caller, key), Before::new(wanted.limit));
+    while let Some(turn) = walk.turn().await? {
+        for said in turn {
+            if said.position <= before {
+                return Ok(Found::backwards(items));
+            }
+            items.push(said);
         }
     }
-    Ok((found, false))
+    Ok(Found::backwards(items))
 }
 
 /// The messages of a conversation as a list: an edge of its own, and a field of the conversation.
 pub(super) async fn list(caller: &Caller, key: &ThreadKey, field: &Field) -> Result<Value, Wrong> {
-    let limit = paging::limit(field.argument("limit").map(|text| text.parse().ok()))?;
-    let after = field.argument("after").map(|text| text.parse().map(Position));
-    let after =
-        after.transpose().map_err(|_| GraphError::parameter("Param after must be a cursor of this list"))?;
-    let (found, more) = newest(caller, key, after, limit).await?;
+    let limit = field.argument("limit").map(|text| text.parse().ok());
+    let argument = |name| field.argument(name).map(str::to_owned);
+    let wanted = Wanted::said(limit, argument("after"), argument("before"))?;
+    let found = page(caller, key, &wanted).await?;
     let parties = conversations::participants(caller, key).await?;
-    let data: Vec<Value> = found.iter().map(|said| shown(said, &field.fields, &parties)).collect();
-    let ends = found.first().zip(found.last());
-    let ends = ends.map(|(first, last)| (first.position.0.to_string(), last.position.0.to_string()));
+    let data: Vec<Value> = found.items.iter().map(|said| shown(said, &field.fields, &parties)).collect();
     let fields = baton_wire::fields::written(&field.fields);
     let fields = (!fields.is_empty()).then(|| ("fields".to_owned(), Value::String(fields)));
-    let limits = super::limits(caller.shared());
-    let params = Params::from_object(Map::from_iter(fields), limits);
-    let next = ends
-        .as_ref()
-        .filter(|_| more)
-        .map(|(_, last)| paging::next(caller, &params, &conversations::id(key), "messages", limit, last));
-    Ok(paging::list(&data, ends, next))
+    let params = Params::from_object(Map::from_iter(fields), super::limits(caller.shared()));
+    let node = conversations::id(key);
+    let shown = Shown { caller, params: &params, node: &node, edge: "messages", limit: wanted.limit };
+    Ok(shown.list(&found, &data, |said| said.position.0.to_string()))
 }
 
 /// `GET /{message}`; none where there is no such message of this page.
@@ -161,7 +225,7 @@ pub(super) async fn one(caller: &Caller, params: &Params, mid: &str) -> Result<O
         return Ok(None);
     };
     caller.may(key.surface, Edge::Conversations)?;
-    let (found, _) = newest(caller, &key, None, NEWEST).await?;
+    let found = newest(caller, &key, None, NEWEST).await?;
     let said = found.iter().find(|said| said.mid == mid).ok_or_else(GraphError::message_gone)?;
     let parties = conversations::participants(caller, &key).await?;
     Ok(Some(Answer::of(shown(said, &params.fields()?, &parties))))

@@ -113,13 +113,18 @@ fn wrong_settings_are_2_and_all_named_at_once() {
         "baton.toml:1: ",
         "`listen`",
         "\"system\" or \"virtual\"",
-        "HTTPS is not built yet",
+        "baton.toml:3: tls_listen: an address and a port belong here",
     ];
     assert_fails(&world, &["serve", "-c", &file], 2, &parts);
     assert_fails(&world, &["dev", "--listen", "here"], 2, &["--listen: an address and a port belong here"]);
     let named = world.write("db.toml", "database = \"sqlite:///tmp/x.db\"\n");
     assert_fails(&world, &["dev", "--ephemeral", "-c", &named], 2, &["--ephemeral keeps nothing"]);
     assert_fails(&world, &["serve", "-c", "nowhere.toml"], 1, &["cannot read nowhere.toml"]);
+    let bare = world.write("tls.toml", "tls_listen = \"127.0.0.1:0\"\n");
+    assert_fails(&world, &["serve", "-c", &bare], 2, &["HTTPS needs a certificate", "`tls_certificate`"]);
+    let files = "tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"no.pem\"\ntls_key = \"no.pem\"\n";
+    let missing = world.write("tls2.toml", files);
+    assert_fails(&world, &["dev", "-c", &missing], 1, &["cannot read no.pem"]);
 }
 
 #[test]

@@ -269,7 +269,7 @@ async fn conversations_come_newest_first_in_pages() {
         ("/me/conversations?platform=telegraph", "platform must be messenger or instagram"),
         ("/me/conversations?limit=0", "limit must be a positive number"),
         ("/me/conversations?after=x", "after must be a cursor"),
-        ("/me/conversations?before=x", "not built yet"),
+        ("/me/conversations?before=x", "before must be a cursor"),
     ] {
         expect!(w.read("market-bot", path).await, 400, part, "\"code\":100");
     }

@@ -129,6 +129,14 @@ async fn a_batch_is_sent_once_for_each_key_and_item() {
     assert_eq!(codes(&first), [200, 200], "{first}");
     assert_ne!(first[0], first[1]);
     assert_eq!(send().await.json(), first);
+    // A key of the greatest length is one in a batch too, and no other call's key is that of an item.
+    let longest = "k".repeat(128);
+    let request = w.client.post(w.with_token("/", "market-bot")).header("idempotency-key", &longest);
+    let batch = w.send(request.json(&json!({"batch": [item], "include_headers": false}))).await.json();
+    assert_eq!(codes(&batch), [200], "{batch}");
+    let body = json!({"recipient": {"id": "ann"}, "message": {"text": "another"}});
+    let alone = w.client.post(w.with_token("/me/messages", "market-bot")).header("idempotency-key", "once.0");
+    assert_eq!(w.send(alone.json(&body)).await.status, 200);
 }
 
 #[tokio::test]
@@ -152,6 +160,9 @@ async fn what_an_app_asks_about_itself_and_its_tokens() {
     let valid = |reply: &crate::world::Reply| reply.json()["data"]["is_valid"].clone();
     assert_eq!(valid(&w.read("market-bot", "/debug_token?input_token=garage-bot").await), true);
     assert_eq!(valid(&w.read("market-bot", "/debug_token?input_token=market-desk").await), false);
+    let own = w.read("111%7Ctest_secret", "/debug_token?input_token=111%7Ctest_secret").await.json();
+    assert_eq!((&own["data"]["type"], &own["data"]["is_valid"]), (&json!("APP"), &json!(true)));
+    assert_eq!(valid(&w.read("market-bot", "/debug_token?input_token=222%7Cdesk_secret").await), false);
     let token =
         async |query: &str| w.send(w.client.get(w.url(&format!("/v19.0/oauth/access_token?{query}")))).await;
     let own = "client_id=111&client_secret=test_secret";
@@ -193,6 +204,18 @@ async fn what_clients_ask_and_nobody_needs() {
         400,
         "nonexisting field (accounts) on node type (Page)"
     );
+    for path in ["/111/activities", "/111/page_activities"] {
+        assert_eq!(w.call("market-bot", path, json!({})).await.text, r#"{"success":true}"#, "{path}");
+    }
+    for (body, uri) in [
+        (json!({"type": "standard", "image_size": 1000}), "http://baton.test/2001"),
+        (json!({"data": {"ref": "a b"}}), "http://baton.test/2001?ref=a+b"),
+    ] {
+        assert_eq!(w.call("market-bot", "/me/messenger_codes", body).await.json(), json!({"uri": uri}));
+    }
+    expect!(w.call("market-bot", "/me/messenger_codes", json!({"type": "x"})).await, 400, "type must be");
+    let alias = w.read("market-bot", "/v19.0/jaspers.market").await;
+    assert_eq!((alias.status, alias.code()), (404, (803, None)), "{}", alias.text);
     let link = w.read("market-bot", "/me?fields=recipient&account_linking_token=x").await;
     assert_eq!(link.code(), (10303, None));
     let posted = w.call("market-bot", "/me?fields=recipient&account_linking_token=x", json!({})).await;

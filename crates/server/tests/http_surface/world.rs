@@ -8,6 +8,7 @@ use baton_engine::{Answer, Engine, Parts, Policy, Profile, SendError, Transport,
 use baton_rules::Timestamp;
 use baton_server::config::Limits;
 use baton_server::routing_file::Mint;
+use baton_server::serve::tls::Door;
 use baton_server::serve::{self, State};
 use baton_store::memory::MemoryStore;
 use baton_store::{App, KeptClock, Secret, Settings};
@@ -181,19 +182,29 @@ impl World {
 
     /// A server with nothing.
     pub(crate) async fn empty(limits: Limits, is_virtual: bool) -> Self {
-        Self::made(limits, is_virtual, Arc::new(Nowhere)).await
+        Self::made(limits, is_virtual, Arc::new(Nowhere), None).await
     }
 
     /// A server with the two pages, whose webhooks really go to this machine.
     pub(crate) async fn delivering() -> Self {
         let vetting = baton_engine::Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] };
         let transport = baton_engine::HttpTransport::new(vetting, Duration::from_secs(5)).unwrap();
-        let world = Self::made(Limits::default(), true, Arc::new(transport)).await;
+        let world = Self::made(Limits::default(), true, Arc::new(transport), None).await;
         assert_eq!(world.put("/baton/v1/routing", "application/toml", ROUTING).await.status, 200);
         world
     }
 
-    async fn made(limits: Limits, is_virtual: bool, transport: Arc<dyn Transport>) -> Self {
+    /// A server with nothing that speaks HTTPS too.
+    pub(crate) async fn secured(door: Door) -> Self {
+        Self::made(Limits::default(), true, Arc::new(Nowhere), Some(door)).await
+    }
+
+    async fn made(
+        limits: Limits,
+        is_virtual: bool,
+        transport: Arc<dyn Transport>,
+        tls: Option<Door>,
+    ) -> Self {
         let kept = KeptClock { offset: 0, frozen: Some(Timestamp(START)) };
         let policy = Policy {
             profile: Profile::Patient,
@@ -227,6 +238,7 @@ impl World {
             started: Arc::clone(&started),
             mint: Mint::seeded([3; 32]),
             console_link: Some(Secret::new("one-time")),
+            tls,
         };
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;

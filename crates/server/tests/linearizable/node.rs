@@ -72,6 +72,7 @@ impl Node {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
             console_link: None,
+            tls: None,
             limits: Limits::default(),
             public_url: base.clone(),
             version: "0.0.0",
