@@ -163,8 +163,12 @@ docs: rust ## the documentation as a site, in target/book
 	mdbook build docs
 
 .PHONY: packages
-packages: ## what is released: the static program, a Debian package, manual pages, completions, what is in it
+## what is released: the static program, a Debian package, manual pages, completions, what is in it
 	packaging/release.sh
+
+.PHONY: try-packages
+try-packages: ## install, upgrade and purge the package in a fresh Debian (as root, with debootstrap)
+	packaging/try.sh
 
 # The programs. The debug ones are built as `make unit` builds them: with another selection of crates cargo would
 # build what they share once more.
