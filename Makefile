@@ -44,7 +44,7 @@ test: console lint unit rules rows sim console-test e2e e2e-console openapi powe
 
 .PHONY: soak
 soak: ## the same tests, on the release program, for hours
-	$(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
+	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
 
 # The console is embedded into the program if it is there when the program is compiled, so it comes first. Without Node.js the program is
 # built all the same, and says at /console/ that it has none.

@@ -182,8 +182,9 @@ impl Caller {
         once: Option<Once>,
         node: &str,
     ) -> (Self, bool) {
+        let account = known.page.instagram.as_ref().map(|account| account.id);
         let own = match node {
-            "me" => Some(known.page.id),
+            "me" => account.filter(|_| Self::is_instagram(&token)).or(Some(known.page.id)),
             id => id.parse().ok().filter(|id| {
                 *id == known.page.id || known.page.instagram.as_ref().is_some_and(|side| side.id == *id)
             }),
@@ -208,6 +209,12 @@ impl Caller {
             .and_then(some)
             .or_else(|| params.access_token().map(str::to_owned).and_then(some))
             .or_else(|| in_header().and_then(some))
+    }
+
+    /// Whether a token is one of an Instagram account, as the platform writes them: `me` is the account then, and errors
+    /// have another type (wire.md 1.1).
+    pub(crate) fn is_instagram(token: &str) -> bool {
+        token.starts_with("IGAA") || token.starts_with("IGQ")
     }
 
     /// What a token is for. It is found by its hash, so the time that this takes tells nothing about tokens.

@@ -92,6 +92,8 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a body that brings a file.
     pub upload: usize,
+    /// Bytes of all such bodies at once; more wait.
+    pub uploads: usize,
     /// Nesting of JSON and of brackets.
     pub depth: usize,
     /// Fields of a form.
@@ -102,6 +104,12 @@ pub struct Limits {
     pub waiting: usize,
     /// Programs that listen to what happens at once.
     pub listeners: usize,
+    /// Calls of an app in an hour; 0: any number.
+    pub app_calls: u64,
+    /// Calls of an app about one page in an hour; 0: any number.
+    pub page_calls: u64,
+    /// Messages of an app for one page in a second; 0: any number.
+    pub sends: u64,
 }
 
 impl Default for Limits {
@@ -109,7 +117,22 @@ impl Default for Limits {
         let (connections, waiting, listeners) = (4096, 4096, 64);
         // 25 MB of file, and what stands around it.
         let upload = 26 * 1024 * 1024;
-        Self { body: 1024 * 1024, upload, depth: 64, form_fields: 1000, connections, waiting, listeners }
+        let uploads = 10 * upload;
+        let (app_calls, page_calls, sends) = (0, 0, 0);
+        let (body, depth, form_fields) = (1024 * 1024, 64, 1000);
+        Self {
+            body,
+            upload,
+            uploads,
+            depth,
+            form_fields,
+            connections,
+            waiting,
+            listeners,
+            app_calls,
+            page_calls,
+            sends,
+        }
     }
 }
 
@@ -215,6 +238,7 @@ impl Config {
     /// The table of the settings.
     fn of(self, reader: &mut Reader<'_>) -> Self {
         let limit = |value: &Value| whole(value, 1..=1 << 40);
+        let rate = |value: &Value| whole(value, 0..=1 << 40);
         Self {
             listen: reader.value("listen", self.listen, address),
             tls: Self::tls(reader),
@@ -225,11 +249,15 @@ impl Config {
             limits: Limits {
                 body: reader.value("limits.body", self.limits.body, limit),
                 upload: reader.value("limits.upload", self.limits.upload, limit),
+                uploads: reader.value("limits.uploads", self.limits.uploads, limit),
                 depth: reader.value("limits.depth", self.limits.depth, limit),
                 form_fields: reader.value("limits.form_fields", self.limits.form_fields, limit),
                 connections: reader.value("limits.connections", self.limits.connections, limit),
                 waiting: reader.value("limits.waiting", self.limits.waiting, limit),
                 listeners: reader.value("limits.listeners", self.limits.listeners, limit),
+                app_calls: reader.value("limits.app_calls", self.limits.app_calls, rate),
+                page_calls: reader.value("limits.page_calls", self.limits.page_calls, rate),
+                sends: reader.value("limits.sends", self.limits.sends, rate),
             },
             delivery: Delivery {
                 timeout: reader.value("delivery.timeout", self.delivery.timeout, duration),

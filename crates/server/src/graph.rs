@@ -3,8 +3,10 @@
 //!
 //! To add an edge: a file in `graph/`, a line in the table of [`edges`], a body in `wire::requests`.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +20,7 @@ use crate::problem::{self, Problem};
 use crate::serve::Shared;
 use crate::serve::body::{self, Unread};
 use crate::serve::log::Note;
+use usage::Seen;
 
 mod app;
 mod batch;
@@ -50,7 +53,9 @@ mod subscriptions;
 mod take_thread_control;
 mod thread_owner;
 mod unlink_accounts;
+pub(crate) mod usage;
 
+pub(crate) use kept::Turns;
 pub(crate) use plain::in_plain_words;
 
 /// The version that answers name when the path has none.
@@ -123,10 +128,9 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
     };
-    let (limit, _) = call.largest();
-    let body = body::read(&call.headers, body, limit).await;
-    let (answered, always_ok) = call.answer(body).await;
-    rendered(answered, version, trace, always_ok)
+    let seen = OnceLock::new();
+    let (answered, always_ok) = call.take(body, &seen).await;
+    rendered(answered, version, trace, always_ok, &seen.into_inner().unwrap_or_default())
 }
 
 /// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never (API-1).
@@ -163,8 +167,48 @@ struct Received<'a> {
 }
 
 impl Received<'_> {
+    /// Reads the body and answers. A file is not read for a token that is nobody's, where that can be seen before; and
+    /// only so many bytes of files are held at once.
+    async fn take(&self, body: Body, seen: &OnceLock<Seen>) -> (Result<Answer, Wrong>, bool) {
+        let (limit, _) = self.largest();
+        if !Params::may_upload(self.kind()) {
+            return self.answer(body::read(&self.headers, body, limit).await, seen).await;
+        }
+        let room = match self.nobodys_token() {
+            Some(wrong) => Err(wrong),
+            None => self.shared.uploads.room(&self.headers, limit).await.map_err(Wrong::from),
+        };
+        match room {
+            Ok(room) => {
+                let answered = self.answer(body::read(&self.headers, body, limit).await, seen).await;
+                drop(room);
+                answered
+            }
+            Err(wrong) => {
+                // Thrown away, so that the client hears the answer.
+                let _ = body::read(&self.headers, body, 0).await;
+                (Err(wrong), false)
+            }
+        }
+    }
+
+    /// The error of a token in the query string or in the header that is wrong.
+    fn nobodys_token(&self) -> Option<Wrong> {
+        let query = Params::read(&self.query, None, &bytes::Bytes::new(), limits(&self.shared));
+        let query = query.unwrap_or_default();
+        let token = Caller::token(&self.headers, &self.query, &query)?;
+        match AppCaller::of(&self.shared, &token) {
+            Some(app) => app.err().map(Wrong::from),
+            None => Caller::known(&self.shared, &token, &query).err(),
+        }
+    }
+
     /// The answer, and whether the client wants status 200 whatever it is.
-    async fn answer(&self, body: Result<bytes::Bytes, Unread>) -> (Result<Answer, Wrong>, bool) {
+    async fn answer(
+        &self,
+        body: Result<bytes::Bytes, Unread>,
+        seen: &OnceLock<Seen>,
+    ) -> (Result<Answer, Wrong>, bool) {
         match self.params(body) {
             Ok(params) => {
                 let always_ok = params.text("suppress_http_code").is_some_and(|text| text == "1");
@@ -176,20 +220,12 @@ impl Received<'_> {
                     token: Caller::token(&self.headers, &self.query, &params),
                     once: self.headers.get("idempotency-key").map(|value| Once::of(value.as_bytes())),
                     params,
+                    seen,
                 };
                 (asked.decide().await, always_ok)
             }
             // The token comes before the parameters (API-10), where it can be seen without them.
-            Err(wrong) => {
-                let query = Params::read(&self.query, None, &bytes::Bytes::new(), limits(&self.shared))
-                    .unwrap_or_default();
-                let seen = Caller::token(&self.headers, &self.query, &query);
-                let bad = |token: String| match AppCaller::of(&self.shared, &token) {
-                    Some(app) => app.err().map(Wrong::from),
-                    None => Caller::known(&self.shared, &token, &query).err(),
-                };
-                (Err(seen.and_then(bad).unwrap_or(wrong.into())), false)
-            }
+            Err(wrong) => (Err(self.nobodys_token().unwrap_or(wrong.into())), false),
         }
     }
 
@@ -237,6 +273,8 @@ struct Asked<'a> {
     token: Option<String>,
     /// `Idempotency-Key`.
     once: Option<Once>,
+    /// What the answer's headers say of the caller.
+    seen: &'a OnceLock<Seen>,
 }
 
 impl Asked<'_> {
@@ -263,13 +301,24 @@ impl Asked<'_> {
                 return Err(GraphError::unknown_path(&format!("/{}", rest.join("/"))).into());
             }
         };
+        self.params.has_one_upload()?;
         let token = self.token.take();
         if let Some(app) = token.as_deref().and_then(|token| AppCaller::of(self.shared, token)) {
-            return edges::of_app(&app?, &self.params, method, node, edge).await;
+            let app = app?;
+            let (seen, within) = self.shared.usage.of_app(app.app().id, self.shared.engine.now());
+            let _ = self.seen.set(seen);
+            within?;
+            return edges::of_app(&app, &self.params, method, node, edge).await;
         }
         let token = token.ok_or_else(GraphError::no_token)?;
-        let known = Caller::known(self.shared, &token, &self.params)?;
+        let instagram = Caller::is_instagram(&token);
+        let known = Caller::known(self.shared, &token, &self.params);
+        let known = known.inspect_err(|_| drop(self.seen.set(Seen::default().by(instagram))))?;
         let (caller, own) = Caller::of(self.shared, known, token, self.once.take(), node);
+        let (app, page) = (caller.app().id, caller.page().id);
+        let (seen, within) = self.shared.usage.of_page(app, page, caller.node(), self.shared.engine.now());
+        let _ = self.seen.set(seen.by(instagram));
+        within?;
         if own {
             edges::of_page(&caller, &mut self.params, method, node, edge).await
         } else {
@@ -278,10 +327,17 @@ impl Asked<'_> {
     }
 }
 
-fn rendered(answered: Result<Answer, Wrong>, version: &str, trace: String, always_ok: bool) -> Response {
+fn rendered(
+    answered: Result<Answer, Wrong>,
+    version: &str,
+    trace: String,
+    always_ok: bool,
+    seen: &Seen,
+) -> Response {
     let (status, body, rule, challenge) = match answered {
         Ok(Answer { body, rule }) => (StatusCode::OK, body.to_string().into_bytes(), rule, None),
         Err(Wrong { error, rule }) => {
+            let error = if seen.instagram { error.of_instagram() } else { error };
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
             (status, error.body(&trace), rule.map(|rule| rule.0.into()), challenge(&error))
         }
@@ -290,8 +346,8 @@ fn rendered(answered: Result<Answer, Wrong>, version: &str, trace: String, alway
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.extend(challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
-    for (name, value) in labels(version, &trace) {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    for (name, value) in labels(version, &trace, seen) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
@@ -300,18 +356,23 @@ fn rendered(answered: Result<Answer, Wrong>, version: &str, trace: String, alway
 }
 
 /// The headers that every answer has, a batch's items too.
-fn labels<'a>(version: &'a str, trace: &'a str) -> [(&'static str, &'a str); 8] {
-    [
-        ("content-type", "application/json; charset=UTF-8"),
-        ("cache-control", "private, no-cache, no-store, must-revalidate"),
-        ("facebook-api-version", version),
-        ("x-fb-trace-id", trace),
-        ("x-fb-request-id", trace),
-        ("x-fb-debug", trace),
-        ("x-fb-rev", "1"),
-        // In percent of a limit, and there is none.
-        ("x-app-usage", r#"{"call_count":0,"total_cputime":0,"total_time":0}"#),
-    ]
+fn labels<'a>(
+    version: &'a str,
+    trace: &'a str,
+    seen: &Seen,
+) -> impl Iterator<Item = (&'static str, Cow<'a, str>)> {
+    let all = [
+        ("content-type", "application/json; charset=UTF-8".into()),
+        ("cache-control", "private, no-cache, no-store, must-revalidate".into()),
+        ("facebook-api-version", version.into()),
+        ("x-fb-trace-id", trace.into()),
+        ("x-fb-request-id", trace.into()),
+        ("x-fb-debug", trace.into()),
+        ("x-fb-rev", "1".into()),
+        ("x-app-usage", seen.app_header().into()),
+    ];
+    let of_page = seen.page_header().map(|text| ("x-business-use-case-usage", text.into()));
+    all.into_iter().chain(of_page)
 }
 
 /// The `WWW-Authenticate` that goes with an error (wire.md 6.2).

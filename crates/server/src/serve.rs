@@ -85,6 +85,12 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     /// The link that signs in to the console, until it is used.
     pub(crate) link: console::OneTimeLink,
+    /// How much apps ask.
+    pub(crate) usage: graph::usage::Usage,
+    /// Room for bodies with files.
+    pub(crate) uploads: body::Uploads,
+    /// Who changes what is kept of a page looks at it first: one after the other.
+    pub(crate) turns: graph::Turns,
     /// Places for programs that listen to what happens.
     pub(crate) listeners: Arc<Semaphore>,
     /// When the server stops, what would never end ends.
@@ -225,6 +231,9 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         engine: state.engine,
         listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
         stopping,
+        usage: graph::usage::Usage::new(state.limits),
+        uploads: body::Uploads::new(state.limits.uploads),
+        turns: graph::Turns::default(),
         limits: state.limits,
         public_url: state.public_url,
         version: state.version,

@@ -56,6 +56,42 @@ pub(crate) fn file(
     Ok(Value::Object(Map::from_iter(attachment)))
 }
 
+/// How many images one message on Instagram has at most.
+const IMAGES: usize = 10;
+
+/// Images by their addresses, on Instagram: a list, or one alone.
+pub(crate) fn images(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, GraphError> {
+    let given = match params.object_of(value) {
+        Some(one) => vec![Value::Object(one)],
+        None => crate::requests::list(params, name, value, IMAGES)?,
+    };
+    if given.is_empty() {
+        return Err(GraphError::required(name));
+    }
+    let one = |(index, image): (usize, &Value)| {
+        let name = format!("{name}[{index}]");
+        let image = object(params, &name, image)?;
+        if image.get("type").and_then(text_of).is_none_or(|kind| !kind.eq_ignore_ascii_case("image")) {
+            return Err(GraphError::parameter(format!("Param {name}[type] must be one of {{image}}")));
+        }
+        let url = image.get("payload").and_then(|payload| params.object_of(payload)).unwrap_or_default();
+        let url = url.get("url").and_then(text_of).unwrap_or_default();
+        let url = address(&format!("{name}[payload]"), url)?;
+        Ok(json!({"type": "image", "payload": {"url": url}}))
+    };
+    given.iter().enumerate().map(one).collect()
+}
+
+/// A post of the account's own, on Instagram, by its id.
+pub(crate) fn post(params: &Params, name: &str, payload: Option<&Value>) -> Result<Value, GraphError> {
+    let name = format!("{name}[payload]");
+    let given = payload.ok_or_else(|| GraphError::required(&name))?;
+    let given = object(params, &name, given)?;
+    let id = given.get("id").and_then(text_of).filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| GraphError::required(&format!("{name}[id]")))?;
+    Ok(json!({"type": "media_share", "payload": {"id": id}}))
+}
+
 /// An address that a person's app can show.
 fn address(name: &str, url: String) -> Result<String, GraphError> {
     let lower = url.trim_start().get(..8).unwrap_or_default().to_ascii_lowercase();

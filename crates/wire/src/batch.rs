@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::errors::GraphError;
 use crate::lenient;
-use crate::params::{Limits, Params, text_of};
+use crate::params::{Limits, Params, Upload, text_of};
 
 /// How many items at most.
 const MOST: usize = 50;
@@ -47,12 +47,11 @@ impl Item {
         let mut given = given.ok_or_else(|| GraphError::parameter("An item of a batch must be an object"))?;
         given.retain(|_, value| !value.is_null());
         let text = |name: &str| given.get(name).and_then(text_of).filter(|text| !text.is_empty());
-        if text("attached_files").or_else(|| text("attachedFiles")).is_some() {
-            return Err(GraphError::not_built("A file in a batch (attached_files)"));
-        }
+        let files = text("attached_files").or_else(|| text("attachedFiles"));
+        let upload = files.map(|names| attached(batch, &names)).transpose()?;
         let url = text("relative_url").ok_or_else(|| GraphError::required("relative_url"))?;
         let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
-        let params = parameters(query, given.get("body"), limits)?;
+        let params = parameters(query, given.get("body"), limits)?.with_upload(upload);
         let mut needs: Vec<String> = text("depends_on").into_iter().collect();
         for name in names(path).chain(params.as_object().values().flat_map(names_in)) {
             if !needs.contains(&name) {
@@ -86,8 +85,20 @@ impl Item {
         let mut values = self.params.as_object().clone();
         values.values_mut().try_for_each(|value| replace(value, &answer))?;
         let path = replaced(&self.path, &answer)?;
-        Ok(Self { path, params: Params::from_object(values, limits), ..self.clone() })
+        let params = Params::from_object(values, limits).with_upload(self.params.upload().cloned());
+        Ok(Self { path, params, ..self.clone() })
     }
+}
+
+/// The file that an item says is its own, by the name of its part.
+fn attached(batch: &Params, names: &str) -> Result<Upload, GraphError> {
+    let mut names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let name = names.next().unwrap_or_default();
+    if names.next().is_some() {
+        return Err(GraphError::parameter("An item of a batch takes one file (attached_files)"));
+    }
+    let found = batch.upload_named(name).cloned();
+    found.ok_or_else(|| GraphError::parameter(format!("No file came with the batch under the name {name}")))
 }
 
 /// Query string and body. The body is a form whose values may be raw JSON: one library escapes nothing.
@@ -306,7 +317,7 @@ mod tests {
             texts,
             [
                 "(#100) The parameter relative_url is required",
-                "(#100) A file in a batch (attached_files) is not built yet in this version of Baton",
+                "(#100) No file came with the batch under the name f",
                 "read",
                 "(#100) An item of a batch must be an object",
                 "(#100) The body of a batch's item must be a string",

@@ -10,6 +10,9 @@ const OAUTH: &str = "OAuthException";
 /// The type of errors about the call itself.
 const METHOD: &str = "GraphMethodException";
 
+/// The type of errors to whoever calls with a token of an Instagram account.
+const INSTAGRAM: &str = "IGApiException";
+
 /// An error of the Graph API.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -305,6 +308,25 @@ impl GraphError {
         Self::bare(400, 613, "(#613) Calls to this api have exceeded the rate limit.".to_owned())
     }
 
+    /// An app has made too many calls. 403, as the only one of its kind (wire.md 6.2).
+    pub fn app_limit() -> Self {
+        let text = "(#4) Application request limit reached".to_owned();
+        Self { transient: true, ..Self::bare(403, 4, text) }
+    }
+
+    /// There were too many calls about one page, or about one account.
+    pub fn page_limit(surface: Surface) -> Self {
+        let (code, what) = match surface {
+            Surface::Messenger => (80006, "messenger"),
+            Surface::Instagram => (80002, "Instagram"),
+        };
+        let text = format!(
+            "(#{code}) There have been too many calls to this {what} account. Wait a bit and try again. For more \
+             info, please refer to https://developers.facebook.com/docs/graph-api/overview/rate-limiting."
+        );
+        Self { transient: true, ..Self::bare(400, code, text) }
+    }
+
     /// Nothing was done, and the same call may work soon. 500 and never 503, which some clients take for a
     /// broken network (wire.md, section 0).
     pub fn transient() -> Self {
@@ -315,6 +337,15 @@ impl GraphError {
     /// Something is wrong inside.
     pub fn internal() -> Self {
         Self { subcode: Some(99), ..Self::bare(500, 1, "An unknown error occurred.".to_owned()) }
+    }
+
+    /// The same error as graph.instagram.com has it (wire.md 1.1).
+    #[must_use]
+    pub fn of_instagram(mut self) -> Self {
+        if self.kind == OAUTH {
+            self.kind = INSTAGRAM;
+        }
+        self
     }
 
     /// The same error with plain words for people.

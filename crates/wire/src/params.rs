@@ -34,8 +34,8 @@ pub struct Params {
     values: Map<String, Value>,
     /// How deep a value may nest that is a JSON text.
     depth: usize,
-    /// The file of a multipart body.
-    upload: Option<Upload>,
+    /// The files of a multipart body, with the names of their parts. Only a batch may bring several.
+    uploads: Vec<(String, Upload)>,
 }
 
 /// A file that came with a call.
@@ -67,12 +67,12 @@ impl Params {
         let mut values = form.take();
         let essence = essence(content_type);
         let is_json = essence == "application/json" || essence.ends_with("+json");
-        let mut upload = None;
+        let mut uploads = Vec::new();
         let given = if body.iter().all(u8::is_ascii_whitespace) {
             // Several clients send a JSON content type with nothing.
             Map::new()
         } else if essence.starts_with("multipart/") {
-            upload = multipart::read(content_type.unwrap_or_default(), body, &mut form)?;
+            uploads = multipart::read(content_type.unwrap_or_default(), body, &mut form)?;
             form.take()
         } else if is_json || body.trim_ascii_start().starts_with(b"{") {
             // No form begins with a brace; JSON comes as text/plain, as a form (curl -d) and without a type.
@@ -83,22 +83,41 @@ impl Params {
         };
         // The body wins, unless what it says is nothing.
         values.extend(given.into_iter().filter(|(_, value)| !value.is_null()));
-        Ok(Self { values, depth: limits.depth, upload })
+        Ok(Self { values, depth: limits.depth, uploads })
     }
 
     /// Parameters that are an object already: an item of a batch, a dry run.
     pub fn from_object(values: Map<String, Value>, limits: Limits) -> Self {
-        Self { values, depth: limits.depth, upload: None }
+        Self { values, depth: limits.depth, uploads: Vec::new() }
     }
 
     /// The file that came with the call.
     pub fn upload(&self) -> Option<&Upload> {
-        self.upload.as_ref()
+        self.uploads.first().map(|(_, upload)| upload)
     }
 
     /// Takes the file out, so that it is held no longer than needed.
     pub fn take_upload(&mut self) -> Option<Upload> {
-        self.upload.take()
+        self.uploads.pop().map(|(_, upload)| upload)
+    }
+
+    /// A call takes one file, unless it is a batch, whose items take one each.
+    pub fn has_one_upload(&self) -> Result<(), GraphError> {
+        match self.uploads.len() {
+            0 | 1 => Ok(()),
+            _ => Err(GraphError::parameter("There is more than one file in the multipart body")),
+        }
+    }
+
+    /// The file whose part has this name, of those that came with a batch.
+    pub(crate) fn upload_named(&self, name: &str) -> Option<&Upload> {
+        self.uploads.iter().find(|(known, _)| known == name).map(|(_, upload)| upload)
+    }
+
+    /// The same parameters with a file.
+    #[must_use]
+    pub(crate) fn with_upload(self, upload: Option<Upload>) -> Self {
+        Self { uploads: upload.into_iter().map(|upload| (String::new(), upload)).collect(), ..self }
     }
 
     /// A parameter; `null` is absent.

@@ -226,7 +226,14 @@ pub fn message_attachment(params: &Params) -> Result<Value, GraphError> {
 
 /// What a surface does not take of a message that is well formed: the other surface takes it.
 pub fn fits(call: &Call, surface: Surface) -> Result<(), GraphError> {
-    let text = call.message.as_ref().and_then(|message| message.content.get("text")?.as_str());
+    let content = call.message.as_ref().map(|message| &message.content);
+    let kind = content.and_then(|content| content.get("attachment")?.get("type")?.as_str());
+    let several = content.is_some_and(|content| content.contains_key("attachments"));
+    if surface == Surface::Messenger && (several || matches!(kind, Some("like_heart" | "media_share"))) {
+        let name = if several { "message[attachments]" } else { kind.unwrap_or_default() };
+        return Err(GraphError::parameter(format!("Invalid parameter: {name} is only for Instagram")));
+    }
+    let text = content.and_then(|content| content.get("text")?.as_str());
     match (surface, text) {
         (Surface::Instagram, Some(text)) if text.len() > INSTAGRAM_TEXT => {
             let text =
@@ -376,10 +383,8 @@ fn thread_control(params: &Params, value: &Value) -> Result<ThreadControl, Graph
 /// `message`: what the echo will show, checked.
 fn message(params: &Params, given: &Map<String, Value>) -> Result<Message, GraphError> {
     let field = |name: &str| given.get(name).filter(|value| !value.is_null());
-    for name in ["attachments", "template"] {
-        if field(name).is_some() {
-            return Err(GraphError::not_built(&format!("message[{name}]")));
-        }
+    if field("template").is_some() {
+        return Err(GraphError::not_built("message[template]"));
     }
     let text = field("text").map(|value| limited("message[text]", value, TEXT)).transpose()?;
     let text = text.filter(|text| !text.is_empty());
@@ -392,6 +397,15 @@ fn message(params: &Params, given: &Map<String, Value>) -> Result<Message, Graph
         (None, None) => None,
     };
     let mut content = Map::new();
+    if let Some(given) = field("attachments") {
+        if text.is_some() || attachment.is_some() {
+            let wrong = "Param message can have only one of text, attachment, sticker_id and attachments";
+            return Err(GraphError::parameter(wrong));
+        }
+        let images = attachments::images(params, "message[attachments]", given)?;
+        content.insert("attachments".to_owned(), Value::Array(images));
+        return Ok(Message { content: with_metadata(content, field("metadata"))? });
+    }
     match (text, attachment) {
         (Some(text), None) => content.insert("text".to_owned(), Value::String(text)),
         (None, Some(attachment)) => content.insert("attachment".to_owned(), attachment),
@@ -406,11 +420,19 @@ fn message(params: &Params, given: &Map<String, Value>) -> Result<Message, Graph
             content.insert("quick_replies".to_owned(), Value::Array(replies));
         }
     }
-    if let Some(metadata) = field("metadata") {
+    Ok(Message { content: with_metadata(content, field("metadata"))? })
+}
+
+/// `metadata`, which comes back in the echo.
+fn with_metadata(
+    mut content: Map<String, Value>,
+    metadata: Option<&Value>,
+) -> Result<Map<String, Value>, GraphError> {
+    if let Some(metadata) = metadata {
         let metadata = limited("message[metadata]", metadata, MESSAGE_METADATA)?;
         content.insert("metadata".to_owned(), Value::String(metadata));
     }
-    Ok(Message { content })
+    Ok(content)
 }
 
 fn quick_replies(params: &Params, value: &Value) -> Result<Vec<Value>, GraphError> {
@@ -459,9 +481,8 @@ fn attachment(params: &Params, value: &Value) -> Result<Value, GraphError> {
         "image" | "audio" | "video" | "file" => {
             return attachments::file(params, name, &kind, given.get("payload"));
         }
-        "like_heart" | "media_share" | "sticker" => {
-            return Err(GraphError::not_built(&format!("An attachment of type {kind}")));
-        }
+        "like_heart" => return Ok(serde_json::json!({"type": "like_heart"})),
+        "media_share" => return attachments::post(params, name, given.get("payload")),
         _ => {
             let kinds = "image, audio, video, file, template";
             return Err(GraphError::parameter(format!("Param {name}[type] must be one of {{{kinds}}}")));

@@ -108,3 +108,58 @@ fn an_error_is_recognised_by_its_first_bytes() {
         );
     }
 }
+
+#[test]
+fn every_error_that_no_rule_gives_in_bytes() {
+    let all = [
+        GraphError::parameter("Invalid parameter"),
+        GraphError::required("recipient"),
+        GraphError::not_built("recipient[user_ref]"),
+        GraphError::message_and_action(),
+        GraphError::unknown_attachment(),
+        GraphError::attachment_too_large(),
+        GraphError::attachment_failed("The file is empty"),
+        GraphError::message_gone(),
+        GraphError::no_instagram(),
+        GraphError::token(),
+        GraphError::token().of_instagram(),
+        GraphError::no_token(),
+        GraphError::permission(),
+        GraphError::not_live(),
+        GraphError::wrong_proof(),
+        GraphError::wrong_proof().of_instagram(),
+        GraphError::unknown_node("POST", "77"),
+        GraphError::unknown_alias("jaspers.market"),
+        GraphError::no_profile(),
+        GraphError::unknown_path("/x"),
+        GraphError::account_linking_token(),
+        GraphError::no_field("accounts", "Page"),
+        GraphError::wrong_secret(),
+        GraphError::syntax("Syntax error \"Expected end of string\" at character 1"),
+        GraphError::no_current_user(),
+        GraphError::callback("HTTP Status Code = 403; HTTP Message = Forbidden"),
+        GraphError::rate(),
+        GraphError::app_limit(),
+        GraphError::page_limit(Surface::Messenger),
+        GraphError::page_limit(Surface::Instagram),
+        GraphError::transient(),
+        GraphError::internal(),
+    ];
+    let shown = |error: &GraphError| {
+        let body = String::from_utf8(error.body("AbCdEfGhIjK")).unwrap();
+        format!("{} {body}\n", error.status)
+    };
+    insta::assert_snapshot!(all.iter().map(shown).collect::<String>());
+}
+
+#[test]
+fn every_refusal_in_bytes() {
+    let mut all = String::new();
+    for (refusal, id) in Refusal::ALL {
+        for surface in [Surface::Messenger, Surface::Instagram] {
+            let body = String::from_utf8(GraphError::of(*refusal, surface).body("AbCdEfGhIjK")).unwrap();
+            writeln!(all, "{id} {surface:?}\n{body}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(all);
+}

@@ -260,11 +260,23 @@ fn bad_messages_say_what_is_wrong() {
             json!({"attachment": {"type": "image", "payload": {"url": "javascript:alert(1)"}}}),
             "Param message[attachment][payload][url] must be a web address",
         ),
-        (json!({"attachments": []}), "message[attachments] is not built yet in this version of Baton"),
+        (json!({"attachments": []}), "The parameter message[attachments] is required"),
+        (
+            json!({"attachments": {"type": "video"}}),
+            "Param message[attachments][0][type] must be one of {image}",
+        ),
+        (
+            json!({"attachments": [{"type": "image", "payload": {"url": "ftp://x"}}]}),
+            "Param message[attachments][0][payload][url] must be a web address",
+        ),
+        (
+            json!({"text": "t", "attachments": [{"type": "image"}]}),
+            "Param message can have only one of text, attachment, sticker_id and attachments",
+        ),
         (json!({"sticker_id": "thumb"}), "Param message[sticker_id] must be a number"),
         (
-            json!({"attachment": {"type": "like_heart"}}),
-            "An attachment of type like_heart is not built yet in this version of Baton",
+            json!({"attachment": {"type": "media_share"}}),
+            "The parameter message[attachment][payload] is required",
         ),
         (json!({"attachment": {}}), "The parameter message[attachment][type] is required"),
         (

@@ -2,11 +2,13 @@
 //! it had come alone; what one comes to changes nothing for those that do not need it.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use baton_wire::GraphError;
 use baton_wire::batch::{Item, items};
 use serde_json::{Value, json};
 
+use super::usage::Seen;
 use super::{Answer, Asked, Wrong, labels, limits, split};
 
 /// What became of an item.
@@ -17,6 +19,7 @@ struct Ran {
     answer: Option<Value>,
     trace: String,
     version: String,
+    seen: Seen,
 }
 
 /// The answers in the order of the items: 200, whatever became of each.
@@ -81,6 +84,7 @@ async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Valu
     }
     let (version, components) = split(&item.path);
     let once = batch.once.as_ref().map(|once| once.of_item(index));
+    let seen = OnceLock::new();
     let asked = Asked {
         shared: batch.shared,
         method: &item.method,
@@ -89,6 +93,7 @@ async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Valu
         token: item.token.clone().or_else(|| batch.token.clone()),
         once,
         params: item.params.clone(),
+        seen: &seen,
     };
     match Box::pin(asked.decide()).await {
         Ok(Answer { body, .. }) => Ran {
@@ -97,8 +102,13 @@ async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Valu
             answer: Some(body),
             trace: batch.shared.ids.trace(),
             version: version.to_owned(),
+            seen: seen.into_inner().unwrap_or_default(),
         },
-        Err(Wrong { error, .. }) => refused(batch, &error, version),
+        Err(Wrong { error, .. }) => {
+            let seen = seen.into_inner().unwrap_or_default();
+            let error = if seen.instagram { error.of_instagram() } else { error };
+            Ran { seen, ..refused(batch, &error, version) }
+        }
     }
 }
 
@@ -112,14 +122,15 @@ fn refused(batch: &Asked<'_>, error: &GraphError, version: &str) -> Ran {
         "an item of a batch was refused"
     );
     let body = String::from_utf8_lossy(&error.body(&trace)).into_owned();
-    Ran { code: error.status, body, answer: None, trace, version: version.to_owned() }
+    let seen = Seen::default();
+    Ran { code: error.status, body, answer: None, trace, version: version.to_owned(), seen }
 }
 
 fn shown(ran: &Ran, headers: bool) -> Value {
     let mut shown = json!({"code": ran.code});
     if headers {
-        let all = labels(&ran.version, &ran.trace).map(|(name, value)| json!({"name": name, "value": value}));
-        shown["headers"] = json!(all);
+        let all = labels(&ran.version, &ran.trace, &ran.seen);
+        shown["headers"] = all.map(|(name, value)| json!({"name": name, "value": value})).collect();
     }
     shown["body"] = json!(ran.body);
     shown

@@ -26,6 +26,7 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
         let text = format!("Length of param page_label_name must be less than or equal to {NAME}");
         return Err(GraphError::parameter(text).into());
     }
+    let _turn = kept::turn(caller).await;
     let known = kept::list(caller, AssetKind::Label, "", MOST).await?;
     if let Some((id, _)) = known.iter().find(|(_, value)| value["name"] == name) {
         return Ok(Answer::of(json!({"id": id})));
@@ -62,6 +63,7 @@ pub(super) async fn one(
     edge: &str,
 ) -> Result<Option<Answer>, Wrong> {
     let key = kept::key(caller, AssetKind::Label, id);
+    let _turn = if method == "GET" { None } else { Some(kept::turn(caller).await) };
     let Some(value) = kept::read(caller, &key).await? else { return Ok(None) };
     caller.may(caller.side(), Edge::Profile)?;
     match (method, edge) {

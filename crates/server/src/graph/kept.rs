@@ -10,6 +10,26 @@ use crate::caller::{Caller, unavailable};
 
 /// Rows that are looked at in one turn.
 const TURN: usize = 500;
+/// How many pages can be changed at once.
+const TURNS: usize = 64;
+
+/// Turns of those who look at what is kept of a page and change it then: between the two nobody else changes it. This
+/// process is the only one that does.
+pub(crate) struct Turns([tokio::sync::Mutex<()>; TURNS]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+/// The caller's turn, which ends when this is dropped.
+pub(super) async fn turn(caller: &Caller) -> tokio::sync::MutexGuard<'_, ()> {
+    let Turns(turns) = &caller.shared().turns;
+    let [first, ..] = turns;
+    let place = caller.page().id.number() % u64::try_from(TURNS).unwrap_or(1);
+    usize::try_from(place).ok().and_then(|place| turns.get(place)).unwrap_or(first).lock().await
+}
 
 /// A page's asset of this name.
 pub(super) fn key(caller: &Caller, kind: AssetKind, key: &str) -> AssetKey {

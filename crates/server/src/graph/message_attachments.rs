@@ -12,7 +12,7 @@ use baton_wire::{GraphError, file_address, signature};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Wrong};
+use super::{Answer, Wrong, kept};
 use crate::caller::{Caller, Edge, unavailable};
 use crate::media;
 
@@ -163,6 +163,7 @@ async fn keep(caller: &Caller, attachment: &Value, file: Option<Upload>) -> Resu
     let digest = hex::encode(digest.chain_update("\0").chain_update(kind).finalize());
     document.insert("digest".to_owned(), json!(digest));
     let engine = &caller.shared().engine;
+    let _turn = kept::turn(caller).await;
     let mut id = first_id(caller, &digest);
     // Two files of one id are as good as impossible, and still neither may take the other's place.
     while let Some(taken) =

@@ -14,6 +14,8 @@ use super::{Answer, Wrong, message_attachments};
 use crate::caller::{Caller, Edge, unavailable};
 
 pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer, Wrong> {
+    let shared = caller.shared();
+    shared.usage.of_send(caller.app().id, caller.page().id, shared.engine.now())?;
     if let Some(call) = requests::sender_action(params) {
         let about = requests::reacted_to(params).ok().flatten();
         let done = caller.would(Edge::Messages, call).await?;

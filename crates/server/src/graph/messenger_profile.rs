@@ -58,6 +58,7 @@ pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wron
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
     let properties = profile::set(params, surface)?;
+    let _turn = kept::turn(caller).await;
     let sets = |name: &str| properties.iter().any(|(known, _)| *known == name);
     let rule = if sets(MENU) { Some(caller.set_menu(surface, MenuLevel::Page, None).await?) } else { None };
     if sets(MENU) && !sets(GET_STARTED) && surface == Surface::Messenger {
@@ -77,6 +78,7 @@ pub(super) async fn delete(caller: &Caller, params: &Params) -> Result<Answer, W
     if names.is_empty() {
         return Err(GraphError::required("fields").into());
     }
+    let _turn = kept::turn(caller).await;
     let rule = if names.contains(&MENU) {
         Some(caller.set_menu(surface, MenuLevel::Page, None).await?)
     } else {

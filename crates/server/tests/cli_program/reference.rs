@@ -97,6 +97,55 @@ fn every_setting_is_in_the_reference() {
     assert_eq!(described, known, "in the order of the table");
 }
 
+/// A client that plays stories with the program (`e2e/clients`): its name, its version, where it comes from, and what
+/// its stories are called.
+fn client(folder: &Path) -> Option<String> {
+    let name = folder.file_name()?.to_str()?.to_owned();
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+    let stories = |text: String, begins: &str, ends: char| -> Vec<String> {
+        let begun = text.lines().filter_map(|line| line.trim_start().strip_prefix(begins));
+        begun.filter_map(|rest| rest.split(ends).next().map(str::to_owned)).collect()
+    };
+    let (version, from, stories) = if let Some(package) = read("package.json") {
+        let package: serde_json::Value = serde_json::from_str(&package).unwrap();
+        let version = package["dependencies"][&name].as_str().unwrap().to_owned();
+        (version, "npm", stories(read("stories.test.mjs")?, "test('", '\''))
+    } else {
+        let needed = read("requirements.txt")?;
+        let of = |line: &str| {
+            line.split_once("==")
+                .map(|(known, version)| (known.replace('_', "-").to_lowercase(), version.to_owned()))
+        };
+        let (_, version) = needed.lines().filter_map(of).find(|(known, _)| *known == name).unwrap();
+        let text = read("test_stories.py")?.replace("async def", "def");
+        let named = stories(text, "def test_", '(');
+        (version, "PyPI", named.iter().map(|name| name.replace('_', " ")).collect())
+    };
+    assert!(!stories.is_empty(), "{name} plays nothing");
+    Some(format!("| `{name}` | {version} | {from} | {} |", stories.join("; ")))
+}
+
+#[test]
+fn clients_are_those_that_play_stories() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/clients");
+    let mut rows: Vec<String> =
+        std::fs::read_dir(folder).unwrap().filter_map(|entry| client(&entry.unwrap().path())).collect();
+    rows.sort();
+    assert!(rows.len() > 10, "{rows:?}");
+    let text = format!(
+        "# Clients that are tested\n\n\
+         Written from `e2e/clients`; do not edit. Each is taken from its registry as it is, and only its address is \
+         changed: it\nsends, receives, hands over where it can, and fails as documented. `make e2e` plays all of it \
+         with the program that is\nbuilt.\n\n\
+         | client | version | from | stories |\n| --- | --- | --- | --- |\n{}\n\n\
+         What other clients were seen to do, and what follows from it: [What client libraries do](protocol/clients.md). \
+         Clients that\nspeak nothing but HTTPS: [HTTPS](https.md). Where a client notices that this is not the \
+         platform:\n[What differs from the platform](what-differs.md).\n",
+        rows.join("\n")
+    );
+    assert_written("../clients.md", &text);
+}
+
 /// A command and those below it. The options of every command are told once.
 fn command(found: &clap::Command, text: &mut String) {
     let path = found.get_bin_name().unwrap();

@@ -241,3 +241,79 @@ async fn a_file_is_shown_for_ninety_days() {
         assert_eq!(w.client.get(&url).send().await.unwrap().status(), status, "{advance} later");
     }
 }
+
+/// A multipart body of a batch, with files under these names.
+fn batch(items: &Value, files: &[&str]) -> Vec<u8> {
+    let part =
+        |head: &str, text: &str| format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n");
+    let mut body = String::new();
+    for name in files {
+        body += &part(&format!("name=\"{name}\"; filename=\"{name}.pdf\""), &format!("bytes of {name}"));
+    }
+    body += &part("name=\"batch\"", &items.to_string());
+    body += "--x--\r\n";
+    body.into_bytes()
+}
+
+#[tokio::test]
+async fn the_items_of_a_batch_take_their_files_by_name() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let message = "recipient={id:ann}&message={attachment:{type:file,payload:{}}}";
+    let item = |files: &str| json!({"method": "POST", "relative_url": "me/messages", "body": message, "attached_files": files});
+    let items = json!([item("source0"), item("source1"), item("source9"), item("source0,source1")]);
+    let post = async |path: &str, body: Vec<u8>| {
+        let request = w.client.post(w.with_token(path, "market-bot"));
+        w.send(request.header("content-type", "multipart/form-data; boundary=x").body(body)).await
+    };
+    let answers = post("/v19.0/", batch(&items, &["source0", "source1"])).await.json();
+    let codes: Vec<&Value> = answers.as_array().unwrap().iter().map(|item| &item["code"]).collect();
+    assert_eq!(codes, [200, 200, 400, 400], "{answers}");
+    assert!(answers[2]["body"].as_str().unwrap().contains("under the name source9"), "{answers}");
+    assert!(answers[3]["body"].as_str().unwrap().contains("takes one file"), "{answers}");
+    let messages = w.get("/baton/v1/pages/2001/threads/ann/messages?limit=2").await.json();
+    for (index, expected) in [(0, "bytes of source1"), (1, "bytes of source0")] {
+        let file = w.client.get(address(&w, &messages["data"][index]["content"]));
+        assert_eq!(w.send(file).await.text, expected, "{messages}");
+    }
+    let several = post("/me/messages", batch(&json!([]), &["a", "b"])).await;
+    expect!(several, 400, "more than one file");
+    let two = [("recipient", json!({"id": "ann"})), ("message", json!({"attachment": {"type": "file"}}))];
+    let mut twice = body(&two, "application/pdf", b"one");
+    let end = twice.len() - b"--x--\r\n".len();
+    twice.truncate(end);
+    twice.extend(
+        b"--x\r\nContent-Disposition: form-data; name=\"other\"; filename=\"o\"\r\n\r\ntwo\r\n--x--\r\n",
+    );
+    expect!(post("/me/messages", twice).await, 400, "more than one file");
+}
+
+#[tokio::test]
+async fn a_file_is_not_read_for_a_token_that_is_nobodys() {
+    let limits = baton_server::config::Limits { upload: 4096, uploads: 4096, ..Default::default() };
+    let w = World::with(limits).await;
+    w.writes("2001", "ann").await;
+    // It says that it has as much as it may, and never sends it: whoever has a token is waited for.
+    let head = |token: &str| {
+        format!(
+            "POST /me/message_attachments?access_token={token} HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 4096\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+        )
+    };
+    let refused = w.raw(head("wrong").as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("\"code\":190"), "{refused}");
+    // One takes all the room there is; the next waits for it, and gets it.
+    let mut first = tokio::net::TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut first, head("market-bot").as_bytes()).await.unwrap();
+    let mut asked = [0; 25];
+    tokio::io::AsyncReadExt::read_exact(&mut first, &mut asked).await.unwrap();
+    assert!(asked.starts_with(b"HTTP/1.1 100"), "it is being read");
+    let second = post(&w, "/me/message_attachments", "image", "image/png", PNG);
+    tokio::pin!(second);
+    tokio::select! {
+        biased;
+        reply = &mut second => panic!("there was no room: {}", reply.text),
+        alive = w.read("market-bot", "/me") => assert_eq!(alive.status, 200, "others are served meanwhile"),
+    }
+    drop(first);
+    assert_eq!(second.await.status, 200);
+}

@@ -422,3 +422,12 @@ async fn conversations_and_their_messages() {
     }
     assert_eq!(w.read("garage-bot", &format!("/{id}")).await.code(), (100, Some(33)));
 }
+
+#[tokio::test]
+async fn a_label_that_many_make_at_once_is_one() {
+    let w = World::start().await;
+    let make = || w.call("market-bot", "/me/custom_labels", json!({"page_label_name": "vip"}));
+    let made = futures_util::future::join_all((0..20).map(|_| make())).await;
+    assert!(made.iter().all(|reply| reply.json() == made[0].json()), "{}", made[0].text);
+    assert_eq!(w.read("market-bot", "/me/custom_labels").await.json()["data"].as_array().unwrap().len(), 1);
+}

@@ -1,4 +1,4 @@
-//! A multipart body: texts as in a form, in any order, and at most one file among them.
+//! A multipart body: texts as in a form, in any order, and files among them.
 
 use std::convert::Infallible;
 
@@ -12,8 +12,12 @@ use crate::errors::GraphError;
 /// The name under which clients send a file that says no name of its own.
 const FILE: &str = "filedata";
 
-/// Puts the texts into the form; the file, where there is one.
-pub(super) fn read(content_type: &str, body: &Bytes, form: &mut Form) -> Result<Option<Upload>, GraphError> {
+/// Puts the texts into the form; the files, each with the name of its part.
+pub(super) fn read(
+    content_type: &str,
+    body: &Bytes,
+    form: &mut Form,
+) -> Result<Vec<(String, Upload)>, GraphError> {
     let boundary = multer::parse_boundary(content_type).map_err(|wrong| broken(&wrong))?;
     let whole = stream::iter([Ok::<_, Infallible>(body.clone())]);
     let parts = parts(Multipart::new(whole, boundary), form);
@@ -21,8 +25,8 @@ pub(super) fn read(content_type: &str, body: &Bytes, form: &mut Form) -> Result<
     parts.now_or_never().unwrap_or_else(|| Err(GraphError::parameter("The multipart body ends too early")))
 }
 
-async fn parts(mut body: Multipart<'_>, form: &mut Form) -> Result<Option<Upload>, GraphError> {
-    let mut upload = None;
+async fn parts(mut body: Multipart<'_>, form: &mut Form) -> Result<Vec<(String, Upload)>, GraphError> {
+    let mut uploads = Vec::new();
     while let Some(part) = body.next_field().await.map_err(|wrong| broken(&wrong))? {
         form.count()?;
         let name = part.name().unwrap_or_default().to_owned();
@@ -32,11 +36,11 @@ async fn parts(mut body: Multipart<'_>, form: &mut Form) -> Result<Option<Upload
                 GraphError::parameter(format!("Param {name} of the multipart body is not valid UTF-8"))
             })?;
             form.put(&name, text)?;
-        } else if upload.replace(file(part).await?).is_some() {
-            return Err(GraphError::parameter("There is more than one file in the multipart body"));
+        } else {
+            uploads.push((name, file(part).await?));
         }
     }
-    Ok(upload)
+    Ok(uploads)
 }
 
 async fn file(part: Field<'_>) -> Result<Upload, GraphError> {
