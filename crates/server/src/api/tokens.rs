@@ -23,7 +23,8 @@ pub(super) fn operations() -> Vec<Operation> {
                 "Settings",
                 "A new page access token",
                 "Beside those that the connection has. It is told this once: Baton keeps only its hash. All tokens of \
-                 a connection go with the connection.",
+                 a connection go with the connection. By the id of an Instagram account it is the account's, which begins \
+                 with IGAA: to its calls `me` is the account.",
             )
             .takes::<TokenTable>(vec![
                 ("of a person who may do everything", json!({})),
@@ -41,9 +42,9 @@ async fn create(
     OnApp(app): OnApp,
     Json(body): Json,
 ) -> Result<(StatusCode, axum::Json<TokenMade>), Problem> {
-    let page = at.page;
+    let (page, surface) = (at.page, at.surface);
     let plan = move |settings: &Settings, mint: &mut Mint| {
-        let made = add_token((page, app), &body, settings, mint).ok_or_else(|| {
+        let made = add_token((page, surface, app), &body, settings, mint).ok_or_else(|| {
             Problem::new(&problem::NOT_FOUND).detail(format!("app {app} is not connected to page {page}"))
         })?;
         Ok(made?)

@@ -1,6 +1,7 @@
 //! What nobody chose is made up here: ids, secrets, tokens. A seeded generator, so that a change that is
 //! tried twice makes the same ones, and a test knows them.
 
+use baton_rules::Surface;
 use rand::rngs::{OsRng, StdRng};
 use rand::{Rng, SeedableRng, TryRngCore};
 
@@ -41,6 +42,14 @@ impl Mint {
     /// A page access token: starts with `EAA`, as the platform's.
     pub fn token(&mut self) -> String {
         self.letters("EAA")
+    }
+
+    /// A token of a surface: an Instagram account's starts with `IGAA`, by which its calls are known (wire.md 1.1).
+    pub fn token_of(&mut self, surface: Surface) -> String {
+        match surface {
+            Surface::Messenger => self.token(),
+            Surface::Instagram => self.letters("IGAA"),
+        }
     }
 
     /// An operator token.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_rules::{AppId, PageId};
+use baton_rules::{AppId, PageId, Surface};
 use baton_store::{Page, Settings, SettingsRefused, Token};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,19 +26,19 @@ pub(crate) struct TokenMade {
 
 /// The settings with one token more, and what its owner is told; `None`: there is no such connection.
 pub(crate) fn add_token(
-    (page, app): (PageId, AppId),
+    (page, surface, app): (PageId, Surface, AppId),
     given: &Value,
     settings: &Settings,
     mint: &mut Mint,
 ) -> Option<Result<(Settings, TokenMade), Vec<SettingsRefused>>> {
     let held = settings.page(page)?;
     let connection = held.connections.iter().position(|one| one.app == app)?;
-    Some(made(held, connection, given, settings, mint))
+    Some(made(held, (surface, connection), given, settings, mint))
 }
 
 fn made(
     held: &Page,
-    connection: usize,
+    (surface, connection): (Surface, usize),
     given: &Value,
     settings: &Settings,
     mint: &mut Mint,
@@ -57,7 +57,7 @@ fn made(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let token = mint.token();
+    let token = mint.token_of(surface);
     let mut page = held.clone();
     let app = page.connections[connection].app;
     let answer = TokenMade {

@@ -52,7 +52,7 @@ pub(crate) async fn each(State(shared): State<Arc<Shared>>, request: Request, ne
 }
 
 /// How tokens begin: pages' and apps' as the platform's do, and the operator's.
-const TOKENS: [&str; 3] = ["EAA", "IGQ", "baton_"];
+const TOKENS: [&str; 4] = ["EAA", "IGAA", "IGQ", "baton_"];
 
 /// A path without what looks like a token, and without the name of a file, which is all that opens it. An app's own
 /// token is `APP_ID|APP_SECRET`.
@@ -84,6 +84,7 @@ mod tests {
         for (path, logged) in [
             ("/v25.0/me/messages", "/v25.0/me/messages"),
             ("/v25.0/EAAx1/messages", "/v25.0/(token)/messages"),
+            ("/v25.0/IGAAx1", "/v25.0/(token)"),
             ("/v25.0/111%7Csecret", "/v25.0/(token)"),
             ("/111|secret/x", "/(token)/x"),
             ("/baton/v1/baton_x", "/baton/v1/(token)"),

@@ -97,9 +97,14 @@ async fn a_token_of_an_account_speaks_of_the_account() {
     let body = connection.to_string();
     let put = w.put("/baton/v1/pages/2001/connections/222", "application/json", &body).await;
     assert_eq!(put.status, 200, "{}", put.text);
-    let me = w.read("IGAAmarket", "/v22.0/me?fields=user_id,username").await;
-    let account = json!({"user_id": "17841400000001", "username": "market", "id": "17841400000001"});
-    assert_eq!(me.json(), account, "{}", me.text);
+    let made = w.post("/baton/v1/pages/17841400000001/connections/111/tokens", json!({})).await.json();
+    let made = made["token"].as_str().unwrap().to_owned();
+    assert!(made.starts_with("IGAA"), "asked for by the account's id: {made}");
+    for token in ["IGAAmarket", &made] {
+        let me = w.read(token, "/v22.0/me?fields=user_id,username").await;
+        let account = json!({"user_id": "17841400000001", "username": "market", "id": "17841400000001"});
+        assert_eq!(me.json(), account, "{}", me.text);
+    }
     for reply in [
         w.read("IGAAmarket", "/me/nothing").await,
         w.read("IGAAwrong", "/me").await,
