@@ -7,6 +7,7 @@ mod action;
 mod ads;
 pub mod build;
 mod decision;
+mod hearing;
 mod ids;
 mod modes;
 mod notices;
@@ -23,6 +24,7 @@ mod window;
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
 pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
+pub use hearing::{Heard, Unheard, unheard};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
 pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,

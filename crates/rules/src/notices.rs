@@ -146,7 +146,8 @@ pub(crate) fn echo(case: &Case<'_>, owner: Option<AppId>) -> Event {
     Event { kind: EventKind::Echo, notices: owner_first(notices.collect()) }
 }
 
-fn listens(app: &ConnectedApp) -> bool {
+/// Whether an app reads along in conversations that others lead.
+pub(crate) fn listens(app: &ConnectedApp) -> bool {
     app.standby && app.fields.has(Fields::STANDBY)
 }
 
