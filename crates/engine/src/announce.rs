@@ -4,7 +4,7 @@ use baton_rules::{Channel, Form, Notice, Routing, Surface, roles_changed};
 use baton_store::{Announcement, Chain, Changing};
 use baton_wire::webhook;
 
-use crate::delivery::account;
+use crate::webhook::account;
 
 /// One announcement for each app whose role changed on a page of this stream: each sees only its own.
 pub(crate) fn roles(change: &Changing<'_>) -> Vec<Announcement> {

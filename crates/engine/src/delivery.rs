@@ -4,12 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use baton_rules::{AppId, Channel, PageId, Surface, Timestamp};
+use baton_rules::{AppId, Channel, Timestamp};
 use baton_store::{
     App, Chain, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream,
 };
-use baton_wire::envelope::{Entry, envelope};
-use baton_wire::signature::sign;
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -21,6 +19,7 @@ use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Step};
 use crate::transport::SendError;
 use crate::walk::{PIECE, Pieces};
+use crate::webhook::Webhook;
 
 /// How long an app's task stays when nothing is pending, so that a trickle does not start it anew each time.
 const LINGER_MS: i64 = 2_000;
@@ -386,17 +385,9 @@ impl Worker {
 
     fn post(&self, app: &App, items: Vec<Item>) {
         let settings = self.shared.store.settings();
-        let body = body(&settings, app, &items);
-        let signatures = sign(app.secret.reveal(), &body);
-        let mut headers = Vec::with_capacity(2);
-        if !app.secret.reveal().is_empty() {
-            headers.push(("x-hub-signature", signatures.sha1));
-            headers.push(("x-hub-signature-256", signatures.sha256));
-            let streams = self.shared.store.streams();
-            headers.extend(standard(app, &items, streams, self.shared.clock.now(), &body));
-        }
+        let (streams, now) = (self.shared.store.streams(), self.shared.clock.now());
+        let Webhook { url, headers, body } = Webhook::of(&settings, app, &items, streams, now);
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
-        let url = app.webhook_url.clone().unwrap_or_default();
         self.shared.tasks.spawn(async move {
             let watch = Stopwatch::start();
             let result = shared.transport.post(&url, headers, body.clone()).await;
@@ -433,70 +424,6 @@ async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     match until {
         Some(at) => shared.clock.sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The headers of Standard Webhooks beside the platform's: an id that stays the same over retries, the moment of this
-/// try, and a signature over both and the body.
-fn standard(
-    app: &App,
-    items: &[Item],
-    streams: u16,
-    now: Timestamp,
-    body: &[u8],
-) -> [(&'static str, String); 3] {
-    // A batch that is cut otherwise is another message: its id says what is in it.
-    let place = |item: &Item| {
-        let stream = item.chain.stream(streams);
-        format!("{}-{}", stream.0, item.row.position.0)
-    };
-    let first = items.first().map(place).unwrap_or_default();
-    let id = format!("msg_{}-{first}-{}", app.id, items.len());
-    let timestamp = now.seconds().to_string();
-    let signature = baton_wire::signature::standard(app.secret.reveal(), &id, &timestamp, body);
-    [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]
-}
-
-/// The bytes of a webhook.
-fn body(settings: &Settings, app: &App, items: &[Item]) -> Bytes {
-    let has = |name: &str| app.compat.iter().any(|switch| switch == name);
-    let quiet = has("no-hop-context");
-    let shown: Vec<std::borrow::Cow<'_, [u8]>> = items
-        .iter()
-        .map(|item| {
-            let bytes = match (item.notice.form, &item.row.reduced) {
-                (baton_rules::Form::Reduced, Some(reduced)) => reduced,
-                (baton_rules::Form::Reduced | baton_rules::Form::Whole, _) => &item.row.whole,
-            };
-            if has("app-ids-as-numbers") {
-                baton_wire::webhook::with_numbers(bytes).into()
-            } else {
-                bytes.as_ref().into()
-            }
-        })
-        .collect();
-    let entries: Vec<Entry<'_>> = items
-        .iter()
-        .zip(&shown)
-        .map(|(item, shown)| Entry {
-            id: account(settings, item.chain.page(), item.chain.surface()),
-            time: item.row.at.0,
-            channel: item.notice.channel,
-            both: has("empty-messaging-beside-standby"),
-            item: shown,
-            context: item.row.context.as_deref().filter(|_| item.notice.context && !quiet),
-        })
-        .collect();
-    let surface = items.first().map_or(Surface::Messenger, |item| item.chain.surface());
-    envelope(surface, &entries)
-}
-
-/// The id that an entry carries: the page's, or its Instagram account's.
-pub(crate) fn account(settings: &Settings, page: PageId, surface: Surface) -> PageId {
-    let instagram = settings.page(page).and_then(|page| page.instagram.as_ref()).map(|side| side.id);
-    match surface {
-        Surface::Messenger => page,
-        Surface::Instagram => instagram.unwrap_or(page),
     }
 }
 

@@ -13,7 +13,7 @@ use baton_store::{
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +24,7 @@ use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
 use crate::due::{self, Dues};
+use crate::faults;
 use crate::history::{self, HistoryEntry, HistoryPlace};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
@@ -132,12 +133,15 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) faults: Arc<faults::Table>,
     pub(crate) policy: Policy,
     pub(crate) key: [u8; 32],
     pub(crate) delivery: Delivery,
     pub(crate) dues: Dues,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
+    /// Changes with every commit, for whoever reads the journal as it grows.
+    pub(crate) commits: watch::Sender<()>,
     activity: Activities,
     /// Tells this run of the program from others: lines of activity are numbered anew in each.
     run: u64,
@@ -174,6 +178,7 @@ impl Shared {
         for app in apps {
             delivery::wake(self, app);
         }
+        self.commits.send_replace(());
     }
 
     /// Changes the settings. The row of the change stands in every stream and is nobody's to hear; what it
@@ -189,6 +194,7 @@ impl Shared {
             }
         }
         self.dues.news.notify_one();
+        self.commits.send_replace(());
         Ok(configured)
     }
 
@@ -200,6 +206,7 @@ impl Shared {
             moved |= known.fetch_max(head.0, Ordering::AcqRel) < head.0;
         }
         if moved {
+            self.commits.send_replace(());
             self.dues.news.notify_one();
             for app in &self.store.settings().apps {
                 delivery::wake(self, app.id);
@@ -248,16 +255,25 @@ impl Engine {
         let streams = parts.store.streams();
         let heads = parts.store.heads().await?;
         let waiting = parts.policy.waiting.max(1);
+        let faults = Arc::<faults::Table>::default();
+        let transport = if parts.clock.as_virtual().is_some() {
+            let (clock, table) = (Arc::clone(&parts.clock), Arc::clone(&faults));
+            Arc::new(faults::Faulty { inner: parts.transport, clock, table })
+        } else {
+            parts.transport
+        };
         let shared = Arc::new(Shared {
             key: parts.store.key(),
             store: parts.store,
             clock: parts.clock,
-            transport: parts.transport,
+            transport,
+            faults,
             policy: parts.policy,
             delivery: Delivery::default(),
             dues: Dues::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            commits: watch::Sender::default(),
             activity: Activities::default(),
             run: SmallRng::seed_from_u64(parts.seed ^ RUN).random(),
             random: Mutex::new(SmallRng::seed_from_u64(parts.seed)),

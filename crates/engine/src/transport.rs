@@ -135,6 +135,8 @@ pub struct HttpTransport {
     timeout: Duration,
 }
 
+/// What requests to apps say they come from, as the platform's do.
+pub const USER_AGENT: &str = "facebookexternalua";
 /// How much of an answer is read.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// How much of it is kept.
@@ -152,7 +154,7 @@ impl HttpTransport {
             .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             .http1_only()
-            .user_agent("facebookexternalua")
+            .user_agent(USER_AGENT)
             .build()
             .map_err(|error| SendError::Failed(error.to_string()))?;
         Ok(Self { client, vetting, timeout })
@@ -213,7 +215,7 @@ impl Transport for HttpTransport {
     ) -> BoxFuture<'_, Result<Answer, SendError>> {
         let url = self.vet(url);
         async move {
-            let mut request = self.client.post(url?).header("content-type", "application/json").body(body);
+            let mut request = self.client.post(url?).body(body);
             for (name, value) in headers {
                 request = request.header(name, value);
             }

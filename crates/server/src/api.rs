@@ -25,16 +25,20 @@ pub(crate) mod description;
 pub(crate) mod docs;
 mod dry_run;
 mod events;
+mod explain;
+pub(crate) mod faults;
 mod fields;
 mod history;
 mod inbox;
 mod input;
+mod live;
 mod messages;
 pub(crate) mod operation;
 mod parts;
 mod people;
 mod person;
 mod practice;
+mod probe;
 mod query;
 mod routing;
 mod rules;
@@ -44,6 +48,7 @@ mod threads;
 pub(crate) mod time;
 mod tokens;
 pub(crate) mod values;
+mod webhooks;
 
 pub(crate) use activity::happening;
 use operation::Operation;
@@ -68,7 +73,11 @@ fn operations() -> Vec<Operation> {
         routing::operations(),
         clock::operations(),
         deliveries::operations(),
+        webhooks::operations(),
+        probe::operations(),
+        faults::operations(),
         activity::operations(),
+        explain::operations(),
     ];
     all.into_iter().flatten().collect()
 }

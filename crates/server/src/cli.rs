@@ -14,15 +14,22 @@ mod check;
 pub(crate) mod client;
 mod clock;
 mod completions;
+mod doctor;
 pub(crate) mod document;
+mod explain;
 mod failure;
+mod faults;
 mod finding;
 mod health;
+mod keys;
+mod listen;
+mod live;
 pub(crate) mod look;
 mod man;
 mod migrate;
 pub(crate) mod names;
 mod openapi;
+mod outcome;
 mod send;
 mod serve;
 pub(crate) mod server_file;
@@ -30,6 +37,9 @@ pub(crate) mod settings;
 mod test;
 mod thread;
 mod token;
+mod trigger;
+mod wait;
+mod webhook;
 
 pub(crate) use failure::Failure;
 
@@ -75,9 +85,21 @@ enum Command {
     Serve(serve::Arguments),
     /// Be the person: say or tap something
     Send(send::Arguments),
+    /// Cause an event of a person, by name
+    Trigger(trigger::Arguments),
+    /// An app's webhooks live; forward them, signed, to a local receiver
+    Listen(listen::Arguments),
+    /// Send an app's receiver one of everything, and judge its answers
+    Doctor(doctor::Arguments),
+    /// Wait until an app is told something; for scripts
+    Wait(wait::Arguments),
     /// Who controls a conversation, and why
     #[command(subcommand)]
     Thread(thread::Command),
+    /// Why an app did not get a message, or was refused
+    Explain(explain::Arguments),
+    /// Let things go wrong for an app on purpose; only with a virtual clock
+    Faults(faults::Arguments),
     /// The virtual clock
     Clock(clock::Arguments),
     /// Make the server's apps and pages be what a file says
@@ -157,7 +179,13 @@ impl Command {
             | Self::Man(_) => true,
             Self::Token(command) => command.is_alone(),
             Self::Send(_)
+            | Self::Trigger(_)
+            | Self::Listen(_)
+            | Self::Doctor(_)
+            | Self::Faults(_)
+            | Self::Wait(_)
             | Self::Thread(_)
+            | Self::Explain(_)
             | Self::Clock(_)
             | Self::Apply(_)
             | Self::Check(_)
@@ -181,7 +209,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Dev(arguments) => crate::dev::run(&common, &arguments).await,
             Command::Serve(arguments) => serve::run(&common, &arguments).await,
             Command::Send(arguments) => send::run(&common, &arguments).await,
+            Command::Trigger(arguments) => trigger::run(&common, &arguments).await,
+            Command::Listen(arguments) => listen::run(&common, &arguments).await,
+            Command::Faults(arguments) => faults::run(&common, &arguments).await,
+            Command::Doctor(arguments) => doctor::run(&common, &arguments).await,
+            Command::Wait(arguments) => wait::run(&common, &arguments).await,
             Command::Thread(command) => thread::run(&common, &command).await,
+            Command::Explain(arguments) => explain::run(&common, &arguments).await,
             Command::Clock(arguments) => clock::run(&common, &arguments).await,
             Command::Apply(arguments) => apply::run(&common, &arguments).await,
             Command::Test(arguments) => test::run(&common, &arguments).await,

@@ -16,6 +16,7 @@ use baton_wire::params::{Limits, Params};
 use serde_json::Value;
 
 use crate::caller::{AppCaller, Caller, Once};
+use crate::calls;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 use crate::serve::body::{self, Unread};
@@ -127,6 +128,7 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
         version,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
+        trace: trace.clone(),
     };
     let seen = OnceLock::new();
     let (answered, always_ok) = call.take(body, &seen).await;
@@ -164,6 +166,8 @@ struct Received<'a> {
     version: &'a str,
     query: String,
     headers: HeaderMap,
+    /// The `fbtrace_id` of its answer.
+    trace: String,
 }
 
 impl Received<'_> {
@@ -222,7 +226,7 @@ impl Received<'_> {
                     params,
                     seen,
                 };
-                (asked.decide().await, always_ok)
+                (asked.remembered(&self.trace).await, always_ok)
             }
             // The token comes before the parameters (API-10), where it can be seen without them.
             Err(wrong) => (Err(self.nobodys_token().unwrap_or(wrong.into())), false),
@@ -278,6 +282,22 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Decides, and remembers by the trace what was asked and how that was answered.
+    async fn remembered(self, trace: &str) -> Result<Answer, Wrong> {
+        let (shared, at) = (Arc::clone(self.shared), self.shared.engine.now());
+        let call = (self.method, self.components.as_slice());
+        let asked = calls::Asked::of(&shared, call, self.token.as_deref(), &self.params);
+        // A batch within a batch is refused, so this goes one deep.
+        let answered = Box::pin(self.decide()).await;
+        match &answered {
+            Ok(Answer { body, rule }) => shared.calls.remember((trace, at, asked), Ok(body), rule.as_deref()),
+            Err(Wrong { error, rule }) => {
+                shared.calls.remember((trace, at, asked), Err(error), rule.map(|rule| rule.0));
+            }
+        }
+        answered
+    }
+
     async fn decide(mut self) -> Result<Answer, Wrong> {
         // Clients that cannot send every method send POST (or GET) and say what they mean.
         let said = self.params.text("method").map(|text| text.trim().to_ascii_uppercase());
@@ -314,6 +334,9 @@ impl Asked<'_> {
         let instagram = Caller::is_instagram(&token);
         let known = Caller::known(self.shared, &token, &self.params);
         let known = known.inspect_err(|_| drop(self.seen.set(Seen::default().by(instagram))))?;
+        if let Some(wrong) = crate::api::faults::of_call(self.shared, known.app_id()) {
+            return Err(wrong.into());
+        }
         let (caller, own) = Caller::of(self.shared, known, token, self.once.take(), node);
         let (app, page) = (caller.app().id, caller.page().id);
         let (seen, within) = self.shared.usage.of_page(app, page, caller.node(), self.shared.engine.now());

@@ -3,6 +3,7 @@
 
 mod api;
 mod caller;
+mod calls;
 pub mod cli;
 pub mod config;
 mod console;

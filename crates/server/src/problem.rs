@@ -78,6 +78,8 @@ kinds! {
          account for those on Instagram. `GET /baton/v1/routing` lists the pages.";
     UNKNOWN_APP = "unknown-app", NOT_FOUND, "there is no such app",
         "The path names an app by its id, or by its name. `GET /baton/v1/apps` lists them.";
+    NO_ADDRESS = "no-address", CONFLICT, "the app has no address",
+        "Its `webhook_url` is not set. Set it, or name an address in `url`. Nothing was sent.";
     EXISTS = "exists", CONFLICT, "there is one already",
         "An id or a name of an app or page names one. Change what is there with PATCH, or take another name.";
     PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "it is not what `If-Match` says",
@@ -86,6 +88,9 @@ kinds! {
     UNKNOWN_PERSON = "unknown-person", NOT_FOUND, "this person has never written to the page",
         "A person is known from their first event on. Check the person's id and the page's; the same person has \
          different ids on Messenger and on Instagram.";
+    NOTHING_KNOWN = "nothing-known", NOT_FOUND, "nothing is known by this id",
+        "`GET /baton/v1/explain/{id}` takes the id of a message (`m_…`, `aWdf…`) or of a webhook (`msg_…`) of this \
+         database, and the `fbtrace_id` of one of the last 1,000 calls of the Graph API since the server started.";
     BAD_ID = "bad-id", BAD_REQUEST, "an id is not one",
         "Page and app ids are digits without leading zeros; a person id is 1 to 64 of A-Z a-z 0-9 _ and -.";
     BAD_PARAMETER = "bad-parameter", BAD_REQUEST, "a query parameter is not as it must be",
@@ -122,6 +127,9 @@ kinds! {
     CLOCK_NOT_VIRTUAL = "clock-not-virtual", CONFLICT, "the clock is the system's",
         "Only a virtual clock is shown, moved or frozen here: `baton dev` has one, and `baton serve` with \
          `clock = \"virtual\"`.";
+    FAULTS_OFF = "faults-off", CONFLICT, "nothing goes wrong on purpose here",
+        "Faults are for development: only where the clock is virtual, as in `baton dev`, may things go wrong on \
+         purpose.";
     CLOCK_BACK = "clock-back", CONFLICT, "the clock never goes back",
         "Ask `GET /baton/v1/clock` for the time and set a later one. To start over, use a new data directory.";
     CLOCK_TOO_FAR = "clock-too-far", CONFLICT, "the clock ends with the year 9999",

@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::operation::Operation;
 use crate::api::{description, docs};
+use crate::calls::Calls;
 use crate::config::Limits;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
@@ -83,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) version: &'static str,
     started: Arc<AtomicBool>,
     pub(crate) ids: Ids,
+    /// The last calls of the Graph API.
+    pub(crate) calls: Calls,
     /// The link that signs in to the console, until it is used.
     pub(crate) link: console::OneTimeLink,
     /// How much apps ask.
@@ -239,6 +242,7 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         version: state.version,
         started: state.started,
         ids: Ids::new(state.mint.seed()),
+        calls: Calls::default(),
         mint: Mutex::new(state.mint),
         openapi: OnceLock::new(),
         docs: OnceLock::new(),

@@ -348,6 +348,18 @@ impl GraphError {
         self
     }
 
+    /// An error that somebody wanted, to see what a client makes of it: the platform's own where that code has one.
+    pub fn on_purpose(code: u32) -> Self {
+        let error = match code {
+            1 => Self::internal(),
+            2 => Self::transient(),
+            190 => Self::token(),
+            613 => Self::rate(),
+            _ => Self::bare(400, code, format!("(#{code}) This call was to fail.")),
+        };
+        error.with_plain("A fault on purpose", "An operator lets calls of this app fail (faults).")
+    }
+
     /// The same error with plain words for people.
     #[must_use]
     pub fn with_plain(mut self, title: &str, text: &str) -> Self {

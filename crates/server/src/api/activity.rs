@@ -3,13 +3,11 @@
 //! many, and holds nothing up.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
@@ -25,15 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Notice;
 use super::cursor::{self, List};
+use super::live;
 use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::schemas::Schemas;
 use super::values::{App, Codes, Heard, Moment, Of, Whose, Why};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
-
-/// How often a connection on which nothing happens shows that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Something that happened. Nothing of it is secret.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -235,10 +231,9 @@ fn stream_shape(schemas: &mut Schemas) -> Value {
 }
 
 async fn get(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    if accepted.into_iter().any(|value| value.to_ascii_lowercase().contains("text/event-stream")) {
+    if live::is_wanted(&headers) {
         Query::of(&uri, &[]).done()?;
-        live(&shared, &headers)
+        listen(&shared, &headers)
     } else {
         list(&shared, &uri).map(IntoResponse::into_response)
     }
@@ -264,28 +259,20 @@ fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<List<Happening>>, Probl
     Ok(axum::Json(List::new(data, next)))
 }
 
-fn live(shared: &Arc<Shared>, headers: &HeaderMap) -> Result<Response, Problem> {
-    let place = Arc::clone(&shared.listeners).try_acquire_owned().map_err(|_| {
-        let most = shared.limits.listeners;
-        Problem::new(&problem::TOO_MANY_LISTENERS).detail(format!("{most} listen already (limits.listeners)"))
-    })?;
+fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Problem> {
+    let place = live::place(shared)?;
     let run = shared.engine.run();
     let (kept, lines) = shared.engine.activity_so_far();
-    let (missed, kept) = match headers.get("last-event-id").map(HeaderValue::as_bytes) {
-        None | Some(b"") => (None, VecDeque::new()),
+    let (missed, kept) = match live::last_seen(headers) {
+        None => (None, VecDeque::new()),
         Some(seen) => resumed(run, seen, kept),
     };
     let stopping = shared.stopping.clone();
     let listener = Listener { run, missed, kept, lines, stopping, _place: place };
-    let events = stream::unfold(listener, |mut listener| async {
+    Ok(live::streamed(stream::unfold(listener, |mut listener| async {
         let event = listener.next().await?;
-        Some((Ok::<_, Infallible>(event), listener))
-    });
-    let alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
-    let mut response = Sse::new(events).keep_alive(alive).into_response();
-    let unbuffered = HeaderName::from_static("x-accel-buffering");
-    response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
-    Ok(response)
+        Some((event, listener))
+    })))
 }
 
 /// What a listener missed for good, and what it gets of what is kept.

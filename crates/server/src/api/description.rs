@@ -17,6 +17,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Settings", "Apps, pages, and what is between them."),
     ("Clock", "The virtual clock."),
     ("Deliveries", "Webhooks to apps."),
+    ("Faults", "What goes wrong on purpose, for development."),
     ("Activity", "What happens, as it happens."),
     ("Server", "The server itself: whether it lives, what it is, and what its problems mean."),
 ];

@@ -172,6 +172,19 @@ fn call(shared: &Shared, thread: &ThreadKey, mut fields: Fields<'_>) -> Result<R
     Ok(Requested::App { by: app, call })
 }
 
+/// A call of an app, by its name here; none where there is no such call, or its parameters are not as they must be.
+pub(super) fn asked(
+    shared: &Shared,
+    thread: &ThreadKey,
+    app: AppId,
+    name: &str,
+    parameters: Map<String, Value>,
+) -> Option<Requested> {
+    let (_, read) = CALLS.iter().find(|(known, _)| *known == name)?;
+    let call = called(shared, thread, *read, parameters).ok()?;
+    Some(Requested::App { by: app, call })
+}
+
 /// The call, read. The path says whom it is about.
 fn called(
     shared: &Shared,

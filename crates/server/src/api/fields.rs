@@ -60,6 +60,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// One of some words, and what it means.
+    pub(super) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let given = self.text(name, 64)?;
+        let found = words.iter().find(|(word, _)| *word == given).map(|(_, means)| *means);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(name, format!("{given:?} is not one of {}", known.join(", ")));
+        }
+        found
+    }
+
     /// An app that must be there.
     pub(super) fn app(&mut self, name: &str) -> Option<AppId> {
         if let Some(number @ Value::Number(_)) = self.get(name) {

@@ -85,6 +85,18 @@ impl Query {
         self.parsed(name, time::moment)
     }
 
+    /// A moment, or how long ago it was.
+    pub(super) fn moment_or_ago(&mut self, name: &'static str, now: Timestamp) -> Option<Timestamp> {
+        self.parsed(name, |text| {
+            let ago = time::duration(text).map(|ago| Timestamp(now.0.saturating_sub(ago)));
+            ago.or_else(|_| time::moment(text)).map_err(|_| {
+                format!(
+                    "{text:?} is neither a duration like \"30s\" nor a time like \"2026-01-01T00:00:00Z\""
+                )
+            })
+        })
+    }
+
     /// An app.
     pub(super) fn app(&mut self, name: &'static str) -> Option<AppId> {
         self.parsed(name, |text| text.parse().map_err(|wrong| format!("{wrong}")))

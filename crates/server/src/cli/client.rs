@@ -9,14 +9,20 @@ use serde_json::Value;
 use super::finding::Finding;
 use super::server_file::{ServerFile, data_directory, runtime_directory};
 use super::{Common, Failure};
+use crate::api::ROOT as API;
 
 /// How long a server may take to answer: moving the clock may run much that is due.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a server may say nothing on a connection that has no end: it shows every 15 seconds that it lives.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// A server, and the right to use it.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// For answers without an end.
+    endless: reqwest::Client,
     /// Where it may be, the first that answers counts.
     places: Vec<ServerFile>,
 }
@@ -29,19 +35,12 @@ impl Client {
 
     /// A client of this server.
     pub(crate) fn of(places: Vec<ServerFile>) -> Result<Self, Failure> {
-        let local = |place: &ServerFile| {
-            let url = url::Url::parse(&place.url).ok();
-            url.and_then(|url| {
-                url.host_str().map(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
-            })
-        };
-        let mut builder =
-            reqwest::Client::builder().timeout(PATIENCE).connect_timeout(Duration::from_secs(5));
-        if places.iter().all(|place| local(place) == Some(true)) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| Failure::new("cannot make a client").why(error))?;
-        Ok(Self { http, places })
+        let is_local = places.iter().all(|place| is_local(&place.url));
+        let http = builder(is_local).timeout(PATIENCE).build();
+        // What has no end has no time in which it must have ended; but a server that lives says so.
+        let endless = builder(is_local).read_timeout(SILENCE).build();
+        let cannot = |error: reqwest::Error| Failure::new("cannot make a client").why(error);
+        Ok(Self { http: http.map_err(cannot)?, endless: endless.map_err(cannot)?, places })
     }
 
     /// Reads from Baton's own API.
@@ -51,7 +50,8 @@ impl Client {
 
     /// Reads what the server has beside its APIs.
     pub(crate) async fn get_beside(&self, path: &str) -> Result<Value, Failure> {
-        self.ask_at(Method::GET, path, None).await
+        let (response, url) = self.reach(|url| self.http.get(format!("{url}{path}"))).await?;
+        answer(response, url).await
     }
 
     /// Asks Baton's own API to do something.
@@ -64,20 +64,50 @@ impl Client {
         self.ask(Method::PUT, path, Some(body)).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        self.ask_at(method, &format!("/baton/v1{path}"), body).await
+    /// Listens to server-sent events of Baton's own API, after the one that was seen last.
+    pub(crate) async fn listen(&self, path: &str, seen: Option<&str>) -> Result<reqwest::Response, Failure> {
+        let (response, url) = self
+            .reach(|url| {
+                let request =
+                    self.endless.get(format!("{url}{API}{path}")).header("accept", "text/event-stream");
+                match seen {
+                    Some(seen) => request.header("last-event-id", seen),
+                    None => request,
+                }
+            })
+            .await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(answer(response, url)
+            .await
+            .err()
+            .unwrap_or_else(|| Failure::new("it does not tell what happens")))
     }
 
-    async fn ask_at(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let (response, url) = self
+            .reach(|url| {
+                let request = self.http.request(method.clone(), format!("{url}{API}{path}"));
+                match body {
+                    Some(body) => request.json(body),
+                    None => request,
+                }
+            })
+            .await?;
+        answer(response, url).await
+    }
+
+    /// The answer of the first place that answers, and its address. `request` is made of the address.
+    async fn reach(
+        &self,
+        request: impl Fn(&str) -> reqwest::RequestBuilder,
+    ) -> Result<(reqwest::Response, &str), Failure> {
         let mut silent = Failure::new("no Baton answers");
         for place in &self.places {
-            let mut request = self.http.request(method.clone(), format!("{}{path}", place.url));
-            request = request.bearer_auth(&place.operator_token);
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            match request.send().await {
-                Ok(response) => return answer(response, &place.url).await,
+            let request = request(&place.url);
+            match request.bearer_auth(&place.operator_token).send().await {
+                Ok(response) => return Ok((response, &place.url)),
                 Err(error) if error.is_connect() => {
                     silent = silent.why(format!("{}: {}", place.url, innermost(&error)));
                 }
@@ -89,6 +119,18 @@ impl Client {
         }
         Err(silent.advice("start one with `baton dev`, or name one with --server and --token"))
     }
+}
+
+fn builder(is_local: bool) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(5));
+    if is_local { builder.no_proxy() } else { builder }
+}
+
+/// Whether an address is one of this machine, which no proxy reaches.
+pub(crate) fn is_local(url: &str) -> bool {
+    let url = url::Url::parse(url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str);
+    host.is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
 }
 
 fn places(common: &Common) -> Result<Vec<ServerFile>, Failure> {
@@ -156,7 +198,7 @@ async fn answer(response: reqwest::Response, url: &str) -> Result<Value, Failure
     Err(errors.iter().map(Finding::of_answer).fold(failure, Failure::at))
 }
 
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -17,8 +17,15 @@ const LISTED: usize = 5;
 /// Names by id.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    apps: HashMap<String, String>,
+    apps: HashMap<String, KnownApp>,
     pages: Vec<(String, String, Option<String>)>,
+}
+
+/// What is known of an app.
+#[derive(Debug)]
+struct KnownApp {
+    name: String,
+    has_address: bool,
 }
 
 impl Names {
@@ -27,8 +34,11 @@ impl Names {
         let routing = client.get("/routing").await?;
         let text = |table: &Value, key: &str| table[key].as_str().map(str::to_owned);
         let list = |key: &str| routing[key].as_array().cloned().unwrap_or_default();
-        let apps =
-            list("apps").iter().filter_map(|app| Some((text(app, "id")?, text(app, "name")?))).collect();
+        let known = |app: &Value| KnownApp {
+            name: text(app, "name").unwrap_or_default(),
+            has_address: app["webhook_url"].is_string(),
+        };
+        let apps = list("apps").iter().filter_map(|app| Some((text(app, "id")?, known(app)))).collect();
         let pages = list("pages");
         let page = |page: &Value| {
             Some((text(page, "id")?, text(page, "name")?, text(&page["messenger"], "default_app")))
@@ -41,7 +51,18 @@ impl Names {
         if INBOXES.contains(&id) {
             return "Inbox".to_owned();
         }
-        self.apps.get(id).cloned().unwrap_or_else(|| format!("app {id}"))
+        self.apps.get(id).map_or_else(|| format!("app {id}"), |app| app.name.clone())
+    }
+
+    /// Why an app does not get what it is told, as far as the settings say so.
+    pub(crate) fn deaf(&self, app: &str) -> Option<&'static str> {
+        let known = self.apps.get(app)?;
+        (!known.has_address).then_some("no webhook_url")
+    }
+
+    /// Whether a page is known.
+    pub(crate) fn knows_page(&self, id: &str) -> bool {
+        self.pages.iter().any(|(page, _, _)| page == id)
     }
 
     /// An app's name, of a value that may be null.
@@ -70,13 +91,13 @@ impl Names {
 
     /// The id of an app that is named by its id or its name.
     pub(crate) fn app_id(&self, text: &str) -> Result<String, Failure> {
-        find("app", text, self.apps.iter().map(|(id, name)| (id.as_str(), name.as_str())))
+        find("app", text, self.apps.iter().map(|(id, app)| (id.as_str(), app.name.as_str())))
     }
 
     /// Adds names of things that are not on the server yet, or under another name.
     pub(crate) fn learn(&mut self, kind: &str, id: &str, name: &str) {
         if kind == "apps" {
-            self.apps.insert(id.to_owned(), name.to_owned());
+            self.apps.insert(id.to_owned(), KnownApp { name: name.to_owned(), has_address: true });
         } else if !self.pages.iter().any(|(page, _, _)| page == id) {
             self.pages.push((id.to_owned(), name.to_owned(), None));
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, part};
 use super::names::Names;
-use super::send::control;
+use super::outcome::control;
 use super::{Common, Failure, look};
 
 /// Who controls a conversation, and why

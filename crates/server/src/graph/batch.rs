@@ -95,25 +95,29 @@ async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Valu
         params: item.params.clone(),
         seen: &seen,
     };
-    match Box::pin(asked.decide()).await {
+    let trace = batch.shared.ids.trace();
+    match asked.remembered(&trace).await {
         Ok(Answer { body, .. }) => Ran {
             code: 200,
             body: body.to_string(),
             answer: Some(body),
-            trace: batch.shared.ids.trace(),
+            trace,
             version: version.to_owned(),
             seen: seen.into_inner().unwrap_or_default(),
         },
         Err(Wrong { error, .. }) => {
             let seen = seen.into_inner().unwrap_or_default();
             let error = if seen.instagram { error.of_instagram() } else { error };
-            Ran { seen, ..refused(batch, &error, version) }
+            Ran { seen, ..refused_as(trace, &error, version) }
         }
     }
 }
 
 fn refused(batch: &Asked<'_>, error: &GraphError, version: &str) -> Ran {
-    let trace = batch.shared.ids.trace();
+    refused_as(batch.shared.ids.trace(), error, version)
+}
+
+fn refused_as(trace: String, error: &GraphError, version: &str) -> Ran {
     // An item's trace is not the request's, whose line of the log says nothing of it.
     tracing::info!(
         trace_id = trace,

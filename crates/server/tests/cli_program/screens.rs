@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::support::{Server, World, bearer, http};
 use super::transcript::{Transcript, without_random_words};
 
-const SHOP: &str = r#"
+pub(super) const SHOP: &str = r#"
 [[apps]]
 id = "111"
 name = "Sales bot"
@@ -53,7 +53,7 @@ template = '{"message": {"receiving_app_id": 222}}'
 "#;
 
 /// A platform on which the shop runs, at nine in the morning for ever.
-fn shop(world: &World) -> Server {
+pub(super) fn shop(world: &World) -> Server {
     let file = world.write("home/routing.toml", SHOP);
     let dev = world.dev(&["--ephemeral", "-f", &file]);
     assert_eq!(world.run(&["clock", "freeze"]).code, 0);

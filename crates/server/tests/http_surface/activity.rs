@@ -6,62 +6,11 @@ use baton_server::config::Limits;
 use serde_json::{Value, json};
 
 use crate::expect;
+use crate::listener::Listener;
 use crate::receiver::change;
 use crate::world::{BOT, DESK, OPERATOR, World};
 
 const PATH: &str = "/baton/v1/activity";
-
-/// Whoever listens, by hand: an event is `(id, event, data)`.
-struct Listener {
-    response: reqwest::Response,
-    read: String,
-}
-
-impl Listener {
-    async fn open(w: &World, last: Option<&str>) -> Self {
-        let response = Self::ask(w, last).await;
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, read: String::new() }
-    }
-
-    async fn ask(w: &World, last: Option<&str>) -> reqwest::Response {
-        let request = w.client.get(w.url(PATH)).bearer_auth(OPERATOR).header("accept", "text/event-stream");
-        let request = match last {
-            Some(last) => request.header("last-event-id", last),
-            None => request,
-        };
-        request.send().await.unwrap()
-    }
-
-    /// The next event; none at the end.
-    async fn next(&mut self) -> Option<(String, String, Value)> {
-        loop {
-            if let Some((one, rest)) = self.read.split_once("\n\n") {
-                let (one, rest) = (one.to_owned(), rest.to_owned());
-                self.read = rest;
-                let field = |name: &str| {
-                    let line = one.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-                    line.unwrap_or_default().to_owned()
-                };
-                if one.starts_with(':') {
-                    continue;
-                }
-                return Some((field("id"), field("event"), serde_json::from_str(&field("data")).unwrap()));
-            }
-            let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.unwrap();
-            self.read += std::str::from_utf8(&chunk.ok()??).unwrap();
-        }
-    }
-
-    async fn take(&mut self, count: usize) -> Vec<(String, String, Value)> {
-        let mut all = Vec::new();
-        for _ in 0..count {
-            all.push(self.next().await.unwrap());
-        }
-        all
-    }
-}
 
 async fn list(w: &World) -> Vec<Value> {
     w.get(&format!("{PATH}?limit=200")).await.json()["data"].as_array().unwrap().clone()
@@ -140,7 +89,7 @@ async fn deliveries_and_verifications_are_told_without_secrets() {
     .await;
     change(&w, BOT, |app| app.verified = true).await;
     w.writes("2002", "ann").await;
-    let mut listener = Listener::open(&w, Some("0-0")).await;
+    let mut listener = Listener::open(&w, PATH, Some("0-0")).await;
     let delivery = loop {
         let (_, event, data) = listener.next().await.unwrap();
         if event == "delivery" {
@@ -170,7 +119,7 @@ async fn deliveries_and_verifications_are_told_without_secrets() {
 async fn live_lines_come_in_order_and_go_on_where_a_listener_was() {
     let w = World::start().await;
     w.writes("2002", "before").await;
-    let mut listener = Listener::open(&w, None).await;
+    let mut listener = Listener::open(&w, PATH, None).await;
     for person in ["a", "b", "c", "d"] {
         w.writes("2002", person).await;
     }
@@ -189,7 +138,7 @@ async fn live_lines_come_in_order_and_go_on_where_a_listener_was() {
     drop(listener);
 
     w.writes("2002", "e").await;
-    let mut again = Listener::open(&w, Some(&seen[1].0)).await;
+    let mut again = Listener::open(&w, PATH, Some(&seen[1].0)).await;
     w.writes("2002", "f").await;
     let rest = again.take(4).await;
     let people: Vec<&str> = rest.iter().map(|(_, _, data)| data["person_id"].as_str().unwrap()).collect();
@@ -207,7 +156,7 @@ async fn what_was_missed_is_said() {
         w.engine.freeze_clock(true).await.unwrap();
     }
     // A thousand are kept: after the first line, ten are gone.
-    let mut listener = Listener::open(&w, Some(&first)).await;
+    let mut listener = Listener::open(&w, PATH, Some(&first)).await;
     let (id, event, data) = listener.next().await.unwrap();
     assert_eq!((id.as_str(), event.as_str(), &data["missed"]), ("", "missed", &json!(10)), "{data}");
     let lines = listener.take(1_000).await;
@@ -215,13 +164,13 @@ async fn what_was_missed_is_said() {
     assert_eq!(lines[999].0, format!("{run}-{}", number + 1_010));
     // The oldest that is kept can still be resumed after, and just before it nothing is missing.
     for (last, missed) in [(number + 11, false), (number + 10, false), (number + 9, true)] {
-        let mut listener = Listener::open(&w, Some(&format!("{run}-{last}"))).await;
+        let mut listener = Listener::open(&w, PATH, Some(&format!("{run}-{last}"))).await;
         let (_, event, _) = listener.next().await.unwrap();
         assert_eq!(event == "missed", missed, "{last}");
     }
     // Of another run, of the future, or of nothing: nobody knows how much.
     for last in [format!("00000000000000ff-{number}"), format!("{run}-999999"), "what".to_owned()] {
-        let mut listener = Listener::open(&w, Some(&last)).await;
+        let mut listener = Listener::open(&w, PATH, Some(&last)).await;
         let (_, event, data) = listener.next().await.unwrap();
         assert_eq!((event.as_str(), &data["missed"]), ("missed", &Value::Null), "{last}");
         assert_eq!(listener.next().await.unwrap().0, format!("{run}-{}", number + 11));
@@ -232,9 +181,9 @@ async fn what_was_missed_is_said() {
 #[tokio::test]
 async fn only_so_many_listen_and_the_list_is_always_there() {
     let w = World::with(Limits { listeners: 2, ..Limits::default() }).await;
-    let first = Listener::open(&w, None).await;
-    let _second = Listener::open(&w, None).await;
-    let full = Listener::ask(&w, None).await;
+    let first = Listener::open(&w, PATH, None).await;
+    let _second = Listener::open(&w, PATH, None).await;
+    let full = Listener::ask(&w, PATH, None).await;
     assert_eq!(full.status(), 503);
     assert_eq!(full.headers()["retry-after"], "1");
     let text = full.text().await.unwrap();
@@ -242,7 +191,7 @@ async fn only_so_many_listen_and_the_list_is_always_there() {
     assert_eq!(w.get(PATH).await.status, 200);
     drop(first);
     let mut tries = 0;
-    while Listener::ask(&w, None).await.status() != 200 {
+    while Listener::ask(&w, PATH, None).await.status() != 200 {
         tries += 1;
         assert!(tries < 200, "the place of a listener that went away stays taken");
         tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.unwrap_err();
@@ -252,7 +201,7 @@ async fn only_so_many_listen_and_the_list_is_always_there() {
 #[tokio::test]
 async fn a_listener_that_reads_nothing_holds_nothing_up() {
     let w = World::start().await;
-    let slow = Listener::open(&w, None).await;
+    let slow = Listener::open(&w, PATH, None).await;
     for _ in 0..3_000 {
         w.engine.freeze_clock(true).await.unwrap();
     }
@@ -263,7 +212,7 @@ async fn a_listener_that_reads_nothing_holds_nothing_up() {
 #[tokio::test]
 async fn listeners_end_at_once_when_the_server_stops() {
     let w = World::start().await;
-    let mut listener = Listener::open(&w, None).await;
+    let mut listener = Listener::open(&w, PATH, None).await;
     let stopped = w.stopping();
     // Heartbeats go on for ever: only a limit on the whole shows that nothing else does.
     let ended = tokio::time::timeout(Duration::from_secs(3), listener.next()).await;
@@ -278,7 +227,7 @@ async fn listeners_end_at_once_when_the_server_stops() {
 #[tokio::test]
 async fn a_heartbeat_every_quarter_of_a_minute_while_nothing_happens() {
     let w = World::start().await;
-    let mut response = Listener::ask(&w, None).await;
+    let mut response = Listener::ask(&w, PATH, None).await;
     w.writes("2002", "ann").await;
     let line = response.chunk().await.unwrap().unwrap();
     assert!(line.starts_with(b"id: "), "{line:?}");

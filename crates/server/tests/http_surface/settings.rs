@@ -51,7 +51,7 @@ async fn an_app_is_made_shown_changed_and_removed() {
     assert_eq!(made.header("location"), format!("{APPS}/{id}"));
     let path = format!("{APPS}/{id}");
     let shown = w.get(&path).await;
-    let table = json!({"id": id, "name": "New", "human_agent": true, "live": true, "testers": [], "max_batch": 1, "compat": []});
+    let table = json!({"id": id, "name": "New", "human_agent": true, "live": true, "testers": [], "max_batch": 1, "compat": [], "verified": false});
     assert_eq!((shown.status, shown.json()), (200, table), "the secret is told once");
     assert_eq!(shown.header("etag"), made.header("etag"));
 

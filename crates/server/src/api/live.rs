@@ -1,0 +1,47 @@
+//! Answers without an end: server-sent events, for as many listeners as the limits allow. A listener that went away is
+//! noticed by a comment that cannot be written.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::problem::{self, Problem};
+use crate::serve::Shared;
+
+/// How often a connection on which nothing happens shows that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Whether whoever asks wants to go on listening.
+pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.into_iter().any(|value| value.to_ascii_lowercase().contains("text/event-stream"))
+}
+
+/// A place among those that listen; it is free again when it is dropped.
+pub(super) fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&shared.listeners).try_acquire_owned().map_err(|_| {
+        let most = shared.limits.listeners;
+        Problem::new(&problem::TOO_MANY_LISTENERS).detail(format!("{most} listen already (limits.listeners)"))
+    })
+}
+
+/// The id of the last event that was seen, if one is said.
+pub(super) fn last_seen(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("last-event-id").map(HeaderValue::as_bytes).filter(|seen| !seen.is_empty())
+}
+
+/// The answer: these events, not held back by a proxy.
+pub(super) fn streamed(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
+    let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
+    let mut response = Sse::new(events).keep_alive(alive).into_response();
+    let unbuffered = HeaderName::from_static("x-accel-buffering");
+    response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
+    response
+}
