@@ -446,6 +446,11 @@ impl Engine {
         self.shared.clock.now()
     }
 
+    /// Waits until the clock shows a moment.
+    pub async fn until(&self, at: Timestamp) {
+        self.shared.clock.sleep_until(at).await;
+    }
+
     /// The virtual clock; refused where the clock is the system's.
     pub fn clock(&self) -> Result<ClockState, ClockRefused> {
         self.shared.clock.as_virtual().map(crate::VirtualClock::state).ok_or(ClockRefused::NotVirtual)

@@ -14,7 +14,6 @@ use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 mod activity;
-mod ad_counts;
 mod answer;
 mod change;
 mod clock;
@@ -26,6 +25,7 @@ pub(crate) mod docs;
 mod dry_run;
 mod events;
 mod explain;
+mod facts;
 pub(crate) mod faults;
 mod fields;
 mod history;

@@ -20,6 +20,7 @@ use crate::config::{ClockKind, Config, Database};
 use crate::demo::{self, Demo, story};
 use crate::start::{Place, Server, Signals, Wishes, start_log};
 
+mod lapses;
 mod lines;
 mod screen;
 
@@ -81,7 +82,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
             apply::outcome(answer, names);
         }
     }
-    let teller = Teller::new(server.engine.clone(), common.json);
+    let teller = Teller::new(server.engine.clone(), common.json).await;
     let ended = {
         let watched = watch(server.file(), activity, teller, with_demo);
         tokio::select! {
@@ -167,11 +168,12 @@ async fn watch(
         tokio::select! {
             biased;
             happened = activity.recv() => match happened {
-                Ok(happened) => teller.happened(&happened),
+                Ok(happened) => teller.happened(&happened).await,
                 Err(broadcast::error::RecvError::Lagged(missed)) => teller.missed(missed),
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             Some(words) = narration.recv() => teller.narrate(&words),
+            () = teller.next_lapse() => teller.tell_lapses().await,
             () = &mut play => {}
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::activity::{self, Announced};
-use super::ad_counts;
+use super::facts;
 use crate::problem::{self, Problem};
 use crate::routing_file::{self, Edit, Item, Mint, Plan, Warning};
 use crate::serve::Shared;
@@ -58,6 +58,7 @@ where
         }
     };
     let warned = failed.into_iter().map(|(app, error)| {
+        tracing::warn!(%app, error, "the address did not verify, so its webhooks wait until it does");
         let detail = format!("the address did not verify, so its webhooks wait until it does: {error}");
         (app, Warning { rule: None, pointer: format!("/apps/{app}/webhook_url"), detail })
     });
@@ -120,11 +121,6 @@ pub(super) async fn edit(
     let condition = Condition::of(headers);
     let removes = edit == Edit::Remove;
     let wanted = item.clone();
-    let edit = match edit {
-        Edit::Put(given) => Edit::Put(ad_counts::untold(&item, given)),
-        Edit::Patch(given) => Edit::Patch(ad_counts::untold(&item, given)),
-        Edit::Remove => Edit::Remove,
-    };
     let plan = move |settings: &Settings, mint: &mut Mint| {
         let before = routing_file::table_of(settings, &item);
         condition.check(before.as_ref())?;
@@ -150,7 +146,7 @@ pub(super) async fn edit(
 pub(super) async fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
     let mut table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
     let tag = tag(&table);
-    ad_counts::told(&shared.engine, item, &mut table).await?;
+    facts::told(&shared.engine, item, &mut table).await?;
     Ok(([tag], axum::Json(table)).into_response())
 }
 
@@ -163,7 +159,7 @@ async fn answer(
 ) -> Result<impl IntoResponse + use<>, Problem> {
     let tag = tag(&routing_file::table_of(&plan.settings, item).unwrap_or_default());
     let mut table = routing_file::told(plan, item).unwrap_or_default();
-    ad_counts::told(&shared.engine, item, &mut table).await?;
+    facts::told(&shared.engine, item, &mut table).await?;
     let own = unverified.into_iter().filter(|(app, _)| *item == Item::App(*app));
     let warnings: Vec<Warning> = own.map(|(_, warning)| warning).collect();
     if !warnings.is_empty() {

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::schemas::Schemas;
 
-/// The schema of a table whose name (`key`) the path has. What is `counted` is shown with it, and passed over where
-/// it is given.
-pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str, counted: &[&str]) -> Value {
+/// The schema of a table whose name (`key`) the path has.
+pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str) -> Value {
     schemas.written(name, |schemas| {
         let mut table = schemas.request_whole::<T>();
         let required = table.as_object_mut().and_then(|table| table.shift_remove("required"));
@@ -24,10 +23,6 @@ pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str, 
                 } else if !required.iter().any(|required| required == name) {
                     or_null(schema);
                 }
-            }
-            for name in counted {
-                let schema = json!({"description": "Passed over: it is counted, and cannot be set."});
-                properties.insert((*name).to_owned(), schema);
             }
         }
         if !required.is_empty() {

@@ -175,7 +175,8 @@ async fn put(
         threads_moved: moved.count,
         moved: moved.listed,
         warnings,
-        generated: plan.generated,
+        // What is made up on trial is no one's to keep: the real change makes up other things.
+        generated: if dry_run { Generated::default() } else { plan.generated },
         notices,
     }))
 }

@@ -13,7 +13,7 @@ use super::cursor::{self, List};
 use super::input::{Json, OnApp, OnItem, OnPage};
 use super::operation::{Operation, Shape};
 use super::query::{Query, in_parts};
-use super::{ad_counts, change, parts};
+use super::{change, facts, parts};
 use crate::problem::{self, Kind, Problem};
 use crate::routing_file::{
     AdShown, AdTable, AppShown, AppTable, ConnectionShown, ConnectionTable, Edit, Item, LinkShown, LinkTable,
@@ -60,7 +60,7 @@ fn apps() -> Vec<Operation> {
         patched::<AppShown>(
             OnApp::named(Operation::patch("/apps/{app}", "patchApp", patch)),
             "Change an app",
-            |schemas| parts::of_a::<AppTable>(schemas, "AppPatch", "id", &[]),
+            |schemas| parts::of_a::<AppTable>(schemas, "AppPatch", "id"),
         ),
         removed(
             OnApp::named(Operation::delete("/apps/{app}", "deleteApp", remove)),
@@ -96,7 +96,7 @@ fn pages() -> Vec<Operation> {
         patched::<PageShown>(
             OnPage::named(Operation::patch("/pages/{page}", "patchPage", patch)),
             "Change a page",
-            |schemas| parts::of_a::<PageTable>(schemas, "PagePatch", "id", &[]),
+            |schemas| parts::of_a::<PageTable>(schemas, "PagePatch", "id"),
         ),
         removed(
             OnPage::named(Operation::delete("/pages/{page}", "deletePage", remove)),
@@ -114,7 +114,7 @@ fn connections() -> Vec<Operation> {
         put::<ConnectionShown>(
             on(Operation::put(path, "putConnection", put_item)),
             "Connect an app, or change how",
-            |schemas| parts::of_a::<ConnectionTable>(schemas, "ConnectionPut", "app", &[]),
+            |schemas| parts::of_a::<ConnectionTable>(schemas, "ConnectionPut", "app"),
             vec![("a bot that reads along", json!({"fields": ["messages", "standby"], "standby": true}))],
         ),
         removed(
@@ -140,7 +140,7 @@ fn links() -> Vec<Operation> {
         put::<LinkShown>(
             on(Operation::put(path, "putLink", put_item)),
             "Add a link route, or change it",
-            |schemas| parts::of_a::<LinkTable>(schemas, "LinkPut", "ref", &[]),
+            |schemas| parts::of_a::<LinkTable>(schemas, "LinkPut", "ref"),
             vec![("to an app", json!({"app": "Sales bot"}))],
         ),
         removed(on(Operation::delete(path, "deleteLink", remove)), "Remove a link route", ""),
@@ -158,7 +158,7 @@ fn ads() -> Vec<Operation> {
         put::<AdShown>(
             on(Operation::put(path, "putAd", put_item)),
             "Add an ad, or change it",
-            |schemas| parts::of_a::<AdTable>(schemas, "AdPut", "id", &ad_counts::NAMES),
+            |schemas| parts::of_a::<AdTable>(schemas, "AdPut", "id"),
             vec![("a sale", json!({"name": "Spring sale", "template": template}))],
         ),
         removed(on(Operation::delete(path, "deleteAd", remove)), "Remove an ad", ""),
@@ -231,20 +231,31 @@ type Server = State<Arc<Shared>>;
 async fn list_apps(State(shared): Server, uri: Uri) -> Result<axum::Json<List<Value>>, Problem> {
     let settings = shared.engine.settings();
     let items = settings.apps.iter().map(|app| (app.id.to_string(), Item::App(app.id)));
-    part("apps", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))
+    let mut part = part("apps", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))?;
+    told(&shared, &mut part.0.data, |id| id.parse().ok().map(Item::App)).await?;
+    Ok(part)
 }
 
 async fn list_pages(State(shared): Server, uri: Uri) -> Result<axum::Json<List<Value>>, Problem> {
     let settings = shared.engine.settings();
     let items = settings.pages.iter().map(|page| (page.id.to_string(), Item::Page(page.id)));
     let mut part = part("pages", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))?;
-    for table in part.0.data.iter_mut().filter_map(Value::as_object_mut) {
-        let id = table.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        if let Some(id) = id {
-            ad_counts::told(&shared.engine, &Item::Page(id), table).await?;
+    told(&shared, &mut part.0.data, |id| id.parse().ok().map(Item::Page)).await?;
+    Ok(part)
+}
+
+/// Adds the facts to tables, each of the item that its id names.
+async fn told(
+    shared: &Shared,
+    tables: &mut [Value],
+    item: impl Fn(&str) -> Option<Item>,
+) -> Result<(), Problem> {
+    for table in tables.iter_mut().filter_map(Value::as_object_mut) {
+        if let Some(item) = table.get("id").and_then(Value::as_str).and_then(&item) {
+            facts::told(&shared.engine, &item, table).await?;
         }
     }
-    Ok(part)
+    Ok(())
 }
 
 /// A part of a list of settings, newest first.

@@ -1,7 +1,9 @@
 //! `baton check`: what `serve` and `apply` would say of the files, without starting or changing anything.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use baton_engine::Vetting;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,13 +50,16 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         return defaults(common.json);
     }
     let mut report = Report::default();
+    // Settings that nobody names may be those of another server than the file is for.
+    let mut allowed = None;
     if arguments.config.is_some() || arguments.file.is_none() {
-        report.settings(arguments.config.as_deref());
+        let vetting = report.settings(arguments.config.as_deref());
+        allowed = vetting.filter(|_| arguments.config.is_some());
     }
     if let Some(file) = &arguments.file {
         match (Document::read(file), &common.server) {
             (Err(failure), _) => report.unread(file, failure),
-            (Ok(document), None) => report.routing_alone(&document),
+            (Ok(document), None) => report.routing_alone(&document, allowed.as_ref()),
             (Ok(document), Some(server)) => {
                 report.routing_on(&Client::find(common)?, server, document.with_environment()).await?;
             }
@@ -82,18 +87,26 @@ fn defaults(as_json: bool) -> Result<(), Failure> {
 }
 
 impl Report {
-    fn settings(&mut self, file: Option<&Path>) {
+    /// Reads the settings; answers which addresses they let webhooks go to.
+    fn settings(&mut self, file: Option<&Path>) -> Option<Vetting> {
         let sources = match settings::sources(file, Vec::new()) {
             Ok(sources) => sources,
             Err(failure) => {
                 let file = file.map(|file| file.display().to_string()).unwrap_or_default();
-                return self.unread(&file, failure);
+                self.unread(&file, failure);
+                return None;
             }
         };
-        match Config::default().read(&sources) {
-            Ok(read) => self.warnings.extend(read.warnings.into_iter().map(Finding::from)),
-            Err(wrong) => self.errors.extend(wrong.into_iter().map(Finding::from)),
-        }
+        let vetting = match Config::default().read(&sources) {
+            Ok(read) => {
+                self.warnings.extend(read.warnings.into_iter().map(Finding::from));
+                Some(Vetting { allowed: read.config.delivery.allow_addresses })
+            }
+            Err(wrong) => {
+                self.errors.extend(wrong.into_iter().map(Finding::from));
+                None
+            }
+        };
         let known = Config::variables();
         let names = sources.environment.iter().map(|(name, _)| name.as_str());
         let mut variables: Vec<&str> = names.filter(|name| known.iter().any(|known| known == name)).collect();
@@ -102,6 +115,7 @@ impl Report {
             "file": sources.file.as_ref().map(|(name, _)| name),
             "variables": variables,
         }));
+        vetting
     }
 
     /// A file that cannot be read is one more thing that is wrong.
@@ -113,10 +127,12 @@ impl Report {
         self.errors.extend(failure.at);
     }
 
-    fn routing_alone(&mut self, document: &Document) {
+    fn routing_alone(&mut self, document: &Document, allowed: Option<&Vetting>) {
         let Examined { problems, warnings } = examine(&document.value, &|name| std::env::var(name).ok());
         self.errors.extend(document.place(problems.into_iter().map(Finding::from)));
-        self.warnings.extend(document.place(warnings.into_iter().map(Finding::from)));
+        let closed = allowed.map(|allowed| not_reached(&document.value, allowed)).unwrap_or_default();
+        let warnings = warnings.into_iter().map(Finding::from).chain(closed);
+        self.warnings.extend(document.place(warnings));
         self.routing = Some(json!({"file": document.name, "server": null}));
     }
 
@@ -166,4 +182,27 @@ impl Report {
         }
         lines
     }
+}
+
+/// Webhook addresses that the settings do not let anything go to. Names are not resolved, but this machine's own.
+fn not_reached(routing: &Value, allowed: &Vetting) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, app) in routing["apps"].as_array().into_iter().flatten().enumerate() {
+        let url = app["webhook_url"].as_str().and_then(|url| url::Url::parse(url).ok());
+        let address = match url.as_ref().and_then(url::Url::host) {
+            Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(url::Host::Domain("localhost")) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Some(url::Host::Domain(_)) | None => continue,
+        };
+        if !allowed.allows(address) {
+            let detail = format!(
+                "webhooks do not go to {address}, which is not public: add its network to delivery.allow_addresses"
+            );
+            let mut finding = Finding::of_file("", None, detail);
+            finding.at = Some(format!("/apps/{index}/webhook_url"));
+            found.push(finding);
+        }
+    }
+    found
 }

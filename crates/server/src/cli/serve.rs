@@ -57,6 +57,9 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     }
     let (url, database) = (server.public_url.as_str(), server.place.database.display().to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url, database, "serving");
+    for app in server.engine.settings().apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified) {
+        tracing::warn!(app = %app.id, name = app.name, "the address is not verified, so its webhooks wait until it is");
+    }
     let ended = tokio::select! {
         () = signals.next() => Ok(()),
         failure = server.ended() => Err(failure),

@@ -9,6 +9,7 @@ use baton_store::{JournalRow, Settings};
 use serde_json::Value;
 
 use super::Words;
+use super::lapses::Lapses;
 use crate::api;
 use crate::cli::look;
 
@@ -21,18 +22,46 @@ pub(super) struct Teller {
     engine: Engine,
     json: bool,
     log: Log,
+    lapses: Lapses,
 }
 
 impl Teller {
-    pub(super) fn new(engine: Engine, json: bool) -> Self {
-        Self { engine, json, log: Log::default() }
+    pub(super) async fn new(engine: Engine, json: bool) -> Self {
+        let lapses = Lapses::of(&engine).await;
+        Self { engine, json, log: Log::default(), lapses }
     }
 
-    pub(super) fn happened(&mut self, activity: &Activity) {
+    pub(super) async fn happened(&mut self, activity: &Activity) {
         if self.json {
             look::json_line(&api::happening(self.engine.run(), activity));
-        } else {
-            self.log.lines(activity, &self.engine.settings()).iter().for_each(look::line);
+            return;
+        }
+        if let ActivityKind::Decision { thread, expires_at, rows, .. } = &activity.kind {
+            let lapse = rows.first().filter(|row| row.cause == Cause::Expiry);
+            self.log.found = lapse.is_none_or(|row| self.lapses.is_news(thread, row.at));
+            self.lapses.note(thread, *expires_at);
+        }
+        // What lapsed on the way did so before the clock stood where it stands.
+        self.tell_lapses().await;
+        self.log.lines(activity, &self.engine.settings()).iter().for_each(look::line);
+    }
+
+    /// Tells of control that has lapsed.
+    pub(super) async fn tell_lapses(&mut self) {
+        for (thread, entry) in self.lapses.lapsed(&self.engine).await {
+            let settings = self.engine.settings();
+            let control = control((entry.from, entry.to, entry.expires_at), entry.at, &thread, &settings);
+            let (who, what) = (who(&thread, None, &settings), plain_column("control lapsed"));
+            let told = vec![line(entry.at, &who, &what, (&entry.rule, None), &control)];
+            self.log.with_day(entry.at, told).iter().for_each(look::line);
+        }
+    }
+
+    /// Waits until control of something lapses.
+    pub(super) async fn next_lapse(&self) {
+        match self.lapses.next().filter(|_| !self.json) {
+            Some(at) => self.engine.until(at).await,
+            None => std::future::pending().await,
         }
     }
 
@@ -69,6 +98,8 @@ fn your_turn() -> Vec<String> {
         "  Your turn, in a second terminal:".to_owned(),
         command("baton send 2001 you \"hello\"", "be somebody; ask for a human"),
         command("baton thread explain 2001 ada", "why did who have control?"),
+        command("baton listen --app \"Support bot\"", "what one app is told, live"),
+        command("baton trigger --list", "everything else that a person can do"),
         command("baton clock advance 24h", "and control lapses"),
         String::new(),
     ]
@@ -78,6 +109,8 @@ fn your_turn() -> Vec<String> {
 #[derive(Default)]
 struct Log {
     day: Option<i64>,
+    /// Whether a lapse that the next decision found has not been told yet.
+    found: bool,
     /// What is wrong with an app's receiver: said when it begins, when it changes and when it ends.
     troubles: HashMap<AppId, String>,
 }
@@ -88,7 +121,7 @@ impl Log {
         let told = match &activity.kind {
             ActivityKind::Decision { thread, from, to, expires_at, rows } => {
                 let rows: Vec<&JournalRow> = rows.iter().map(|row| &**row).collect();
-                decision(thread, (*from, *to, *expires_at), &rows, settings)
+                decision(thread, (*from, *to, *expires_at), (&rows, self.found), settings)
             }
             ActivityKind::Refusal { thread, refused, owner } => {
                 vec![refusal(at, thread, refused, *owner, settings)]
@@ -197,20 +230,16 @@ fn clock(was: Timestamp, now: Timestamp) -> String {
 fn decision(
     thread: &ThreadKey,
     (from, to, expires_at): (Option<AppId>, Option<AppId>, Option<Timestamp>),
-    rows: &[&JournalRow],
+    (mut rows, found): (&[&JournalRow], bool),
     settings: &Settings,
 ) -> Vec<String> {
     let mut told = Vec::new();
-    let mut rows = rows;
     if let Some((lapse, others)) = rows.split_first().filter(|(first, _)| first.cause == Cause::Expiry) {
-        let control = control((None, from, None), lapse.at, thread, settings);
-        told.push(line(
-            lapse.at,
-            &look::column(look::DIM, "", WHO),
-            &plain_column("control lapsed"),
-            (&lapse.rule, None),
-            &control,
-        ));
+        if found {
+            let control = control((None, from, None), lapse.at, thread, settings);
+            let (who, what) = (who(thread, None, settings), plain_column("control lapsed"));
+            told.push(line(lapse.at, &who, &what, (&lapse.rule, None), &control));
+        }
         rows = others;
     }
     let Some(last) = rows.last() else { return told };

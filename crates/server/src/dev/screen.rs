@@ -112,9 +112,10 @@ fn show_page(page: &Page, settings: &Settings) {
         if connection.take_control {
             remarks.push("may take control");
         }
-        let app = settings.app(connection.app);
-        if app.is_some_and(|app| app.webhook_url.is_none()) {
-            remarks.push("no webhook_url: hears nothing");
+        match settings.app(connection.app).map(|app| app.webhook_url.as_deref()) {
+            Some(Some(url)) => remarks.push(url),
+            Some(None) => remarks.push("no webhook_url: `baton listen` shows what it is told"),
+            None => {}
         }
         let word = if index == 0 { "Apps" } else { "" };
         entry(word, &connection.app.to_string(), &name(connection.app, settings), &remarks.join(", "));

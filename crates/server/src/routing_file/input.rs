@@ -67,6 +67,9 @@ pub(crate) struct AppTable {
     #[serde(default)]
     #[schemars(schema_with = "switches")]
     pub(super) compat: Vec<String>,
+    /// Passed over, so that what was read can be put: it is found out, and cannot be set.
+    #[serde(default, rename = "verified")]
+    _verified: Option<bool>,
 }
 
 /// A page, its inner tables read.
@@ -290,6 +293,12 @@ pub(crate) struct AdTable {
     #[serde(default)]
     #[schemars(schema_with = "template")]
     pub(super) template: Option<Value>,
+    /// Passed over, so that what was read can be put: it is counted, and cannot be set.
+    #[serde(default, rename = "entries")]
+    _entries: Option<u64>,
+    /// Passed over, as `entries`.
+    #[serde(default, rename = "conversations")]
+    _conversations: Option<u64>,
 }
 
 /// A token that is made beside a connection's first.

@@ -30,6 +30,10 @@ pub(crate) struct AppShown {
     max_batch: u16,
     /// Switches for clients that rely on the platform's older ways.
     compat: Vec<String>,
+    /// Whether its address answered the verification request, or needs none: else nothing is delivered to it. Absent
+    /// from the routing as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<bool>,
     /// Its secret, if this answer's call had it made: told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -219,6 +223,7 @@ impl From<&App> for AppShown {
             testers: app.testers.clone(),
             max_batch: app.max_batch,
             compat: app.compat.clone(),
+            verified: None,
             secret: None,
             warnings: None,
         }

@@ -43,7 +43,13 @@ impl Stage {
         let nothing = Common { server: None, token: None, data: None, json: false };
         let place = Place::ephemeral(&nothing)?;
         let wishes = Wishes { frozen_at: Some(Timestamp(scenario.starts)), ..Wishes::default() };
-        let server = Server::start(config, place, wishes).await?;
+        let server = Server::start(config, place, wishes).await.map_err(|failure| {
+            // A bot that plays itself knows one address to call.
+            let is_taken = !own.is_empty() && failure.what.starts_with("cannot listen on");
+            let advice = "stop what listens there, often a `baton dev`; or take another port with --listen, and give \
+                          your bot that address as its base URL";
+            if is_taken { failure.advice(advice) } else { failure }
+        })?;
         let watch = Watch::new(server.engine.activity());
         let opened = async {
             let http = reqwest::Client::builder().no_proxy().build();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that does not get what it needs fails the test")]
 #![expect(clippy::disallowed_methods, reason = "the program runs in real time")]
 
+mod docs;
 mod doctor;
 mod examples;
 mod logs;

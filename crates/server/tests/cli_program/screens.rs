@@ -243,6 +243,15 @@ fn check() {
     let open = practice.replace("primary_receiver = \"Desk\"", "");
     world.write("home/open.json", &serde_json::to_string(&open.parse::<toml::Table>().unwrap()).unwrap());
     screen.run_with(&["check", "-f", "open.json"], &[("S", "secret")]);
+    // By these settings nothing goes to this machine, and by those it does.
+    let local = "[[apps]]\nname = \"Bot\"\nwebhook_url = \"http://localhost:5001/hook\"\n[[apps]]\nname = \"Desk\"\n\
+                 webhook_url = \"http://10.1.2.3/hook\"\n";
+    world.write("home/local.toml", local);
+    world.write("home/strict.toml", "");
+    world.write("home/open.toml", "[delivery]\nallow_addresses = [\"127.0.0.0/8\"]\n");
+    screen.run(&["check", "-c", "strict.toml", "-f", "local.toml"]);
+    screen.run(&["check", "-c", "open.toml", "-f", "local.toml"]);
+    screen.run(&["check", "-f", "local.toml"]);
     screen.run(&["check", "-c", "gone.toml", "-f", "gone.toml"]);
     world.write("home/broken.toml", "a = \n[b\n");
     screen.run(&["check", "-c", "broken.toml", "-f", "broken.toml"]);

@@ -117,11 +117,13 @@ fn the_first_screen_the_story_and_what_others_do() {
     assert_eq!(world.run(&["send", "2001", "ada", "now", "--ad", "9001"]).code, 0);
     terminal.until("MCR-SEND-1");
     assert_eq!(world.run(&["clock", "advance", "25h"]).code, 0);
-    assert!(terminal.until("clock").contains("moved forward by 1d 1h"));
-    assert!(terminal.seen[terminal.seen.len() - 2].starts_with("── "), "another day says which");
-    assert_eq!(world.run(&["send", "2001", "ada", "hello"]).code, 0);
     let lapsed = terminal.until("control lapsed");
-    assert_eq!(columns(&lapsed), ["control lapsed", "MCR-EXP-1", "→ Support bot (default)"]);
+    assert_eq!(columns(&lapsed), ["ada", "control lapsed", "MCR-EXP-1", "→ Support bot (default)"]);
+    assert!(terminal.seen[terminal.seen.len() - 2].starts_with("── "), "another day says which");
+    assert!(terminal.until("clock").contains("moved forward by 1d 1h"), "what lapsed on the way comes first");
+    assert_eq!(world.run(&["send", "2001", "ada", "hello"]).code, 0);
     let said = terminal.until("\"hello\"");
     assert_eq!(columns(&said)[2..], ["MCR-MSG-4", "Support bot (default)", "as MCR-MSG-1"]);
+    let lapses = terminal.seen.iter().filter(|line| line.contains("control lapsed"));
+    assert_eq!(lapses.count(), 1, "when somebody looks, it is no news");
 }

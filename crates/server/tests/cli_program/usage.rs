@@ -20,7 +20,7 @@ fn wrong_usage_is_2() {
     assert_fails(&world, &[], 2, &["Usage: baton"]);
     assert_fails(&world, &["nonsense"], 2, &["unrecognized subcommand 'nonsense'"]);
     // What is not built is no command.
-    for command in ["listen", "deliveries", "backup"] {
+    for command in ["deliveries", "backup"] {
         assert_fails(&world, &[command], 2, &["unrecognized subcommand"]);
     }
     assert_fails(
@@ -151,4 +151,34 @@ fn a_port_that_is_taken_says_what_to_do() {
     let parts = [&format!("cannot listen on {at}"), "perhaps another Baton", "--listen 127.0.0.1:0"];
     assert_fails(&world, &["dev", "--listen", &at], 1, &parts);
     assert_fails(&world, &["serve", "--listen", &at], 1, &parts);
+}
+
+#[test]
+fn a_port_that_a_bot_calls_is_not_advised_to_be_any() {
+    let world = World::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let file = world.write(
+        "story.toml",
+        "title = \"A story\"\n[settings]\napps = [{ name = \"Bot\" }]\n[[settings.pages]]\nname = \"Shop\"\n\
+         messenger.default_app = \"Bot\"\nconnections = [{ app = \"Bot\" }]\n[[steps]]\nperson = \"ada\"\nwrites = \"hi\"\n",
+    );
+    let said = world.run(&["test", &file, "--app", "Bot=http://127.0.0.1:1/hook", "--listen", &at]);
+    assert_eq!(said.code, 1);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(
+        all.contains("cannot listen on") && all.contains("base URL") && !all.contains("127.0.0.1:0 "),
+        "{all}"
+    );
+}
+
+#[test]
+fn whoever_has_read_enough_of_the_description_is_not_scolded() {
+    let world = World::new();
+    let mut command = world.command(&["openapi"]);
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let said = super::support::said(&child.wait_with_output().unwrap());
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
 }

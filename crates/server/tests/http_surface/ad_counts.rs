@@ -78,6 +78,10 @@ async fn ad_6_counts_are_no_settings() {
     let request = w.client.patch(w.url("/baton/v1/pages/2001")).bearer_auth(OPERATOR);
     let patched = w.send(request.json(&json!({"ads": page["ads"]}))).await;
     assert_eq!((patched.status, &patched.json()["ads"][0]["entries"]), (200, &json!(1)), "{}", patched.text);
+    let mut other = page.clone();
+    (other["id"], other["name"], other["instagram"]) = (json!("2003"), json!("Copy"), Value::Null);
+    let made = w.post("/baton/v1/pages", other).await;
+    assert_eq!((made.status, &made.json()["ads"][0]["entries"]), (201, &json!(0)), "{}", made.text);
     let routing = w.get("/baton/v1/routing").await;
     assert!(!routing.text.contains("entries"), "the file has settings alone");
     assert_eq!(w.put("/baton/v1/routing", "application/toml", ROUTING).await.json()["changes"], json!([]));

@@ -135,3 +135,23 @@ async fn only_a_change_of_the_app_says_that_its_address_does_not_verify() {
         assert_eq!(changed.json()["warnings"].is_array(), warned, "{path}: {}", changed.text);
     }
 }
+
+#[tokio::test]
+async fn an_app_answers_whether_its_address_is_verified_and_what_is_read_can_be_given() {
+    let mut door = Door::start().await;
+    let w = World::delivering().await;
+    put(&w, &door.url, "open").await;
+    door.next(1).await;
+    let app = |path: &'static str| w.get(path);
+    assert_eq!(app("/baton/v1/apps/111").await.json()["verified"], false);
+    door.learn("open");
+    put(&w, &door.url, "open").await;
+    let known = app("/baton/v1/apps/111").await;
+    assert_eq!(known.json()["verified"], true);
+    let list = app("/baton/v1/apps").await.json();
+    assert!(list["data"].as_array().unwrap().iter().all(|app| app["verified"].is_boolean()), "{list}");
+    let patch = w.client.patch(w.url("/baton/v1/apps/111")).bearer_auth(OPERATOR).json(&known.json());
+    let patched = w.send(patch).await;
+    assert_eq!((patched.status, &patched.json()["verified"]), (200, &json!(true)), "{}", patched.text);
+    assert!(!w.get("/baton/v1/routing").await.text.contains("verified"), "the file has settings alone");
+}

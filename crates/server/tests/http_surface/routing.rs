@@ -71,6 +71,11 @@ async fn a_dry_run_changes_nothing_and_counts_what_would_move() {
     let put = w.put(PATH, TOML, &other).await.json();
     assert_eq!((&put["threads_moved"], &put["moved"]), (&json!(2), &dry["moved"]), "{put:#}");
     assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], DESK);
+    // What would be made up is made up anew when it is done: nobody is told what would never be valid.
+    let new = "[[apps]]\nname = \"New\"\n";
+    let dry = w.put(&format!("{PATH}?dry_run=true"), TOML, new).await.json();
+    assert_eq!(dry["generated"], json!({"apps": [], "pages": []}), "{dry:#}");
+    assert!(!dry["changes"].as_array().unwrap().is_empty(), "{dry:#}");
     // A day later nobody has a live thread: nothing moves.
     w.post("/baton/v1/clock", json!({"advance": "2d"})).await;
     let back = w.put(&format!("{PATH}?dry_run=true"), TOML, ROUTING).await.json();

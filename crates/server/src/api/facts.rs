@@ -1,6 +1,6 @@
-//! What was counted for ads (AD-6), beside what their tables say: `entries` and `conversations`. They are facts and
-//! no settings: an `ETag` is made without them, and in what is put they are passed over, so that what was read can
-//! be put.
+//! Facts that are shown beside what tables say: what was counted for ads (AD-6: `entries` and `conversations`), and
+//! whether an app's address is `verified`. They are no settings: an `ETag` is made without them, and in what is given
+//! they are passed over, so that what was read can be put.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::problem::Problem;
 use crate::routing_file::Item;
 
-pub(super) const NAMES: [&str; 2] = ["entries", "conversations"];
+const COUNTS: [&str; 2] = ["entries", "conversations"];
 
-/// Adds the counts to the table of an ad, or to those of a page's ads.
+/// Adds the facts to a table, and to those within it.
 pub(super) async fn told(
     engine: &Engine,
     item: &Item,
@@ -31,7 +31,11 @@ pub(super) async fn told(
                 count(if there { &instagram } else { &messenger }, ad);
             }
         }
-        Item::Page(_) | Item::App(_) | Item::Connection { .. } | Item::Link { .. } => {}
+        Item::App(id) => {
+            let verified = engine.settings().app(*id).is_some_and(|app| app.verified);
+            table.insert("verified".to_owned(), json!(verified));
+        }
+        Item::Page(_) | Item::Connection { .. } | Item::Link { .. } => {}
     }
     Ok(())
 }
@@ -39,25 +43,7 @@ pub(super) async fn told(
 fn count(all: &HashMap<Box<str>, AdCounts>, ad: &mut Map<String, Value>) {
     let id = ad.get("id").and_then(Value::as_str).unwrap_or_default();
     let counts = all.get(id).copied().unwrap_or_default();
-    for (name, count) in NAMES.into_iter().zip([counts.entries, counts.conversations]) {
+    for (name, count) in COUNTS.into_iter().zip([counts.entries, counts.conversations]) {
         ad.insert(name.to_owned(), json!(count));
     }
-}
-
-/// What is given for a page or an ad, without counts.
-pub(super) fn untold(item: &Item, mut given: Value) -> Value {
-    let without = |ad: &mut Value| {
-        if let Some(ad) = ad.as_object_mut() {
-            NAMES.iter().for_each(|name| drop(ad.shift_remove(*name)));
-        }
-    };
-    match item {
-        Item::Ad { .. } => without(&mut given),
-        Item::Page(_) => {
-            let ads = given.get_mut("ads").and_then(Value::as_array_mut).into_iter().flatten();
-            ads.for_each(without);
-        }
-        Item::App(_) | Item::Connection { .. } | Item::Link { .. } => {}
-    }
-    given
 }
