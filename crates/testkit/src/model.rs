@@ -560,7 +560,7 @@ impl Model<'_> {
         let mut sent = false;
         let mut told = false;
         for row in decision {
-            sent |= row.event.as_deref() == Some("message_echoes");
+            sent |= is_echo(row);
             let Some((was, is)) = handed(row) else { continue };
             // A pass in the same call comes from whoever sent the message.
             if was != owner && !(sent && was == row.by) {
@@ -582,6 +582,12 @@ impl Model<'_> {
             wrong.push(format!("{place:?} moves control from {from:?} to {to:?}, and it is kept otherwise"));
         }
     }
+}
+
+/// Whether a row is what the business said; on Instagram that is one of `messages`.
+fn is_echo(row: &JournalRow) -> bool {
+    let item: Value = serde_json::from_slice(&row.whole).unwrap_or_default();
+    item["message"]["is_echo"] == true
 }
 
 /// Whether an app is there, with a token of the page.

@@ -117,10 +117,17 @@ fn changed(settings: &Settings, deed: Deed) -> Settings {
     match deed {
         Deed::Connect(role, page) => on(&mut pages, page, |page| connect(page, app(role))),
         Deed::Lead(page, role) if page == ROUTING => {
-            on(&mut pages, page, |page| page.messenger.default_app = role.map(app));
+            on(&mut pages, page, |page| {
+                page.messenger.default_app = role.map(app);
+                lead_account(page, role);
+            });
         }
         Deed::Lead(page, role) => {
-            on(&mut pages, page, |page| page.messenger.primary_receiver = role.map(app));
+            on(&mut pages, page, |page| {
+                page.messenger.primary_receiver = role.map(app);
+                // Its account has a default app now and then, and else none.
+                lead_account(page, role.filter(|role| *role == "desk"));
+            });
         }
         Deed::MaxBatch(size) => of(&mut apps, "bot", |known| known.max_batch = size),
         Deed::Handovers(role, page) => on(&mut pages, page, |page| {
@@ -156,6 +163,12 @@ fn changed(settings: &Settings, deed: Deed) -> Settings {
         }
     }
     Settings::new(settings.version, apps, pages)
+}
+
+fn lead_account(page: &mut Page, role: Option<&'static str>) {
+    if let Some(account) = &mut page.instagram {
+        account.side.default_app = role.map(app);
+    }
 }
 
 /// Another address, which must be verified where the app wants that.

@@ -64,10 +64,11 @@ pub fn tokens(text: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The people of a page.
+/// The people of a page: every third writes to its Instagram account.
 pub fn thread(page: PageId, number: usize) -> ThreadKey {
     let side = if page == HANDOVER { "h" } else { "r" };
-    ThreadKey { page, surface: Surface::Messenger, person: person(&format!("{side}{number}")) }
+    let surface = if number % 3 == 2 { Surface::Instagram } else { Surface::Messenger };
+    ThreadKey { page, surface, person: person(&format!("{side}{number}")) }
 }
 
 fn pick<T: Copy>(random: &mut SmallRng, all: &[T]) -> Option<T> {
@@ -237,11 +238,11 @@ fn caller(random: &mut SmallRng, page: PageId) -> AppId {
     pick(random, apps_of(page)).map_or(AppId::PAGE_INBOX, app)
 }
 
-fn target(random: &mut SmallRng, page: PageId) -> Option<AppId> {
+fn target(random: &mut SmallRng, thread: &ThreadKey) -> Option<AppId> {
     match random.random_range(0..10) {
         0 => None,
-        1 => Some(AppId::PAGE_INBOX),
-        _ => Some(caller(random, page)),
+        1 => Some(thread.surface.inbox()),
+        _ => Some(caller(random, thread.page)),
     }
 }
 
@@ -253,7 +254,7 @@ fn sending(random: &mut SmallRng, thread: &ThreadKey, op: usize) -> Requested {
         message.content.insert("quick_replies".to_owned(), replies);
     }
     let control = match random.random_range(0..20) {
-        0 | 1 if thread.page == ROUTING => Some(ThreadControl::Pass { to: target(random, thread.page) }),
+        0 | 1 if thread.page == ROUTING => Some(ThreadControl::Pass { to: target(random, thread) }),
         2 if thread.page == ROUTING => Some(ThreadControl::Release),
         3 => Some(ThreadControl::Both),
         _ => None,
@@ -268,7 +269,7 @@ fn sending(random: &mut SmallRng, thread: &ThreadKey, op: usize) -> Requested {
 fn controlling(random: &mut SmallRng, thread: &ThreadKey, op: usize) -> Requested {
     let by = caller(random, thread.page);
     let ask = match random.random_range(0..25) {
-        0..9 => Ask::Pass { to: target(random, thread.page) },
+        0..9 => Ask::Pass { to: target(random, thread) },
         9..14 => Ask::Take,
         14..18 => Ask::Request,
         18..22 => Ask::Release,

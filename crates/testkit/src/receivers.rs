@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_engine::{Answer, Clock, SendError, Transport};
-use baton_rules::{AppId, Timestamp, build};
-use baton_rules::{Channel, ThreadKey};
+use baton_rules::{AppId, Channel, Surface, ThreadKey, Timestamp, build};
 use baton_store::memory::MemoryStore;
 use baton_store::{Chain, JournalRow, Store};
 use baton_wire::signature;
@@ -20,6 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::SimClock;
 use crate::record::{Place, Record};
+use crate::settings::side_of;
 
 /// How long the node waits for an answer, in milliseconds.
 const TIMEOUT: i64 = 5_000;
@@ -98,6 +98,11 @@ struct Entry<'a> {
     standby: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     hop_context: Option<&'a RawValue>,
+}
+
+/// The side that a webhook is about; what is told of a page as such is told on Messenger.
+fn surface_of(chain: &Chain) -> Surface {
+    chain.thread().map_or(Surface::Messenger, |thread| thread.surface)
 }
 
 /// One event of a webhook, recognised.
@@ -215,7 +220,7 @@ impl Receivers {
         let given = entry.hop_context.map(|context| context.get().as_bytes());
         let standby = notice.channel == Channel::Standby;
         if entry.time != row.at.0
-            || entry.id != chain.page().to_string()
+            || entry.id != side_of(chain.page(), surface_of(&chain)).to_string()
             || context != given
             || standby != entry.standby.is_some()
         {

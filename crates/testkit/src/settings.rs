@@ -1,12 +1,13 @@
-//! The settings that a story begins with: a page of the Handover Protocol and a page of Conversation Routing,
-//! and apps that are connected to both.
+//! The settings that a story begins with: a page of the Handover Protocol and a page of Conversation Routing, each with
+//! an Instagram account (the first's without a default app), and apps that are connected to both.
 
 use std::sync::Arc;
 
 use baton_rules::build::{app, name};
-use baton_rules::{AppId, Fields, PageId};
+use baton_rules::{AppId, Fields, PageId, Surface};
 use baton_store::{
-    Ad, App, Connection, KeptMoveToMain, KeptSurface, Link, Page, Secret, Settings, Side, Token,
+    Ad, App, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret, Settings, Side,
+    Token,
 };
 
 use crate::receivers::address;
@@ -19,10 +20,21 @@ const fn page_id(number: u64) -> PageId {
     }
 }
 
+/// The sides of a page.
+const BOTH: [KeptSurface; 2] = [KeptSurface::Messenger, KeptSurface::Instagram];
+
 /// A page that goes by the Handover Protocol.
 pub const HANDOVER: PageId = page_id(101);
 /// A page with a default app.
 pub const ROUTING: PageId = page_id(202);
+
+/// The id by which webhooks name a page's side: the page's own, or its account's.
+pub const fn side_of(page: PageId, surface: Surface) -> PageId {
+    match surface {
+        Surface::Messenger => page,
+        Surface::Instagram => page_id(page.number() + 9000),
+    }
+}
 
 /// The apps of a page.
 pub const fn apps_of(page: PageId) -> &'static [&'static str] {
@@ -41,7 +53,7 @@ pub fn connection(app: AppId, generation: u32) -> Connection {
         tokens: vec![Token {
             hash: format!("{app}-{generation}"),
             tasks: Vec::new(),
-            permissions: vec!["pages_messaging".to_owned()],
+            permissions: vec!["pages_messaging".to_owned(), "instagram_manage_messages".to_owned()],
         }],
         fields: Fields::ALL.iter().map(|(_, name)| (*name).to_owned()).collect(),
         standby_messenger: true,
@@ -79,9 +91,15 @@ fn new_page(id: PageId) -> Arc<Page> {
         ad_window_days: 7,
         profile: None,
     };
-    let link = Link { on: KeptSurface::Messenger, reference: "spring".to_owned(), app: app("desk") };
-    let ad = Ad {
-        on: KeptSurface::Messenger,
+    let instagram = Side {
+        default_app: routes.then(|| app("bot")),
+        primary_receiver: None,
+        ad_max_days: 30,
+        ..messenger.clone()
+    };
+    let link = |on| Link { on, reference: "spring".to_owned(), app: app("desk") };
+    let ad = |on| Ad {
+        on,
         id: "1001".to_owned(),
         name: "Spring".to_owned(),
         status: "published".to_owned(),
@@ -96,10 +114,14 @@ fn new_page(id: PageId) -> Arc<Page> {
         messaging_enabled: true,
         inbox_move_to_main: KeptMoveToMain::Take,
         messenger,
-        instagram: None,
+        instagram: Some(InstagramSide {
+            id: side_of(id, Surface::Instagram),
+            username: format!("account_{id}"),
+            side: instagram,
+        }),
         connections: apps_of(id).iter().map(|role| connection(app(role), 1)).collect(),
-        links: if routes { vec![link] } else { Vec::new() },
-        ads: if routes { vec![ad] } else { Vec::new() },
+        links: if routes { BOTH.map(link).to_vec() } else { Vec::new() },
+        ads: if routes { BOTH.map(ad).to_vec() } else { Vec::new() },
         had_default: routes,
     })
 }
