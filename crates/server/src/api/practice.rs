@@ -3,7 +3,7 @@
 
 use baton_engine::{Engine, Filter, HistoryEntry};
 use baton_rules::practice::{self, About};
-use baton_rules::{AppId, Cause, Mode, Surface, Timestamp};
+use baton_rules::{AppId, Cause, Mode, PageId, Surface, Timestamp};
 use baton_store::{Page, Settings};
 
 use crate::problem::Problem;
@@ -46,7 +46,7 @@ async fn surface_of(
                           nor released it";
             found.push(Warning {
                 rule: Some(warning.rule.0),
-                pointer: format!("/pages/{}/threads/{}", page.id, state.key.person),
+                pointer: format!("/pages/{}/threads/{}", address(page, surface), state.key.person),
                 detail: detail.to_owned(),
             });
         }
@@ -71,6 +71,12 @@ async fn surface_of(
         }
     }));
     Ok(())
+}
+
+/// The id in the paths of a page's side.
+fn address(page: &Page, surface: Surface) -> PageId {
+    let account = page.instagram.as_ref().filter(|_| surface == Surface::Instagram);
+    account.map_or(page.id, |account| account.id)
 }
 
 /// When control last went from one to another, as far as the history was read.

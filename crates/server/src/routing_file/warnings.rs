@@ -13,21 +13,29 @@ pub(super) fn of(settings: &Settings) -> Vec<Warning> {
     let mut found: Vec<Warning> =
         practice::of_addresses(addresses).iter().filter_map(|one| told(one, None, settings)).collect();
     for page in &settings.pages {
-        if let Some(routing) = settings.routing(page.id, Surface::Messenger) {
-            let warnings = practice::of_surface(routing);
-            found.extend(warnings.iter().filter_map(|one| told(one, Some(page), settings)));
+        for surface in [Surface::Messenger, Surface::Instagram] {
+            let warnings = settings.routing(page.id, surface).map(|routing| practice::of_surface(routing));
+            let warnings = warnings.unwrap_or_default();
+            for warning in warnings.iter().filter_map(|one| told(one, Some((page, surface)), settings)) {
+                // What a connection has for both sides is told once.
+                if !found.contains(&warning) {
+                    found.push(warning);
+                }
+            }
         }
     }
     found
 }
 
 /// A warning in words, with the place of the value that it is about; none where that is no setting.
-fn told(warning: &practice::Warning, page: Option<&Page>, settings: &Settings) -> Option<Warning> {
+fn told(warning: &practice::Warning, side: Option<(&Page, Surface)>, settings: &Settings) -> Option<Warning> {
     let name = |app: AppId| settings.app(app).map_or("an app", |app| app.name.as_str());
-    let (place, own) = match (warning.about, page) {
+    let (place, own) = match (warning.about, side) {
         (About::App(app), _) => (format!("/apps/{app}"), name(app)),
-        (About::Connection(app), Some(page)) => (format!("/pages/{}/connections/{app}", page.id), name(app)),
-        (About::Surface, Some(page)) => (format!("/pages/{}/messenger", page.id), ""),
+        (About::Connection(app), Some((page, _))) => {
+            (format!("/pages/{}/connections/{app}", page.id), name(app))
+        }
+        (About::Surface, Some((page, surface))) => (format!("/pages/{}/{}", page.id, surface.name()), ""),
         (About::Connection(_) | About::Surface | About::Thread, _) => return None,
     };
     let (value, detail) = match warning.what {

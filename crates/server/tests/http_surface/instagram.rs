@@ -178,6 +178,51 @@ async fn standby_and_permissions_are_each_surfaces_own() {
     assert_eq!(s.desk.next().await["object"], "page");
 }
 
+/// The rules and places that an operator is warned of.
+async fn warned(s: &Stage, file: &str) -> Vec<(String, String)> {
+    let put = s.w.put("/baton/v1/routing", "application/toml", file).await;
+    assert_eq!(put.status, 200, "{}", put.text);
+    let text = |warning: &Value, key: &str| warning[key].as_str().unwrap_or_default().to_owned();
+    let put = put.json();
+    let all = put["warnings"].as_array().unwrap().iter();
+    all.map(|warning| (text(warning, "rule"), text(warning, "pointer"))).collect()
+}
+
+#[tokio::test]
+async fn recommended_practice_is_for_both_sides_of_a_page() {
+    let s = Stage::on_instagram("default_app = \"Sales bot\"").await;
+    let file = r#"
+        apps = [{ name = "One" }, { id = "502", name = "People", human_agent = true }]
+        [[pages]]
+        id = "5001"
+        name = "Kiosk"
+        messenger.default_app = "One"
+        instagram = { id = "17841400005001", username = "kiosk" }
+        [[pages.connections]]
+        app = "One"
+        [[pages.connections]]
+        app = "People"
+        fields = ["messages", "messaging_referrals", "messaging_handovers", "messaging_postbacks"]
+        standby = { messenger = true, instagram = false }
+    "#;
+    let kiosk: Vec<_> =
+        warned(&s, file).await.into_iter().filter(|(_, place)| place.contains("/5001")).collect();
+    let place = |rule: &str, rest: &str| (rule.to_owned(), format!("/pages/5001/{rest}"));
+    let expected = [
+        place("CHK-1", "connections/502/fields"),
+        place("CHK-4", "connections/502/standby"),
+        place("CHK-5", "instagram"),
+    ];
+    assert_eq!(kiosk, expected, "what a connection has for both sides is told once");
+
+    s.writes().await;
+    expect!(s.call("bot", "extend_thread_control", json!({"duration": 604_800})).await, 200, "true");
+    expect!(s.call("desk", "request_thread_control", json!({})).await, 200, "true");
+    s.later("25h").await;
+    let waits = ("CHK-6".to_owned(), format!("/pages/{ACCOUNT}/threads/ann"));
+    assert!(warned(&s, file).await.contains(&waits));
+}
+
 #[tokio::test]
 async fn the_accounts_settings_are_changed_one_by_one() {
     let s = Stage::on_instagram("default_app = \"Sales bot\"").await;
