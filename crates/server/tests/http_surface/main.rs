@@ -30,6 +30,7 @@ mod paging;
 mod person;
 mod printed;
 mod profile;
+mod random_walk;
 mod receiver;
 mod routing;
 mod rules;

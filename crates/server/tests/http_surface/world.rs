@@ -113,6 +113,8 @@ pub(crate) struct World {
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
     pub(crate) started: Arc<AtomicBool>,
+    disk: MemoryStore,
+    transport: Arc<dyn Transport>,
 }
 
 /// An answer, whole.
@@ -205,7 +207,27 @@ impl World {
         transport: Arc<dyn Transport>,
         tls: Option<Door>,
     ) -> Self {
-        let kept = KeptClock { offset: 0, frozen: Some(Timestamp(START)) };
+        let disk = MemoryStore::new(4, [7; 32]);
+        Self::on(disk, Timestamp(START), (limits, is_virtual), transport, tls).await
+    }
+
+    /// Stops, and starts again on what was written.
+    pub(crate) async fn again(self) -> Self {
+        let (now, disk, engine) = (self.engine.now(), self.disk.reopen(), self.engine.clone());
+        let transport = Arc::clone(&self.transport);
+        self.stop().await;
+        engine.stop(Duration::from_secs(5)).await;
+        Self::on(disk, now, (Limits::default(), true), transport, None).await
+    }
+
+    async fn on(
+        disk: MemoryStore,
+        now: Timestamp,
+        (limits, is_virtual): (Limits, bool),
+        transport: Arc<dyn Transport>,
+        tls: Option<Door>,
+    ) -> Self {
+        let kept = KeptClock { offset: 0, frozen: Some(now) };
         let policy = Policy {
             profile: Profile::Patient,
             in_flight: 4,
@@ -214,13 +236,13 @@ impl World {
             verify_again: false,
         };
         let parts = Parts {
-            store: Arc::new(MemoryStore::new(4, [7; 32])),
+            store: Arc::new(disk.reopen()),
             clock: if is_virtual {
                 Arc::new(VirtualClock::new(kept))
             } else {
                 Arc::new(baton_engine::SystemClock)
             },
-            transport,
+            transport: Arc::clone(&transport),
             policy,
             seed: 1,
         };
@@ -243,7 +265,7 @@ impl World {
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;
         }));
-        Self { base, engine, client: reqwest::Client::new(), started, stop, served }
+        Self { base, engine, client: reqwest::Client::new(), started, disk, transport, stop, served }
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
