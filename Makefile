@@ -97,6 +97,10 @@ unit: rust ## the tests of the crates
 rules: rust ## the rules of the specification: specified, built, tested; RULES=all says where
 	cargo test --workspace --locked --quiet --test rulebook -- --nocapture --exact every_rule_is_built_and_tested_by_name
 
+.PHONY: bench-core
+bench-core: rust ## decisions of the rules in a second, in each mode, on one core
+	cargo bench --locked -p baton-rules --bench decisions
+
 .PHONY: rows
 rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a test must notice each
 	python3 crates/rules/tests/delete_rows.py $(ROWS)

@@ -232,7 +232,7 @@ impl Work<'_> {
                 cause: decision.cause,
                 by: decision.by,
                 event: name.map(Into::into),
-                notices: event.notices.clone(),
+                notices: event.notices.iter().copied().collect(),
                 whole,
                 reduced,
                 context,

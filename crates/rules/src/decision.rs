@@ -2,6 +2,7 @@
 
 use crate::action::Cause;
 use crate::ads::AdCount;
+use crate::few::Few;
 use crate::ids::AppId;
 use crate::refusal::Refusal;
 use crate::row::Rule;
@@ -29,7 +30,7 @@ pub struct Decision {
     /// The thread as it is to be remembered.
     pub thread: Thread,
     /// One for each webhook event, in order. At least one, so that everything decided has a row.
-    pub events: Vec<Event>,
+    pub events: Few<Event, 2>,
     /// What becomes of a survey.
     pub survey: Survey,
     /// What is counted for ads (AD-6).
@@ -85,7 +86,7 @@ pub struct Event {
     /// What it is.
     pub kind: EventKind,
     /// Who hears it; each app at most once.
-    pub notices: Vec<Notice>,
+    pub notices: Few<Notice, 6>,
 }
 
 /// What a webhook event is about.

@@ -55,7 +55,7 @@ pub fn unheard(routing: &Routing, app: AppId, heard: Heard<'_>) -> Unheard {
     let Some(field) = Fields::named(heard.event) else { return Unheard::NotConcerned };
     let is_echo = heard.by.is_some();
     let name = Fields::ALL.iter().find(|(known, _)| *known == field).map_or("", |(_, name)| *name);
-    let leads = heard.by.or(heard.owner).or(routing.leader()) == Some(app);
+    let leads = heard.by.or(heard.owner).or(routing.leader(routing.mode())) == Some(app);
     let open = heard.owner.is_none() && routing.mode().is_open();
     let lacks = !connected.fields.has(field);
     let carried = in_standby(field, is_echo, routing.surface);

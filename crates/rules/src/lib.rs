@@ -7,6 +7,7 @@ mod action;
 mod ads;
 pub mod build;
 mod decision;
+mod few;
 mod hearing;
 mod ids;
 mod modes;
@@ -24,6 +25,7 @@ mod window;
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
 pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
+pub use few::Few;
 pub use hearing::{Heard, Unheard, unheard};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
 pub use ownership::{
@@ -37,6 +39,7 @@ pub use window::{human_closes, standard_open};
 
 use row::{Case, Row, no, ok};
 use settle::settle;
+use thread::standing_in;
 
 /// Decides what an action means.
 ///
@@ -56,7 +59,7 @@ pub fn decide(
     let caller = if matches!(action, Action::Person(_)) { None } else { Some(by) };
     let new = Thread::default();
     let mode = routing.mode();
-    let stands = standing(routing, thread.unwrap_or(&new), now);
+    let stands = standing_in(mode, routing, thread.unwrap_or(&new), now);
     let case = Case { routing, mode, person, stands, now, by };
 
     let is_due = matches!(action, Action::Due { .. });

@@ -2,6 +2,7 @@
 
 use crate::action::{Did, Entry, Signal, What};
 use crate::decision::{Channel, Event, EventKind, Form, Notice};
+use crate::few::Few;
 use crate::ids::{AppId, Surface};
 use crate::routing::{ConnectedApp, Fields, Mode};
 use crate::row::{Case, Hook};
@@ -16,7 +17,7 @@ pub(crate) fn control_event(
     // WH-9: only subscribed apps are told, and the inbox is not. WH-1: in `messaging`.
     let hears = |app: &ConnectedApp| app.fields.has(Fields::MESSAGING_HANDOVERS);
     let notice = |app: AppId| Notice { app, channel: Channel::Messaging, form: Form::Whole, context: false };
-    let only = |app: Option<AppId>| -> Vec<Notice> {
+    let only = |app: Option<AppId>| -> Few<Notice, 6> {
         let connected = app.and_then(|app| case.routing.app(app)).filter(|app| hears(app));
         connected.map(|app| notice(app.id)).into_iter().collect()
     };
@@ -44,7 +45,8 @@ pub(crate) fn control_event(
             let primary = if roles { case.routing.primary_receiver() } else { None };
             let primary = primary.filter(|_| !case.owned_by(case.routing.inbox()));
             let mut notices = only(before);
-            notices.extend(only(primary.filter(|app| Some(*app) != before && *app != case.by)));
+            let primary = primary.filter(|app| Some(*app) != before && *app != case.by);
+            notices.extend(only(primary).iter().copied());
             Event { kind: EventKind::Requested { by: case.by, metadata }, notices }
         }
         Hook::Metadata(to) => Event { kind: EventKind::Metadata { by: case.by }, notices: only(Some(to)) },
@@ -91,14 +93,14 @@ pub(crate) struct Speech {
 pub(crate) fn said(case: &Case<'_>, did: &Did<'_>, speech: Speech) -> Event {
     let (field, in_standby) = field(did.what, case.routing.surface);
     let open = speech.owner.is_none() && case.mode.is_open();
-    let leader = speech.owner.or_else(|| case.routing.leader());
+    let leader = speech.owner.or_else(|| case.routing.leader(case.mode));
     let is_button = matches!(
         did.what,
         What::Postback { .. } | What::Menu { .. } | What::GetStarted { .. } | What::IceBreaker { .. }
     );
     let inside = matches!(did.what, What::Message | What::QuickReply)
         && matches!(did.entry, Some(Entry::Ad { .. } | Entry::Link { .. }));
-    let notices = case.routing.apps.iter().filter_map(|app| {
+    let notice = |app: &ConnectedApp| {
         let is_maker = is_button && speech.payload == Some(app.id);
         let addressed = open || leader == Some(app.id) || is_maker;
         // SB-2: an open thread has no standby copies, but for who has no other ear in the Handover Protocol.
@@ -119,8 +121,8 @@ pub(crate) fn said(case: &Case<'_>, did: &Did<'_>, speech: Speech) -> Event {
             form: if reduced { Form::Reduced } else { Form::Whole },
             context: context(case, app.id, channel, speech.owner),
         })
-    });
-    Event { kind: EventKind::Said, notices: owner_first(notices.collect()) }
+    };
+    Event { kind: EventKind::Said, notices: active_first(case, notice) }
 }
 
 /// SB-7: the echo goes to the sender in `messaging` and to the others in `standby`; in an idle thread in which
@@ -132,7 +134,10 @@ pub(crate) fn echo(case: &Case<'_>, owner: Option<AppId>) -> Event {
         Surface::Messenger => Fields::MESSAGE_ECHOES,
         Surface::Instagram => Fields::MESSAGES,
     };
-    let notices = case.routing.apps.iter().filter(|app| app.fields.has(field)).filter_map(|app| {
+    let notice = |app: &ConnectedApp| {
+        if !app.fields.has(field) {
+            return None;
+        }
         let channel = if app.id == sender || open {
             Channel::Messaging
         } else if listens(app) {
@@ -142,8 +147,8 @@ pub(crate) fn echo(case: &Case<'_>, owner: Option<AppId>) -> Event {
         };
         let context = context(case, app.id, channel, owner);
         Some(Notice { app: app.id, channel, form: Form::Whole, context })
-    });
-    Event { kind: EventKind::Echo, notices: owner_first(notices.collect()) }
+    };
+    Event { kind: EventKind::Echo, notices: active_first(case, notice) }
 }
 
 /// Whether an app reads along in conversations that others lead.
@@ -161,7 +166,9 @@ fn context(case: &Case<'_>, app: AppId, channel: Channel, owner: Option<AppId>) 
 }
 
 /// `messaging` before `standby`: whoever must act hears first.
-fn owner_first(mut notices: Vec<Notice>) -> Vec<Notice> {
-    notices.sort_by_key(|notice| notice.channel == Channel::Standby);
-    notices
+fn active_first(case: &Case<'_>, notice: impl Fn(&ConnectedApp) -> Option<Notice>) -> Few<Notice, 6> {
+    let on = |channel: Channel| {
+        case.routing.apps.iter().filter_map(&notice).filter(move |notice| notice.channel == channel)
+    };
+    on(Channel::Messaging).chain(on(Channel::Standby)).collect()
 }

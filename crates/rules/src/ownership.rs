@@ -43,7 +43,7 @@ pub fn thread_owner(routing: &Routing, thread: &Thread, caller: AppId, now: Time
         Mode::MessengerRouting | Mode::InstagramRouting | Mode::MessengerRouting2025 => {
             let default = routing.default_app();
             let knows = stands.owner == Some(caller) || default == Some(caller);
-            if routing.fallback().is_some() && stands.owner == default {
+            if routing.fallback(routing.mode()).is_some() && stands.owner == default {
                 // OWN-4: this control does not lapse; what is reported is the last user message + 24 h.
                 let reported = thread.last_heard.map(|heard| heard.plus_seconds(DAY).whole_second());
                 let running = reported.filter(|until| now < *until);

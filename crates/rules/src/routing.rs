@@ -220,13 +220,13 @@ impl Routing {
 
     /// Who owns a thread that nobody was given: the default app in Conversation Routing on Messenger, where no
     /// thread is idle (CLK-7, MODE-5); elsewhere nobody.
-    pub(crate) fn fallback(&self) -> Option<AppId> {
-        if self.mode() == Mode::MessengerRouting { self.default_app() } else { None }
+    pub(crate) fn fallback(&self, mode: Mode) -> Option<AppId> {
+        if mode == Mode::MessengerRouting { self.default_app() } else { None }
     }
 
     /// Who hears in `messaging` what a person does in a thread that nobody owns; none: everybody (SB-2).
-    pub(crate) fn leader(&self) -> Option<AppId> {
-        match self.mode() {
+    pub(crate) fn leader(&self, mode: Mode) -> Option<AppId> {
+        match mode {
             Mode::HandoverPrimary => self.primary_receiver(),
             Mode::MessengerRouting | Mode::InstagramRouting | Mode::MessengerRouting2025 => {
                 self.default_app()

@@ -5,6 +5,7 @@
 use crate::action::{Action, Ask, Desk, Did, Entry, Signal, What};
 use crate::ads;
 use crate::decision::{Decision, Event, EventKind, Metadata, Refused, Survey};
+use crate::few::Few;
 use crate::ids::AppId;
 use crate::notices::{Speech, control_event, echo, said};
 use crate::row::{Case, Hook, Owner, Row};
@@ -24,7 +25,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
     }
 
     let before = case.stands.owner;
-    let fallback = case.routing.fallback();
+    let fallback = case.routing.fallback(case.mode);
     let after = match row.owner {
         Owner::Same => before,
         Owner::App(app) => Some(app),
@@ -53,7 +54,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
 
     // Who owns the thread while the message goes out: a take comes before it, a pass in the same call after it.
     let speaker = if row.first.is_some() { Some(case.by) } else { before };
-    let mut events = Vec::with_capacity(2);
+    let mut events = Few::default();
     if let Some(hook) = row.first {
         events.push(control_event(case, hook, before, after));
     }
@@ -70,7 +71,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
         events.push(control_event(case, hook, speaker, after));
     }
     if events.is_empty() {
-        events.push(Event { kind: EventKind::Quiet, notices: Vec::new() });
+        events.push(Event { kind: EventKind::Quiet, notices: Few::default() });
     }
     handed(case, action, &row, &mut thread, new_owner);
     let counts = ads::count(case, action, &mut thread, after, new_owner);

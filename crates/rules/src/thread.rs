@@ -124,7 +124,11 @@ impl Thread {
 /// Where a thread stands at `now` under the page's present settings. A change of mode moves nothing by itself: owned
 /// threads keep owner and time, and in Conversation Routing on Messenger an idle one is the default app's (MODE-3).
 pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing {
-    let mode = routing.mode();
+    standing_in(routing.mode(), routing, thread, now)
+}
+
+/// The same where the mode is known: it follows from the settings, and is asked for more than once in a decision.
+pub(crate) fn standing_in(mode: Mode, routing: &Routing, thread: &Thread, now: Timestamp) -> Standing {
     let mut thread = thread.clone();
     if thread.mode.is_some_and(|before| before != mode) {
         thread.requests.clear();
@@ -135,7 +139,7 @@ pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing 
     let held = thread.control;
     let valid = held.filter(|grant| routing.connection(grant.app) == Some(grant.connection));
     let live = valid.filter(|grant| now < grant.until);
-    let fallback = routing.fallback();
+    let fallback = routing.fallback(mode);
     let lapse = match (valid, live) {
         (Some(grant), None) => {
             Some(Lapse { rule: window::lapse_rule(mode), from: grant.app, to: fallback, at: grant.until })

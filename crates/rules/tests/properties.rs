@@ -308,7 +308,9 @@ fn heard(page: &Routing, action: &Action<'_>, decision: &Decision) {
             );
         }
         match event.kind {
-            EventKind::Said => said(page, action, decision, &event.notices),
+            EventKind::Said => {
+                said(page, action, decision, &event.notices.iter().copied().collect::<Vec<_>>());
+            }
             EventKind::Echo => {
                 let field = match page.surface {
                     Surface::Messenger => Fields::MESSAGE_ECHOES,
