@@ -1,12 +1,14 @@
-//! The read loops: journal after cursor, signed, posted, settled. One task for each app with something
-//! pending; an app with nothing pending has none. What to do next is decided in `lanes`, which is pure.
+//! The loops that deliver: rows after a cursor, signed, posted, settled. One task for each app with something
+//! pending, and one for each address that something is sent to again; an app with nothing pending has none. What to
+//! do next is decided in `lanes`, which is pure.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, Channel, Timestamp};
 use baton_store::{
-    App, Chain, JournalRow, Position, Round, Settings, SettingsRefused, Slice, StoreError, Stream,
+    App, Attempt, Chain, Cursor, DeliveryHealth, JournalRow, LastFailure, Place, Position, Round, Slice,
+    StoreError, Stream,
 };
 use bytes::Bytes;
 use rand::rngs::SmallRng;
@@ -14,10 +16,11 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::{Notify, mpsc};
 
 use crate::activity::ActivityKind;
+use crate::books::Books;
 use crate::clock::Stopwatch;
 use crate::engine::Shared;
-use crate::lanes::{Answered, Bounds, Item, Lanes, Step};
-use crate::transport::SendError;
+use crate::lanes::{Answered, Bounds, Item, Lanes, Source, Step};
+use crate::verification::verify;
 use crate::walk::{PIECE, Pieces};
 use crate::webhook::Webhook;
 
@@ -25,61 +28,124 @@ use crate::webhook::Webhook;
 const LINGER_MS: i64 = 2_000;
 /// How long to wait when the store cannot do what is asked of it.
 const STORE_MS: i64 = 1_000;
+/// Failures of an event that are each kept; of those after them, every so many.
+const KEPT_FAILURES: u32 = 20;
+/// How much of an answer's body is kept of a failure, and of a webhook that arrived.
+const FAILED_BODY: usize = 512;
+const SERVED_BODY: usize = 64;
 
-/// Which apps have a task.
+/// Which deliveries have a task, and how apps do.
 #[derive(Default)]
 pub(crate) struct Delivery {
-    tasks: Mutex<HashMap<AppId, Task>>,
+    tasks: Mutex<HashMap<Errand, Task>>,
+    health: Mutex<HashMap<AppId, DeliveryHealth>>,
+}
+
+/// What a task is there for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Errand {
+    pub(crate) app: AppId,
+    pub(crate) source: Source,
+}
+
+impl Errand {
+    /// What is new for an app.
+    pub(crate) const fn news(app: AppId) -> Self {
+        Self { app, source: Source::Journal }
+    }
+
+    /// What is sent again, to this address; empty: the app's own.
+    pub(crate) fn again(app: AppId, to: &str) -> Self {
+        Self { app, source: Source::Resends(to.into()) }
+    }
+
+    /// Whether it goes to the app itself.
+    fn is_apps_own(&self) -> bool {
+        match &self.source {
+            Source::Journal => true,
+            Source::Resends(to) => to.is_empty(),
+        }
+    }
 }
 
 struct Task {
     wake: Arc<Notify>,
+    books: Arc<Mutex<Books>>,
     /// News came since the task last looked: it may not end.
     news: bool,
 }
 
 impl Delivery {
-    fn tasks(&self) -> std::sync::MutexGuard<'_, HashMap<AppId, Task>> {
+    fn tasks(&self) -> MutexGuard<'_, HashMap<Errand, Task>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How apps do, as far as anything was ever heard of them.
+    pub(crate) fn health(&self) -> MutexGuard<'_, HashMap<AppId, DeliveryHealth>> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the task of an errand knows, if it has one.
+    pub(crate) fn books(&self, errand: &Errand) -> Option<Arc<Mutex<Books>>> {
+        self.tasks().get(errand).map(|task| Arc::clone(&task.books))
+    }
+
+    /// Has the lanes of an errand do something, if they are there.
+    pub(crate) fn with_lanes(&self, errand: &Errand, run: impl FnOnce(&mut Lanes)) {
+        if let Some(books) = self.books(errand)
+            && let Some(lanes) = &mut books.lock().unwrap_or_else(PoisonError::into_inner).lanes
+        {
+            run(lanes);
+        }
+    }
+
+    /// Whether news came since the task of an errand last looked.
+    fn has_news(&self, errand: &Errand) -> bool {
+        self.tasks().get(errand).is_some_and(|task| task.news)
     }
 }
 
-/// Wakes an app's task, or starts it.
+/// Wakes the task of what is new for an app, or starts it.
 pub(crate) fn wake(shared: &Arc<Shared>, app: AppId) {
+    wake_for(shared, Errand::news(app));
+}
+
+/// Wakes the task of an errand, or starts it.
+pub(crate) fn wake_for(shared: &Arc<Shared>, errand: Errand) {
     if shared.stopping.is_cancelled() {
         return;
     }
     let mut tasks = shared.delivery.tasks();
-    if let Some(task) = tasks.get_mut(&app) {
+    if let Some(task) = tasks.get_mut(&errand) {
         task.news = true;
         task.wake.notify_one();
         return;
     }
-    let wake = Arc::new(Notify::new());
-    tasks.insert(app, Task { wake: Arc::clone(&wake), news: false });
+    let (wake, books) = (Arc::new(Notify::new()), Arc::default());
+    let task = Task { wake: Arc::clone(&wake), books: Arc::clone(&books), news: false };
+    tasks.insert(errand.clone(), task);
     drop(tasks);
-    let shared = Arc::clone(shared);
     let seed = shared.draw();
-    shared.clone().tasks.spawn(async move {
-        let worker = Worker::new(shared, app, wake, seed);
-        worker.run().await;
-    });
+    let worker = Worker::new(Arc::clone(shared), errand, (wake, books), seed);
+    shared.tasks.spawn(worker.run());
 }
 
 struct Worker {
     shared: Arc<Shared>,
-    app: AppId,
+    errand: Errand,
     wake: Arc<Notify>,
+    books: Arc<Mutex<Books>>,
     random: SmallRng,
     reports: mpsc::UnboundedSender<Report>,
     reported: mpsc::UnboundedReceiver<Report>,
-    unsettled: Unsettled,
+    /// Where the streams of what is sent again end, as far as that was seen.
+    ends: HashMap<Stream, Position>,
 }
 
 /// What comes back to the loop.
 enum Report {
     Answer(Box<Reported>),
-    Settled(Result<(), (Round, StoreError)>),
+    Settled(Result<(), StoreError>),
 }
 
 /// A webhook's answer.
@@ -89,87 +155,43 @@ struct Reported {
     reason: String,
     status: Option<u16>,
     took_ms: u64,
-    body: Bytes,
-}
-
-/// Rounds are recorded one after another, and what was not recorded comes before what is newer: a cursor
-/// that is recorded without the parked conversation it passed would lose that conversation.
-#[derive(Default)]
-struct Unsettled {
-    round: Option<Round>,
-    under_way: bool,
-    /// Not before this: the store could not.
-    again: Option<Timestamp>,
-}
-
-impl Unsettled {
-    fn add(&mut self, newer: Round) {
-        self.round = Some(match self.round.take() {
-            Some(older) => joined(older, newer),
-            None => newer,
-        });
-    }
-
-    fn put_back(&mut self, older: Round) {
-        self.round = Some(match self.round.take() {
-            Some(newer) => joined(older, newer),
-            None => older,
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.round.is_none() && !self.under_way
-    }
-}
-
-/// Two rounds as one. A store takes away what is no longer parked before it adds what is.
-fn joined(mut older: Round, newer: Round) -> Round {
-    for cursor in newer.cursors {
-        match older.cursors.iter_mut().find(|moved| moved.stream == cursor.stream) {
-            Some(moved) => *moved = cursor,
-            None => older.cursors.push(cursor),
-        }
-    }
-    for (app, stream, chain) in newer.unpark {
-        older.park.retain(|parked| parked.chain != chain);
-        older.unpark.push((app, stream, chain));
-    }
-    for parked in newer.park {
-        older.park.retain(|before| before.chain != parked.chain);
-        older.park.push(parked);
-    }
-    older.dead.extend(newer.dead);
-    older
+    sent: Bytes,
+    said: Bytes,
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, app: AppId, wake: Arc<Notify>, seed: u64) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        errand: Errand,
+        (wake, books): (Arc<Notify>, Arc<Mutex<Books>>),
+        seed: u64,
+    ) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
-        let (random, unsettled) = (SmallRng::seed_from_u64(seed), Unsettled::default());
-        Self { shared, app, wake, random, reports, reported, unsettled }
+        let random = SmallRng::seed_from_u64(seed);
+        Self { shared, errand, wake, books, random, reports, reported, ends: HashMap::new() }
     }
 
     async fn run(mut self) {
         loop {
-            if let Some(task) = self.shared.delivery.tasks().get_mut(&self.app) {
+            if let Some(task) = self.shared.delivery.tasks().get_mut(&self.errand) {
                 // What came until now is seen by what follows.
                 task.news = false;
             }
             match self.deliver().await {
                 Ok(()) => {
                     let mut tasks = self.shared.delivery.tasks();
-                    match tasks.get_mut(&self.app) {
+                    match tasks.get_mut(&self.errand) {
                         Some(task) if task.news && !self.shared.stopping.is_cancelled() => {}
                         Some(_) | None => {
-                            tasks.remove(&self.app);
+                            tasks.remove(&self.errand);
                             return;
                         }
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(app = %self.app, %error, "delivery waits for the store");
+                    tracing::warn!(app = %self.errand.app, %error, "delivery waits for the store");
                     if !self.wait(self.later()).await {
-                        self.shared.delivery.tasks().remove(&self.app);
+                        self.shared.delivery.tasks().remove(&self.errand);
                         return;
                     }
                 }
@@ -177,70 +199,118 @@ impl Worker {
         }
     }
 
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the lanes say; the default where there are none.
+    fn lanes<T: Default>(&self, ask: impl FnOnce(&mut Lanes) -> T) -> T {
+        self.books().lanes.as_mut().map(ask).unwrap_or_default()
+    }
+
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
         let Some((app, begun)) = self.deliverable() else { return Ok(()) };
+        let lanes = self.load(&app).await?;
+        self.books().lanes = Some(lanes);
+        while self.step((&app, begun)).await {}
+        self.flush().await;
+        self.books().lanes = None;
+        Ok(())
+    }
+
+    /// Takes up where the last task stopped.
+    async fn load(&mut self, app: &App) -> Result<Lanes, StoreError> {
+        let (id, source) = (self.errand.app, self.errand.source.clone());
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
             read_ahead: self.shared.policy.read_ahead.max(1),
             max_batch: usize::from(app.max_batch.max(1)),
             profile: self.shared.policy.profile,
         };
-        let cursors = self.shared.store.cursors(self.app).await?;
-        let parked = self.shared.store.parked(self.app).await?;
-        let mut lanes = Lanes::new(self.app, bounds, &cursors, parked);
-        while self.step(&mut lanes, (&app, begun)).await {}
-        self.flush(&mut lanes).await;
-        Ok(())
+        let store = &self.shared.store;
+        if source == Source::Journal {
+            let (cursors, parked) = (store.cursors(id).await?, store.parked(id).await?);
+            return Ok(Lanes::new(id, source, bounds, &cursors, parked));
+        }
+        self.ends.clear();
+        let begin = |stream| Cursor { app: id, stream: Stream(stream), served: Position(0) };
+        let cursors: Vec<Cursor> = (0..store.streams()).map(begin).collect();
+        Ok(Lanes::new(id, source, bounds, &cursors, Vec::new()))
+    }
+
+    /// Where a stream ends, as far as is known.
+    fn head(&self) -> impl Fn(Stream) -> Position {
+        move |stream| match &self.errand.source {
+            Source::Journal => self.shared.head(stream),
+            Source::Resends(_) => self.ends.get(&stream).copied().unwrap_or(Position(u64::MAX)),
+        }
     }
 
     /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
     /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
-    /// the new one, and an app that was deleted and made again has nothing of the old one's.
-    async fn step(&mut self, lanes: &mut Lanes, began: (&App, u64)) -> bool {
+    /// the new one, and an app that was deleted and made again has nothing of the old one's. The same where more is
+    /// to be sent again: it may stand before what was read.
+    async fn step(&mut self, began: (&App, u64)) -> bool {
         while let Ok(report) = self.reported.try_recv() {
-            self.take(lanes, report);
+            self.take(report);
         }
-        self.settle(lanes);
-        let app = self.deliverable().filter(|_| !self.shared.stopping.is_cancelled());
+        self.settle();
+        let more = self.errand.source != Source::Journal && self.shared.delivery.has_news(&self.errand);
+        let app = self.deliverable().filter(|_| !more && !self.shared.stopping.is_cancelled());
         let app = app.filter(|(app, begun)| is_reached_alike(app, began.0) && *begun == began.1);
         let Some((app, _)) = app else {
-            if lanes.under_way() == 0 {
+            if self.lanes(|lanes| lanes.under_way()) == 0 {
                 return false;
             }
-            self.next_report(lanes).await;
+            self.next_report().await;
             return true;
         };
-        lanes.set_max_batch(usize::from(app.max_batch));
-        let shared = Arc::clone(&self.shared);
-        match lanes.next(shared.clock.now(), |stream| shared.head(stream)) {
+        let now = self.shared.clock.now();
+        let step = match self.books().lanes.as_mut() {
+            Some(lanes) => {
+                lanes.set_max_batch(usize::from(app.max_batch));
+                lanes.next(now, self.head())
+            }
+            None => return false,
+        };
+        match step {
             Step::Post(items) => {
                 if self.verified(&app).await {
                     self.post(&app, items);
                 } else {
                     let (now, jitter) = (self.shared.clock.now(), self.random.random());
-                    lanes.unverified(&items, now, jitter);
+                    self.lanes(|lanes| lanes.unverified(&items, now, jitter));
                 }
             }
             Step::Read { stream, after, limit } => match self.read(stream, after, limit).await {
-                Ok(slice) => lanes.loaded(stream, &slice),
+                Ok(slice) => {
+                    if slice.scanned == after {
+                        self.ends.insert(stream, after);
+                    }
+                    self.lanes(|lanes| lanes.loaded(stream, &slice));
+                }
                 Err(error) => {
-                    tracing::warn!(app = %self.app, %error, "delivery waits for the store");
-                    self.pause(lanes, self.later(), false).await;
+                    tracing::warn!(app = %self.errand.app, %error, "delivery waits for the store");
+                    self.pause(Some(self.later()), false).await;
                 }
             },
             Step::Walk { chain, after, until, mut pieces } => {
                 match self.walk(&chain, (after, until), &mut pieces).await {
-                    Ok(rows) => lanes.walked(&chain, until, rows, pieces),
+                    Ok(rows) => self.lanes(|lanes| lanes.walked(&chain, until, rows, pieces)),
                     Err(error) => {
-                        tracing::warn!(app = %self.app, %error, "a parked conversation waits for the store");
-                        lanes.not_walked(&chain, self.later());
+                        let app = self.errand.app;
+                        tracing::warn!(%app, %error, "a parked conversation waits for the store");
+                        let again = self.later();
+                        self.lanes(|lanes| lanes.not_walked(&chain, again));
                     }
                 }
             }
             Step::Wait(due) => {
-                let idle = lanes.is_idle(|stream| shared.head(stream)) && self.unsettled.is_empty();
-                return self.pause(lanes, due, idle).await;
+                let idle =
+                    self.lanes(|lanes| lanes.is_idle(self.head())) && self.books().unsettled.is_empty();
+                // What is sent again comes seldom: its task does not linger.
+                return !(idle && self.errand.source != Source::Journal) && self.pause(due, idle).await;
             }
         }
         true
@@ -250,31 +320,50 @@ impl Worker {
         Timestamp(self.shared.clock.now().0 + STORE_MS)
     }
 
-    /// The app and when delivery to it began, if there is anywhere to deliver to: an app without an address gets
-    /// nothing.
+    /// The app, with the address that this errand goes to, and when delivery to it began; none where there is
+    /// nowhere to deliver to, or nothing may be delivered.
     fn deliverable(&self) -> Option<(Arc<App>, u64)> {
         let settings = self.shared.store.settings();
-        let app = settings.app(self.app)?;
-        let waits = !app.verified && !self.shared.policy.verify_again;
-        (app.webhook_url.is_some() && !waits).then(|| (Arc::clone(app), settings.begun(self.app)))
+        let app = settings.app(self.errand.app)?;
+        let begun = settings.begun(self.errand.app);
+        if let Source::Resends(to) = &self.errand.source
+            && !to.is_empty()
+        {
+            let to = Some(to.to_string());
+            return Some((
+                Arc::new(App { webhook_url: to, verified: true, max_batch: 1, ..App::clone(app) }),
+                begun,
+            ));
+        }
+        let disabled =
+            self.shared.delivery.health().get(&app.id).is_some_and(|health| health.disabled.is_some());
+        let waits = disabled || !app.verified && !self.shared.policy.verify_again;
+        if app.webhook_url.is_none() || waits {
+            return None;
+        }
+        match self.errand.source {
+            Source::Journal => Some((Arc::clone(app), begun)),
+            // An event that is sent again is a message of its own, with its own id.
+            Source::Resends(_) => Some((Arc::new(App { max_batch: 1, ..App::clone(app) }), begun)),
+        }
     }
 
     /// Waits for news, an answer or a moment. False: nothing came of a long wait with nothing pending.
-    async fn pause(&mut self, lanes: &mut Lanes, due: impl Into<Option<Timestamp>>, idle: bool) -> bool {
-        let due: Option<Timestamp> = due.into();
-        let until = match self.unsettled.again {
+    async fn pause(&mut self, due: Option<Timestamp>, idle: bool) -> bool {
+        let until = match self.books().unsettled.again {
             _ if idle => Some(Timestamp(self.shared.clock.now().0 + LINGER_MS)),
             Some(again) => Some(due.map_or(again, |due| due.min(again))),
             None => due,
         };
+        let resting = self.lanes(|lanes| lanes.under_way()) == 0;
         tokio::select! {
             biased;
             Some(report) = self.reported.recv() => {
-                self.take(lanes, report);
+                self.take(report);
                 true
             }
             () = self.wake.notified() => true,
-            () = self.shared.stopping.cancelled(), if lanes.under_way() == 0 => true,
+            () = self.shared.stopping.cancelled(), if resting => true,
             () = sleep(&self.shared, until) => !idle,
         }
     }
@@ -288,83 +377,169 @@ impl Worker {
         }
     }
 
-    async fn next_report(&mut self, lanes: &mut Lanes) {
+    async fn next_report(&mut self) {
         if let Some(report) = self.reported.recv().await {
-            self.take(lanes, report);
+            self.take(report);
         }
     }
 
-    fn take(&mut self, lanes: &mut Lanes, report: Report) {
+    fn take(&mut self, report: Report) {
         match report {
-            Report::Answer(reported) => self.answered(lanes, &reported),
-            Report::Settled(Ok(())) => self.unsettled.under_way = false,
-            Report::Settled(Err((round, error))) => {
-                tracing::warn!(app = %self.app, %error, "where delivery stands was not recorded");
-                self.unsettled.under_way = false;
-                self.unsettled.again = Some(self.later());
-                self.unsettled.put_back(round);
+            Report::Answer(reported) => self.answered(&reported),
+            Report::Settled(Ok(())) => self.books().unsettled.under_way = None,
+            Report::Settled(Err(error)) => {
+                tracing::warn!(app = %self.errand.app, %error, "where delivery stands was not recorded");
+                let again = Some(self.later());
+                let mut books = self.books();
+                books.unsettled.put_back();
+                books.unsettled.again = again;
             }
         }
     }
 
-    fn answered(&mut self, lanes: &mut Lanes, reported: &Reported) {
+    fn answered(&mut self, reported: &Reported) {
         let (now, jitter) = (self.shared.clock.now(), self.random.random());
-        let again_at = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
+        let again_at = {
+            let mut books = self.books();
+            let books = &mut *books;
+            books.took(u32::try_from(reported.took_ms).unwrap_or(u32::MAX));
+            let Some(lanes) = books.lanes.as_mut() else { return };
+            let attempts: Vec<Attempt> =
+                reported.items.iter().filter_map(|item| self.attempt(item, lanes, reported, now)).collect();
+            let again = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
+            books.unsettled.add(Round { attempts, ..Round::default() });
+            books.unsettled.health |= self.errand.is_apps_own();
+            again
+        };
+        self.note_health(reported, now);
         let events = (reported.items.iter())
             .map(|item| (item.chain.clone(), item.row.event.clone().unwrap_or_default()))
             .collect();
         self.shared.tell(ActivityKind::Delivery {
-            app: self.app,
+            app: self.errand.app,
             events,
             standby: reported.items.first().is_some_and(|item| item.notice.channel == Channel::Standby),
             status: reported.status,
             error: (reported.answer != Answered::Served).then(|| reported.reason.as_str().into()),
             duration_ms: reported.took_ms,
-            body: reported.body.clone(),
+            body: reported.sent.clone(),
             again_at,
         });
     }
 
-    /// Records where delivery stands without waiting for it: what is not recorded when the process dies is
-    /// sent twice.
-    fn settle(&mut self, lanes: &mut Lanes) {
-        if let Some(round) = lanes.take_round() {
-            self.unsettled.add(round);
+    /// A try, as it is kept; none where it is one of very many.
+    fn attempt(&self, item: &Item, lanes: &Lanes, reported: &Reported, now: Timestamp) -> Option<Attempt> {
+        let served = reported.answer == Answered::Served;
+        let number = lanes.failures(&item.chain) + 1;
+        if !served && number > KEPT_FAILURES && !number.is_multiple_of(KEPT_FAILURES) {
+            return None;
         }
-        let later = self.unsettled.again.is_some_and(|again| self.shared.clock.now() < again);
-        if self.unsettled.under_way || later {
+        let most = if served { SERVED_BODY } else { FAILED_BODY };
+        let said = String::from_utf8_lossy(reported.said.get(..most).unwrap_or(&reported.said));
+        let to = match &self.errand.source {
+            Source::Resends(to) if !to.is_empty() => Some(to.clone()),
+            Source::Journal | Source::Resends(_) => None,
+        };
+        Some(Attempt {
+            app: self.errand.app,
+            place: self.place(item),
+            at: now,
+            number,
+            status: reported.status,
+            duration_ms: u32::try_from(reported.took_ms).unwrap_or(u32::MAX),
+            error: (!served).then(|| reported.reason.as_str().into()),
+            body_start: said.into(),
+            to,
+        })
+    }
+
+    fn place(&self, item: &Item) -> Place {
+        Place { stream: item.chain.stream(self.shared.store.streams()), position: item.row.position }
+    }
+
+    /// How the app does, by this answer.
+    fn note_health(&self, reported: &Reported, now: Timestamp) {
+        if !self.errand.is_apps_own() {
             return;
         }
-        let Some(round) = self.unsettled.round.take() else { return };
-        (self.unsettled.under_way, self.unsettled.again) = (true, None);
+        let mut all = self.shared.delivery.health();
+        let health = all.entry(self.errand.app).or_default();
+        if reported.answer == Answered::Served {
+            health.delivered_at = Some(now.0);
+            health.failing_since = None;
+        } else {
+            health.failing_since.get_or_insert(now.0);
+            let error = reported.reason.as_str().into();
+            health.last_failure = Some(LastFailure { at: now.0, status: reported.status, error });
+        }
+    }
+
+    /// Records where delivery stands without waiting for it: what is not recorded when the process dies is
+    /// sent twice.
+    fn settle(&mut self) {
+        let Some(round) = self.unrecorded() else { return };
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
         self.shared.tasks.spawn(async move {
-            let settled = shared.store.settle(round.clone()).await.map_err(|error| (round, error));
+            let settled = shared.store.settle(Round::clone(&round)).await;
             // The loop may have ended with the engine.
             let _ = reports.send(Report::Settled(settled));
         });
     }
 
+    /// What is to be recorded now, if anything is.
+    fn unrecorded(&self) -> Option<Arc<Round>> {
+        let mut books = self.books();
+        let books = &mut *books;
+        if let Some(round) = books.lanes.as_mut().and_then(Lanes::take_round) {
+            books.unsettled.add(round);
+        }
+        let unsettled = &mut books.unsettled;
+        let later = unsettled.again.is_some_and(|again| self.shared.clock.now() < again);
+        if unsettled.under_way.is_some() || later || unsettled.is_empty() {
+            return None;
+        }
+        let mut round = unsettled.round.take().unwrap_or_default();
+        if std::mem::take(&mut unsettled.health) {
+            let health = self.shared.delivery.health().get(&self.errand.app).cloned();
+            round.health.extend(health.map(|health| (self.errand.app, health)));
+        }
+        let round = Arc::new(round);
+        (unsettled.under_way, unsettled.again) = (Some(Arc::clone(&round)), None);
+        Some(round)
+    }
+
     /// Records what is left before the loop ends. The next one starts there and repeats nothing.
-    async fn flush(&mut self, lanes: &mut Lanes) {
-        lanes.stop(self.shared.clock.now());
-        self.settle(lanes);
-        while !self.unsettled.is_empty() {
-            if self.unsettled.under_way {
-                self.next_report(lanes).await;
-            } else if !self.wait(self.unsettled.again.unwrap_or(self.shared.clock.now())).await {
+    async fn flush(&mut self) {
+        let now = self.shared.clock.now();
+        self.lanes(|lanes| lanes.stop(now));
+        self.settle();
+        loop {
+            let (empty, under_way, again) = {
+                let unsettled = &self.books().unsettled;
+                (unsettled.is_empty(), unsettled.under_way.is_some(), unsettled.again)
+            };
+            if empty {
+                return;
+            }
+            if under_way {
+                self.next_report().await;
+            } else if !self.wait(again.unwrap_or(self.shared.clock.now())).await {
                 // The engine stops and the store cannot: some webhooks are sent twice.
                 return;
             }
-            self.settle(lanes);
+            self.settle();
         }
     }
 
     /// From memory near the head, else from the store.
     async fn read(&self, stream: Stream, after: Position, limit: usize) -> Result<Slice, StoreError> {
-        match self.shared.recent(self.app, stream, after, limit) {
-            Some(slice) => Ok(slice),
-            None => self.shared.store.read(self.app, stream, after, limit).await,
+        let app = self.errand.app;
+        match &self.errand.source {
+            Source::Journal => match self.shared.recent(app, stream, after, limit) {
+                Some(slice) => Ok(slice),
+                None => self.shared.store.read(app, stream, after, limit).await,
+            },
+            Source::Resends(to) => self.shared.store.resends(app, to, stream, after, limit).await,
         }
     }
 
@@ -375,12 +550,12 @@ impl Worker {
         range: (Position, Position),
         pieces: &mut Pieces,
     ) -> Result<Vec<Arc<JournalRow>>, StoreError> {
-        pieces.next(self.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
+        pieces.next(self.errand.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
     }
 
     /// Whether the app's address is verified, asking it again where the policy says so.
     async fn verified(&self, app: &App) -> bool {
-        app.verified || verify(&self.shared, self.app, self.shared.draw()).await.is_none()
+        app.verified || verify(&self.shared, self.errand.app, self.shared.draw()).await.is_none()
     }
 
     fn post(&self, app: &App, items: Vec<Item>) {
@@ -392,15 +567,18 @@ impl Worker {
             let watch = Stopwatch::start();
             let result = shared.transport.post(&url, headers, body.clone()).await;
             let took_ms = watch.elapsed_ms();
-            let (answer, status, reason) = match result {
+            let (answer, status, reason, said) = match result {
                 Ok(answer) if (200..300).contains(&answer.status) => {
-                    (Answered::Served, Some(answer.status), String::new())
+                    (Answered::Served, Some(answer.status), String::new(), answer.body)
                 }
-                Ok(answer) => (Answered::Status(answer.status), Some(answer.status), wrong(answer.status)),
-                Err(error) => (Answered::Nothing, None, error.to_string()),
+                Ok(answer) => {
+                    let (status, reason) = (answer.status, wrong(answer.status));
+                    (Answered::Status(status), Some(status), reason, answer.body)
+                }
+                Err(error) => (Answered::Nothing, None, error.to_string(), Bytes::new()),
             };
             // The loop that asked may have ended with the engine.
-            let reported = Reported { items, answer, reason, status, took_ms, body };
+            let reported = Reported { items, answer, reason, status, took_ms, sent: body, said };
             let _ = reports.send(Report::Answer(Box::new(reported)));
         });
     }
@@ -424,61 +602,5 @@ async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     match until {
         Some(at) => shared.clock.sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The handshake (wire.md 3.1): asks an app's address for a challenge back. None: it verified; else why not.
-pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Option<String> {
-    let settings = shared.store.settings();
-    let Some(known) = settings.app(app) else { return Some("there is no such app".to_owned()) };
-    let Some(url) = known.webhook_url.clone() else { return Some("the app has no webhook_url".to_owned()) };
-    let mut error = match known.verify_token.as_ref() {
-        None => None,
-        Some(token) => handshake(shared, &url, token.reveal(), seed).await,
-    };
-    if error.is_none() && !known.verified {
-        let (url, token) = (known.webhook_url.clone(), known.verify_token.clone());
-        let change = Box::new(move |settings: &Settings| -> Result<Settings, Vec<SettingsRefused>> {
-            let mut apps = settings.apps.clone();
-            for known in &mut apps {
-                // The address may have been changed again meanwhile.
-                if known.id == app && known.webhook_url == url && known.verify_token == token {
-                    Arc::make_mut(known).verified = true;
-                }
-            }
-            Ok(Settings::new(settings.version, apps, settings.pages.clone()))
-        });
-        match shared.configure(change).await {
-            Ok(_) => {}
-            Err(failed) => {
-                tracing::warn!(%app, error = %failed, "the verified address was not recorded");
-                error = Some(format!("it verified, but that was not recorded: {failed}"));
-            }
-        }
-    }
-    shared.tell(ActivityKind::Verification { app, error: error.as_deref().map(Into::into) });
-    error
-}
-
-/// Whether an address answers the verification request: `None`, or why not.
-pub(crate) async fn handshake(shared: &Shared, url: &str, token: &str, seed: u64) -> Option<String> {
-    let challenge = SmallRng::seed_from_u64(seed).random_range(100_000_000_u32..2_000_000_000).to_string();
-    let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    let asked =
-        format!("{url}{joint}hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={encoded}");
-    match shared.transport.get(&asked).await {
-        Ok(answer) if answer.status != 200 => Some(format!(
-            "HTTP {} to the verification request: answer 200 with the value of hub.challenge",
-            answer.status
-        )),
-        Ok(answer) if answer.body.trim_ascii() != challenge.as_bytes() => Some(
-            "the answer is not the challenge: compare hub.verify_token, and answer hub.challenge as it is"
-                .to_owned(),
-        ),
-        Ok(_) => None,
-        Err(error @ (SendError::Timeout(_) | SendError::Forbidden(_) | SendError::Failed(_))) => {
-            Some(error.to_string())
-        }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    AdCounts, Batch, Change, Changing, ConfigureError, Configured, Found, JournalRow, Listed, Person,
-    Position, Remembered, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
+    AdCounts, Batch, Change, Changing, ConfigureError, Configured, DeliveryHealth, Found, JournalRow, Listed,
+    Person, Position, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -27,8 +27,10 @@ use crate::due::{self, Dues};
 use crate::faults;
 use crate::history::{self, HistoryEntry, HistoryPlace};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
+use crate::resending;
 use crate::retry::Profile;
 use crate::transport::Transport;
+use crate::verification;
 
 mod assets;
 mod makers;
@@ -288,8 +290,11 @@ impl Engine {
             })
             .collect();
         for app in &shared.store.settings().apps {
+            let health = shared.store.delivery_state(app.id).await?.health;
+            shared.delivery.health().insert(app.id, health);
             delivery::wake(&shared, app.id);
         }
+        resending::start(&shared).await?;
         let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
         engine.shared.tasks.spawn(due::run(engine.clone()));
         Ok(engine)
@@ -412,6 +417,7 @@ impl Engine {
             }
         };
         if !configured.positions.is_empty() {
+            self.forget_health(&configured).await;
             for app in configured.before.apps.iter().chain(&configured.after.apps) {
                 delivery::wake(&self.shared, app.id);
             }
@@ -419,6 +425,24 @@ impl Engine {
             self.shared.tell(ActivityKind::Settings { version: configured.after.version, told });
         }
         Ok(Applied { configured, unverified: self.verify_addresses().await })
+    }
+
+    /// What was learnt of an app's address says nothing of another one.
+    async fn forget_health(&self, configured: &Configured) {
+        let address = |settings: &Settings, id: AppId| Some(settings.app(id)?.webhook_url.clone());
+        let (before, after) = (&configured.before, &configured.after);
+        let mut forgotten = Vec::new();
+        self.shared.delivery.health().retain(|app, _| {
+            let same = address(before, *app) == address(after, *app);
+            forgotten.extend((!same).then(|| (*app, DeliveryHealth::default())));
+            same
+        });
+        let round = Round { health: forgotten, ..Round::default() };
+        if !round.health.is_empty()
+            && let Err(error) = self.shared.store.settle(round).await
+        {
+            tracing::warn!(%error, "how apps did at their old addresses was not forgotten");
+        }
     }
 
     /// Asks every address that is not verified to verify itself, all at once. Returns those that did not, and why.
@@ -431,12 +455,12 @@ impl Engine {
 
     /// Asks an address to verify itself before it is anybody's: `None`, or why it failed.
     pub async fn try_address(&self, url: &str, verify_token: &str) -> Option<String> {
-        delivery::handshake(&self.shared, url, verify_token, self.shared.draw()).await
+        verification::handshake(&self.shared, url, verify_token, self.shared.draw()).await
     }
 
     /// Asks an app's address to verify itself now: `None`, or why it failed.
     pub async fn verify(&self, app: AppId) -> Option<String> {
-        let failed = delivery::verify(&self.shared, app, self.shared.draw()).await;
+        let failed = verification::verify(&self.shared, app, self.shared.draw()).await;
         delivery::wake(&self.shared, app);
         failed
     }

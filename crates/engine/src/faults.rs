@@ -131,6 +131,10 @@ impl Transport for Faulty {
         .boxed()
     }
 
+    fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>> {
+        self.inner.vet(url)
+    }
+
     fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
         self.inner.get(url)
     }
@@ -189,6 +193,10 @@ mod tests {
         ) -> BoxFuture<'_, Result<Answer, SendError>> {
             self.0.lock().unwrap().push(body);
             async { Ok(Answer { status: 200, body: Bytes::new() }) }.boxed()
+        }
+
+        fn vet(&self, _url: &str) -> BoxFuture<'_, Result<(), SendError>> {
+            async { Ok(()) }.boxed()
         }
 
         fn get(&self, _url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {

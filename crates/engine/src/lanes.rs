@@ -11,7 +11,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use baton_rules::{AppId, Channel, Notice, Surface, Timestamp};
-use baton_store::{Chain, Cursor, DeadLetter, JournalRow, Parked, Position, Round, Slice, Stream};
+use baton_store::{
+    Chain, Cursor, DeadLetter, JournalRow, Parked, Place, Position, Resent, Round, Slice, Stream,
+};
 
 use crate::retry::{HOPELESS_TRIES, Profile, delay_ms, is_hopeless};
 use crate::walk::Pieces;
@@ -23,6 +25,17 @@ const FAILING: u32 = 3;
 const UNTRIED_MS: i64 = 60_000;
 /// Rows that a lane reads at once, where its bound allows: it does not read one for each that is served.
 const PIECE: u64 = 256;
+
+/// Where the rows come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// The journal, past the app's cursors.
+    Journal,
+    /// What is to be sent again, to this address; empty: the app's own. Nothing waits behind a row but what is to be
+    /// sent again with it, so none is parked, and one that is answered wrongly so often is given up whatever becomes
+    /// of others.
+    Resends(Box<str>),
+}
 
 /// Bounds of an app's delivery.
 #[derive(Clone, Copy, Debug)]
@@ -69,9 +82,30 @@ pub(crate) enum Answered {
     Nothing,
 }
 
+impl Answered {
+    /// Whether more tries will not change it.
+    fn is_hopeless(&self) -> bool {
+        matches!(self, Answered::Status(status) if is_hopeless(*status))
+    }
+}
+
+/// How an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It is behind: served, or given up.
+    Behind,
+    /// It was read, and waits: until this moment, if not for others.
+    Waits(Option<Timestamp>),
+    /// It waits in a conversation that is parked, until this moment at least.
+    Parked(Option<Timestamp>),
+    /// It was not read yet.
+    Ahead,
+}
+
 /// An app's delivery.
 pub(crate) struct Lanes {
     app: AppId,
+    source: Source,
     bounds: Bounds,
     lanes: Vec<Lane>,
     talks: HashMap<Chain, Talk>,
@@ -144,7 +178,13 @@ impl Health {
 
 impl Lanes {
     /// Takes up where the cursors and parked conversations stand.
-    pub(crate) fn new(app: AppId, bounds: Bounds, cursors: &[Cursor], parked: Vec<Parked>) -> Self {
+    pub(crate) fn new(
+        app: AppId,
+        source: Source,
+        bounds: Bounds,
+        cursors: &[Cursor],
+        parked: Vec<Parked>,
+    ) -> Self {
         let mut lanes: Vec<Lane> = (cursors.iter())
             .map(|cursor| Lane {
                 stream: cursor.stream,
@@ -157,6 +197,7 @@ impl Lanes {
         lanes.sort_by_key(|lane| lane.stream);
         let mut this = Self {
             app,
+            source,
             bounds,
             lanes,
             talks: HashMap::new(),
@@ -196,6 +237,71 @@ impl Lanes {
     /// Webhooks under way.
     pub(crate) const fn under_way(&self) -> usize {
         self.under_way
+    }
+
+    /// Events that were read and wait, those of parked conversations excepted; when the oldest was committed.
+    pub(crate) fn waiting(&self) -> (u64, Option<Timestamp>) {
+        let open = self.lanes.iter().map(|lane| lane.open.len() as u64).sum();
+        let fronts = self.talks.values().filter(|talk| talk.parked.is_none());
+        (open, fronts.filter_map(|talk| talk.queue.front()).map(|row| row.at).min())
+    }
+
+    /// Up to where streams have been read.
+    pub(crate) fn read_to(&self) -> impl Iterator<Item = (Stream, Position)> {
+        self.lanes.iter().map(|lane| (lane.stream, lane.read_to))
+    }
+
+    /// Conversations that are parked: which, and what of each waits, after the first position and up to the second.
+    pub(crate) fn parked(&self) -> impl Iterator<Item = (&Chain, Position, Position)> {
+        self.talks
+            .iter()
+            .filter_map(|(chain, talk)| talk.parked.as_ref().map(|walk| (chain, walk.done, walk.passed)))
+    }
+
+    /// When conversations that wait out a failure are tried again.
+    pub(crate) fn dues(&self) -> HashMap<&Chain, Timestamp> {
+        let pause = self.health.pause.filter(|_| self.health.fails_altogether());
+        self.waiting.iter().map(|(due, chain)| (chain, pause.map_or(*due, |pause| pause.max(*due)))).collect()
+    }
+
+    /// How an event of a conversation stands, by these [`dues`](Self::dues).
+    pub(crate) fn stands(&self, chain: &Chain, place: Place, dues: &HashMap<&Chain, Timestamp>) -> Stands {
+        let Some(at) = self.lane(place.stream) else { return Stands::Ahead };
+        let lane = &self.lanes[at];
+        let due = dues.get(chain).copied();
+        match self.talks.get(chain) {
+            Some(Talk { parked: Some(walk), .. }) if place.position <= walk.passed => {
+                if place.position > walk.done { Stands::Parked(due) } else { Stands::Behind }
+            }
+            _ if lane.open.contains(&place.position) => {
+                let paused = self.health.pause.filter(|_| self.health.fails_altogether());
+                Stands::Waits(due.or(paused))
+            }
+            _ if place.position <= lane.read_to => Stands::Behind,
+            _ => Stands::Ahead,
+        }
+    }
+
+    /// How often the event that a conversation stands at has been tried.
+    pub(crate) fn failures(&self, chain: &Chain) -> u32 {
+        self.talks.get(chain).map_or(0, |talk| talk.failures)
+    }
+
+    /// Has a conversation tried again at once, whatever it waits for.
+    pub(crate) fn hasten(&mut self, chain: &Chain) {
+        self.health.pause = None;
+        let waits = self.waiting.iter().find(|(_, waits)| waits == chain).cloned();
+        if let Some(due) = waits
+            && self.waiting.remove(&due)
+        {
+            self.ready.push_back(due.1);
+        }
+    }
+
+    /// Has everything tried again at once, as if nothing had failed so far.
+    pub(crate) fn resume(&mut self) {
+        self.health = Health { served: self.health.served, ..Health::default() };
+        self.ready.extend(std::mem::take(&mut self.waiting).into_iter().map(|(_, chain)| chain));
     }
 
     /// Whether nothing is under way and nothing is pending up to these heads.
@@ -394,6 +500,9 @@ impl Lanes {
     /// Leaves everything recorded as it stands, so that whoever goes on repeats nothing. What was served behind a
     /// row that is still open is behind the cursor only when that row's conversation is parked.
     pub(crate) fn stop(&mut self, now: Timestamp) {
+        if self.source != Source::Journal {
+            return;
+        }
         let waiting: HashMap<Chain, Timestamp> =
             self.waiting.iter().map(|(due, chain)| (chain.clone(), *due)).collect();
         let open = |talk: &Talk| talk.queue.front().filter(|_| talk.parked.is_none()).map(|row| row.position);
@@ -468,7 +577,9 @@ impl Lanes {
         chains.dedup();
         self.health.failures = self.health.failures.saturating_add(1);
         let known = self.health.first.get_or_insert_with(|| chains[0].clone());
-        self.health.several |= chains.iter().any(|chain| *chain != known);
+        // What is sent again was answered wrongly before, as a rule: that several are says nothing of the app.
+        let tells = self.source == Source::Journal || !answer.is_hopeless();
+        self.health.several |= tells && chains.iter().any(|chain| *chain != known);
         self.health.silent |= *answer == Answered::Nothing;
         self.health.last = Some(now);
         let mut again = None;
@@ -506,8 +617,17 @@ impl Lanes {
         talk.recovered();
         talk.queue.pop_front();
         let at = talk.stream;
+        self.record_resent(at, item.row.position, true);
         self.done_with(&item.chain, item.row.position);
         self.advance(at);
+    }
+
+    /// What was to be sent again no longer is.
+    fn record_resent(&mut self, at: usize, position: Position, arrived: bool) {
+        if let Source::Resends(to) = &self.source {
+            let place = Place { stream: self.lanes[at].stream, position };
+            self.round.resent.push(Resent { app: self.app, to: to.clone(), place, arrived });
+        }
     }
 
     /// A row is behind its talk: on with the next, or the talk ends.
@@ -550,15 +670,15 @@ impl Lanes {
             talk.served_then = served;
         }
         let others_succeed = served > talk.served_then;
-        let mut hopeless = matches!(answer, Answered::Status(status) if is_hopeless(*status));
+        let mut hopeless = answer.is_hopeless();
         talk.hopeless += u32::from(hopeless);
-        hopeless &= others_succeed;
+        hopeless &= others_succeed || self.source != Source::Journal;
         let at = talk.stream;
         if hopeless && talk.hopeless >= HOPELESS_TRIES && !fails_altogether {
             let row = talk.queue.pop_front()?;
             let (attempts, stream) = (talk.failures, self.lanes[at].stream);
             talk.recovered();
-            self.round.dead.push(DeadLetter {
+            let dead = DeadLetter {
                 app,
                 stream,
                 position: row.position,
@@ -566,7 +686,9 @@ impl Lanes {
                 at: now,
                 attempts,
                 reason: reason.into(),
-            });
+                expired: false,
+            };
+            self.give_up(at, dead);
             self.done_with(chain, row.position);
             // What was given up is not tried again after a restart.
             self.record_progress(now);
@@ -583,8 +705,19 @@ impl Lanes {
         Some(due)
     }
 
+    /// A row is not tried any more. One that was sent elsewhere is not the app's to miss.
+    fn give_up(&mut self, at: usize, dead: DeadLetter) {
+        self.record_resent(at, dead.position, false);
+        if !matches!(&self.source, Source::Resends(to) if !to.is_empty()) {
+            self.round.dead.push(dead);
+        }
+    }
+
     /// Lets the lane pass a conversation, which walks on by itself from the row that failed.
     fn park(&mut self, chain: &Chain, due: Timestamp) {
+        if self.source != Source::Journal {
+            return;
+        }
         let app = self.app;
         let Some(talk) = self.talks.get_mut(chain) else { return };
         let Some(next) = talk.queue.front().map(|row| row.position) else { return };
@@ -619,6 +752,9 @@ impl Lanes {
         let served = lane.open.first().map_or(lane.read_to, |oldest| Position(oldest.0 - 1));
         if served > lane.served {
             lane.served = served;
+            if self.source != Source::Journal {
+                return;
+            }
             let cursor = Cursor { app: self.app, stream: lane.stream, served };
             match self.round.cursors.iter_mut().find(|moved| moved.stream == cursor.stream) {
                 Some(moved) => *moved = cursor,
@@ -657,6 +793,7 @@ impl Lanes {
         let empty = round.cursors.is_empty()
             && round.park.is_empty()
             && round.unpark.is_empty()
+            && round.resent.is_empty()
             && round.dead.is_empty();
         (!empty).then(|| std::mem::take(&mut self.round))
     }

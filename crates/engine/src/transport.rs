@@ -43,6 +43,9 @@ pub trait Transport: Send + Sync + 'static {
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>>;
 
+    /// Whether an address may be posted to, as far as can be said without connecting.
+    fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>>;
+
     /// Asks an address to verify itself.
     fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>>;
 }
@@ -115,17 +118,20 @@ impl reqwest::dns::Resolve for VettedResolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let vetting = self.0.clone();
         async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found.into_iter().filter(|at| vetting.allows(at.ip())).collect();
-            if allowed.is_empty() {
-                return Err(SendError::Forbidden(host).into());
-            }
-            let addresses: reqwest::dns::Addrs = Box::new(allowed.into_iter());
+            let addresses: reqwest::dns::Addrs =
+                Box::new(resolved(name.as_str(), &vetting).await?.into_iter());
             Ok(addresses)
         }
         .boxed()
     }
+}
+
+/// The addresses of a name that may be reached.
+async fn resolved(name: &str, vetting: &Vetting) -> Result<Vec<SocketAddr>, SendError> {
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let found = found.map_err(|error| SendError::Failed(format!("{name} cannot be resolved: {error}")))?;
+    let allowed: Vec<SocketAddr> = found.filter(|at| vetting.allows(at.ip())).collect();
+    if allowed.is_empty() { Err(SendError::Forbidden(name.to_owned())) } else { Ok(allowed) }
 }
 
 /// Webhooks over HTTP.
@@ -161,7 +167,7 @@ impl HttpTransport {
     }
 
     /// A resolver is not asked for addresses that are written as numbers: those are vetted here.
-    fn vet(&self, url: &str) -> Result<reqwest::Url, SendError> {
+    fn vet_numbers(&self, url: &str) -> Result<reqwest::Url, SendError> {
         let url = reqwest::Url::parse(url).map_err(|error| SendError::Failed(error.to_string()))?;
         let address = match url.host() {
             Some(url::Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -213,7 +219,7 @@ impl Transport for HttpTransport {
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let url = self.vet(url);
+        let url = self.vet_numbers(url);
         async move {
             let mut request = self.client.post(url?).body(body);
             for (name, value) in headers {
@@ -224,8 +230,20 @@ impl Transport for HttpTransport {
         .boxed()
     }
 
+    fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>> {
+        let url = self.vet_numbers(url);
+        async move {
+            let url = url?;
+            match url.host() {
+                Some(url::Host::Domain(name)) => resolved(name, &self.vetting).await.map(|_| ()),
+                Some(_) | None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
     fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let url = self.vet(url);
+        let url = self.vet_numbers(url);
         async move { self.answer(self.client.get(url?)).await }.boxed()
     }
 }

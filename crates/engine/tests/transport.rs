@@ -67,7 +67,10 @@ async fn answers(text: &'static str) -> SocketAddr {
 }
 
 async fn post(transport: &HttpTransport, url: &str) -> Result<Answer, SendError> {
-    let headers = vec![("x-hub-signature-256", "sha256=00".to_owned())];
+    let headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("x-hub-signature-256", "sha256=00".to_owned()),
+    ];
     transport.post(url, headers, Bytes::from_static(b"{\"object\":\"page\"}")).await
 }
 

@@ -79,7 +79,14 @@ kinds! {
     UNKNOWN_APP = "unknown-app", NOT_FOUND, "there is no such app",
         "The path names an app by its id, or by its name. `GET /baton/v1/apps` lists them.";
     NO_ADDRESS = "no-address", CONFLICT, "the app has no address",
-        "Its `webhook_url` is not set. Set it, or name an address in `url`. Nothing was sent.";
+        "Its `webhook_url` is not set. Set it, or name another: in `url`, or in `to` where events are sent again. \
+         Nothing was sent.";
+    UNKNOWN_DELIVERY = "unknown-delivery", NOT_FOUND, "the app has no such event",
+        "A delivery's id is the one in the list, `GET /baton/v1/apps/{app}/deliveries`. It may also \
+         have been given up for its age.";
+    TOO_MANY_RESENDS = "too-many-resends", CONFLICT, "too much would be to be sent again at once",
+        "At most 100,000 events of an app can wait to be sent again, to at most 16 addresses other than its own. Ask \
+         for fewer, or wait until some have been sent: `GET /baton/v1/apps/{app}/health` has their number.";
     EXISTS = "exists", CONFLICT, "there is one already",
         "An id or a name of an app or page names one. Change what is there with PATCH, or take another name.";
     PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "it is not what `If-Match` says",

@@ -16,8 +16,10 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 mod asset;
+mod attempt;
 mod chain;
 mod check;
+mod delivery;
 pub mod memory;
 mod rows;
 mod settings;
@@ -25,7 +27,12 @@ pub mod sqlite;
 mod text_id;
 
 pub use asset::{Asset, AssetChange, AssetKey, AssetKind};
+pub use attempt::Attempt;
 pub use chain::Chain;
+pub use delivery::{
+    Cursor, DeadLetter, DeliveryHealth, DeliveryState, Disabled, Errands, Lag, LastFailure, NoPlace, Parked,
+    Place, Resend, Resent, Round, Slice, Tried,
+};
 pub use settings::{
     Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
     Settings, SettingsRefused, Side, Token,
@@ -305,77 +312,6 @@ pub struct Announcement {
     pub whole: Bytes,
 }
 
-/// Up to where an app has been served in a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The app.
-    pub app: AppId,
-    /// The stream.
-    pub stream: Stream,
-    /// Everything up to here is served, parked or given up.
-    pub served: Position,
-}
-
-/// A conversation that waits out its failures: a cursor of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parked {
-    /// The app.
-    pub app: AppId,
-    /// The stream.
-    pub stream: Stream,
-    /// The conversation, or what else it is.
-    pub chain: Chain,
-    /// Its first row that is not served.
-    pub next: Position,
-    /// Tries so far at that row.
-    pub attempts: u32,
-    /// When the first of them was.
-    pub since: Timestamp,
-    /// When the next try is due.
-    pub due: Timestamp,
-}
-
-/// A webhook event that was given up: kept, visible, replayable.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeadLetter {
-    /// The app.
-    pub app: AppId,
-    /// The stream.
-    pub stream: Stream,
-    /// The row.
-    pub position: Position,
-    /// What it is a part of.
-    pub chain: Chain,
-    /// When it was given up.
-    pub at: Timestamp,
-    /// How many tries it got.
-    pub attempts: u32,
-    /// Why the last one failed.
-    pub reason: Box<str>,
-}
-
-/// The outcome of a delivery round, at once.
-#[derive(Clone, Debug, Default)]
-pub struct Round {
-    /// Cursors that moved.
-    pub cursors: Vec<Cursor>,
-    /// Conversations that are parked now, or parked anew.
-    pub park: Vec<Parked>,
-    /// Conversations that are no longer parked.
-    pub unpark: Vec<(AppId, Stream, Chain)>,
-    /// Events that were given up.
-    pub dead: Vec<DeadLetter>,
-}
-
-/// Rows of a stream that an app must hear.
-#[derive(Clone, Debug)]
-pub struct Slice {
-    /// The rows, in order.
-    pub rows: Vec<Arc<JournalRow>>,
-    /// Up to where was looked: there is nothing else for the app before it.
-    pub scanned: Position,
-}
-
 /// A thread in a page's list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
@@ -472,8 +408,56 @@ pub trait Store: Send + Sync + 'static {
     /// The conversations of an app that are parked, the one due first at the front.
     fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>>;
 
-    /// Events that were given up for an app, newest first.
-    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
+    /// Events that were given up for an app, newest first; `before` is the last one of the page before.
+    fn dead_letters(
+        &self,
+        app: AppId,
+        before: Option<(Timestamp, Place)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
+
+    /// Rows of a stream that an app hears, newest first, before a position: at most `limit` rows are looked at.
+    /// Those from before delivery to the app began are nobody's, and not looked at.
+    fn read_back(
+        &self,
+        app: AppId,
+        stream: Stream,
+        before: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>>;
+
+    /// How much an app has to hear of a stream after a position: at most `limit` rows are looked at.
+    fn lag(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Lag, StoreError>>;
+
+    /// What became of events of an app, in the order in which they are asked about.
+    fn tried(&self, app: AppId, places: Vec<Place>) -> BoxFuture<'_, Result<Vec<Tried>, StoreError>>;
+
+    /// How the delivery to an app stands: what is kept of its health, and how much is parked, given up and to be
+    /// sent again.
+    fn delivery_state(&self, app: AppId) -> BoxFuture<'_, Result<DeliveryState, StoreError>>;
+
+    /// Has events sent again; returns how many of them were not to be sent there again already. Those of apps that
+    /// the settings do not have are passed over.
+    fn resend(&self, resend: Resend) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Rows of a stream that are to be sent again to a destination ([`Resend::to`]), in order, after a position.
+    fn resends(
+        &self,
+        app: AppId,
+        to: &str,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>>;
+
+    /// The apps that something is to be sent again for, and where to.
+    fn errands(&self) -> BoxFuture<'_, Result<Errands, StoreError>>;
 
     /// Records the outcome of a delivery round. It may wait up to a tenth of a second for a commit to ride in.
     /// A cursor never goes back. Cursors and parked conversations of apps that the settings do not have (any

@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
 
-use crate::rows::{chain_text, thread_text};
+use crate::rows::thread_text;
 use crate::settings::has_first_address;
 use crate::{
-    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, Changing,
-    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, Due, Found, JournalRow, KeptClock,
-    Listed, Parked, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings, Slice, Store,
-    StoreError, Stream, Wanted, check, stream_of,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Attempt, Batch, Chain, Change, Changing,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryHealth, DeliveryState, Due,
+    Errands, Found, JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow,
+    Remembered, Resend, Round, Seen, SeenKey, Settings, Slice, Store, StoreError, Stream, Tried, Wanted,
+    check, stream_of,
 };
+
+mod delivery;
 
 /// The key of a refusal's row: minute, app (0 for a person), rule.
 type Fold = (i64, u64, Box<str>);
@@ -43,7 +46,10 @@ struct Image {
     due: BTreeMap<(String, Position), Due>,
     cursors: BTreeMap<(AppId, Stream), Served>,
     parked: BTreeMap<(AppId, Stream, String), Parked>,
-    dead: BTreeMap<(AppId, Stream, Position), DeadLetter>,
+    dead: BTreeMap<(AppId, Place), DeadLetter>,
+    attempts: BTreeMap<(AppId, Place), Vec<Attempt>>,
+    resends: BTreeSet<(AppId, Box<str>, Place)>,
+    health: BTreeMap<AppId, DeliveryHealth>,
     people: HashMap<ThreadKey, Person>,
     /// Where the chains of pages end.
     ends: HashMap<Chain, Position>,
@@ -270,8 +276,7 @@ impl Image {
         self.cursors.retain(|(app, _), _| after.app(*app).is_some());
         let goes = |page: PageId| before.page(page).is_some() && after.page(page).is_none();
         self.assets.retain(|key, _| !goes(key.page));
-        self.parked
-            .retain(|(app, _, _), _| after.app(*app).is_some_and(|app| !has_first_address(&before, app)));
+        self.forget_delivery(|app| after.app(app).is_some_and(|app| !has_first_address(&before, app)));
         let rerouted = check::rerouted(&before, &after);
         for due in self.due.values_mut().filter(|due| rerouted.contains(&due.thread.page)) {
             due.at = due.at.min(now);
@@ -281,29 +286,6 @@ impl Image {
         }
         self.settings = Arc::clone(&after);
         Ok(Configured { before, after, positions, told })
-    }
-
-    fn settle(&mut self, round: Round) {
-        let settings = Arc::clone(&self.settings);
-        let known = |app: AppId| settings.app(app).is_some();
-        for cursor in round.cursors.into_iter().filter(|cursor| known(cursor.app)) {
-            let begin = Served { served: cursor.served, start: Position(0) };
-            let kept = self.cursors.entry((cursor.app, cursor.stream)).or_insert(begin);
-            kept.served = kept.served.max(cursor.served);
-        }
-        for (app, stream, chain) in round.unpark {
-            self.parked.remove(&(app, stream, chain_text(&chain)));
-        }
-        for parked in round.park.into_iter().filter(|parked| known(parked.app)) {
-            let begin = self.cursors.get(&(parked.app, parked.stream)).map(|kept| kept.start);
-            if begin.is_some_and(|begin| parked.next <= begin) {
-                continue;
-            }
-            self.parked.insert((parked.app, parked.stream, chain_text(&parked.chain)), parked);
-        }
-        for dead in round.dead {
-            self.dead.insert((dead.app, dead.stream, dead.position), dead);
-        }
     }
 
     fn chain(
@@ -392,47 +374,85 @@ impl Store for MemoryStore {
         after: Position,
         limit: usize,
     ) -> BoxFuture<'_, Result<Slice, StoreError>> {
-        self.at_once(move |image| {
-            let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
-            let looked: Vec<_> = image.log(stream)?.rows.iter().skip(skipped).take(limit).collect();
-            let scanned = looked.last().map_or(after, |row| row.position);
-            let hears = |row: &&Arc<JournalRow>| row.notices.iter().any(|notice| notice.app == app);
-            Ok(Slice { rows: looked.into_iter().filter(hears).cloned().collect(), scanned })
-        })
+        self.at_once(move |image| image.read(app, stream, after, limit))
     }
 
     fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>> {
-        self.at_once(move |image| {
-            let own = image.cursors.iter().filter(|((of, _), _)| *of == app);
-            Ok(own
-                .map(|((app, stream), kept)| Cursor { app: *app, stream: *stream, served: kept.served })
-                .collect())
-        })
+        self.at_once(move |image| Ok(image.cursors(app)))
     }
 
     fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>> {
+        self.at_once(move |image| Ok(image.parked(app)))
+    }
+
+    fn dead_letters(
+        &self,
+        app: AppId,
+        before: Option<(Timestamp, Place)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        self.at_once(move |image| Ok(image.dead_letters(app, before, limit)))
+    }
+
+    fn read_back(
+        &self,
+        app: AppId,
+        stream: Stream,
+        before: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        self.at_once(move |image| image.read_back(app, stream, before, limit))
+    }
+
+    fn lag(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Lag, StoreError>> {
         self.at_once(move |image| {
-            let own = image.parked.values().filter(|parked| parked.app == app);
-            let mut own: Vec<Parked> = own.cloned().collect();
-            own.sort_by_cached_key(|parked| (parked.due, parked.stream, chain_text(&parked.chain)));
-            Ok(own)
+            let slice = image.read(app, stream, after, limit)?;
+            let oldest = slice.rows.first().map(|row| row.at);
+            Ok(Lag { events: slice.rows.len() as u64, oldest, scanned: slice.scanned })
         })
     }
 
-    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
-        self.at_once(move |image| {
-            let own = image.dead.values().filter(|dead| dead.app == app);
-            let mut own: Vec<DeadLetter> = own.cloned().collect();
-            own.sort_by_key(|dead| std::cmp::Reverse((dead.at, dead.stream, dead.position)));
-            own.truncate(limit);
-            Ok(own)
-        })
+    fn tried(&self, app: AppId, places: Vec<Place>) -> BoxFuture<'_, Result<Vec<Tried>, StoreError>> {
+        self.at_once(move |image| Ok(places.iter().map(|place| image.tried(app, *place)).collect()))
+    }
+
+    fn delivery_state(&self, app: AppId) -> BoxFuture<'_, Result<DeliveryState, StoreError>> {
+        self.at_once(move |image| Ok(image.delivery_state(app)))
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
         self.at_once(move |image| {
             image.settle(round);
             Ok(())
+        })
+    }
+
+    fn resend(&self, resend: Resend) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.at_once(move |image| Ok(image.resend(&resend)))
+    }
+
+    fn resends(
+        &self,
+        app: AppId,
+        to: &str,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        let to = to.to_owned();
+        self.at_once(move |image| image.resends(app, &to, stream, after, limit))
+    }
+
+    fn errands(&self) -> BoxFuture<'_, Result<Errands, StoreError>> {
+        self.at_once(move |image| {
+            let errands: BTreeSet<_> = image.resends.iter().map(|(app, to, _)| (*app, to.clone())).collect();
+            Ok(errands.into_iter().collect())
         })
     }
 

@@ -2,6 +2,7 @@
 //! the last commit was under way, together; a few read-only connections look, and never wait for it.
 
 mod assets;
+mod delivery;
 mod open;
 mod read;
 mod readers;
@@ -25,8 +26,9 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
-    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands, JournalRow, KeptClock,
+    Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice,
+    Store, StoreError, Stream, Tried, Wanted,
 };
 pub use open::Migration;
 use readers::Readers;
@@ -257,15 +259,68 @@ impl Store for SqliteStore {
     }
 
     fn cursors(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Cursor>, StoreError>> {
-        self.look(move |db| read::cursors(db, app))
+        self.look(move |db| delivery::cursors(db, app))
     }
 
     fn parked(&self, app: AppId) -> BoxFuture<'_, Result<Vec<Parked>, StoreError>> {
-        self.look(move |db| read::parked(db, app))
+        self.look(move |db| delivery::parked(db, app))
     }
 
-    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
-        self.look(move |db| read::dead_letters(db, app, limit))
+    fn dead_letters(
+        &self,
+        app: AppId,
+        before: Option<(Timestamp, Place)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        self.look(move |db| delivery::dead_letters(db, app, before, limit))
+    }
+
+    fn read_back(
+        &self,
+        app: AppId,
+        stream: Stream,
+        before: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        self.look(move |db| delivery::read_back(db, app, stream, before, limit))
+    }
+
+    fn lag(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Lag, StoreError>> {
+        self.look(move |db| delivery::lag(db, app, stream, after, limit))
+    }
+
+    fn tried(&self, app: AppId, places: Vec<Place>) -> BoxFuture<'_, Result<Vec<Tried>, StoreError>> {
+        self.look(move |db| delivery::tried(db, app, &places))
+    }
+
+    fn delivery_state(&self, app: AppId) -> BoxFuture<'_, Result<DeliveryState, StoreError>> {
+        self.look(move |db| delivery::state(db, app))
+    }
+
+    fn resend(&self, resend: Resend) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.write(1, true, move |tx| tx.resend(&resend)))
+    }
+
+    fn resends(
+        &self,
+        app: AppId,
+        to: &str,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        let to = to.to_owned();
+        self.look(move |db| delivery::resends(db, app, &to, stream, after, limit))
+    }
+
+    fn errands(&self) -> BoxFuture<'_, Result<Errands, StoreError>> {
+        self.look(delivery::errands)
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {

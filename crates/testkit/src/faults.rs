@@ -11,8 +11,9 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
-    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands, JournalRow, KeptClock,
+    Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice,
+    Store, StoreError, Stream, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -265,8 +266,60 @@ impl Store for FaultyStore {
         Box::pin(self.run("parked", false, self.disk.parked(app)))
     }
 
-    fn dead_letters(&self, app: AppId, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
-        Box::pin(self.run("dead letters", false, self.disk.dead_letters(app, limit)))
+    fn dead_letters(
+        &self,
+        app: AppId,
+        before: Option<(Timestamp, Place)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(self.run("dead letters", false, self.disk.dead_letters(app, before, limit)))
+    }
+
+    fn read_back(
+        &self,
+        app: AppId,
+        stream: Stream,
+        before: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        Box::pin(self.run("read back", false, self.disk.read_back(app, stream, before, limit)))
+    }
+
+    fn lag(
+        &self,
+        app: AppId,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Lag, StoreError>> {
+        Box::pin(self.run("lag", false, self.disk.lag(app, stream, after, limit)))
+    }
+
+    fn tried(&self, app: AppId, places: Vec<Place>) -> BoxFuture<'_, Result<Vec<Tried>, StoreError>> {
+        Box::pin(self.run("tried", false, self.disk.tried(app, places)))
+    }
+
+    fn delivery_state(&self, app: AppId) -> BoxFuture<'_, Result<DeliveryState, StoreError>> {
+        Box::pin(self.run("delivery state", false, self.disk.delivery_state(app)))
+    }
+
+    fn resend(&self, resend: Resend) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.run("resend", true, self.disk.resend(resend)))
+    }
+
+    fn resends(
+        &self,
+        app: AppId,
+        to: &str,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Slice, StoreError>> {
+        Box::pin(self.run("resends", false, self.disk.resends(app, to, stream, after, limit)))
+    }
+
+    fn errands(&self) -> BoxFuture<'_, Result<Errands, StoreError>> {
+        Box::pin(self.run("errands", false, self.disk.errands()))
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {

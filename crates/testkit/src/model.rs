@@ -187,7 +187,7 @@ impl Model<'_> {
     }
 
     fn dead(&self, app: AppId) -> BTreeSet<Place> {
-        let dead = self.disk.dead_letters(app, usize::MAX).now_or_never().and_then(Result::ok);
+        let dead = self.disk.dead_letters(app, None, usize::MAX).now_or_never().and_then(Result::ok);
         dead.unwrap_or_default().into_iter().map(|dead| (dead.stream, dead.position)).collect()
     }
 

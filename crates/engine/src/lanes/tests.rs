@@ -302,7 +302,7 @@ fn lanes_of(bounds: Bounds, kept: &Kept) -> Lanes {
         .collect();
     let mut parked: Vec<Parked> = kept.parked.values().cloned().collect();
     parked.sort_by(|a, b| a.chain.cmp(&b.chain));
-    Lanes::new(app("bot"), bounds, &cursors, parked)
+    Lanes::new(app("bot"), Source::Journal, bounds, &cursors, parked)
 }
 
 /// Answers by conversation: `bad` gets this, everybody else is served.

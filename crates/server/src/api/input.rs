@@ -43,7 +43,11 @@ pub(super) struct Body(pub(super) Bytes);
 pub(super) struct Json(pub(super) Value);
 
 /// A path parameter as text.
-async fn parameter(parts: &mut Parts, shared: &Arc<Shared>, name: &str) -> Result<String, Problem> {
+pub(super) async fn parameter(
+    parts: &mut Parts,
+    shared: &Arc<Shared>,
+    name: &str,
+) -> Result<String, Problem> {
     let parameters = RawPathParams::from_request_parts(parts, shared).await.map_err(|_| not_utf8())?;
     let found = parameters.iter().find(|(key, _)| *key == name);
     found.map(|(_, value)| value.to_owned()).ok_or_else(not_utf8)

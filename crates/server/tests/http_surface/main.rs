@@ -13,6 +13,7 @@ mod bounds;
 mod calls;
 mod compat;
 mod conversations;
+mod deliveries;
 mod dry_run;
 mod explain;
 mod faults;

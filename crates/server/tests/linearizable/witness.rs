@@ -9,8 +9,9 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::sqlite::SqliteStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, Due, JournalRow, KeptClock, Listed, Parked, Person,
-    Position, RefusalRow, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted,
+    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, JournalRow, KeptClock, Lag,
+    Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice, Store,
+    StoreError, Stream, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -136,7 +137,14 @@ impl Store for Witness {
         fn read(app: AppId, stream: Stream, after: Position, limit: usize) -> Slice;
         fn cursors(app: AppId) -> Vec<Cursor>;
         fn parked(app: AppId) -> Vec<Parked>;
-        fn dead_letters(app: AppId, limit: usize) -> Vec<DeadLetter>;
+        fn dead_letters(app: AppId, before: Option<(Timestamp, Place)>, limit: usize) -> Vec<DeadLetter>;
+        fn read_back(app: AppId, stream: Stream, before: Position, limit: usize) -> Slice;
+        fn lag(app: AppId, stream: Stream, after: Position, limit: usize) -> Lag;
+        fn tried(app: AppId, places: Vec<Place>) -> Vec<Tried>;
+        fn delivery_state(app: AppId) -> DeliveryState;
+        fn resend(resend: Resend) -> u64;
+        fn resends(app: AppId, to: &str, stream: Stream, after: Position, limit: usize) -> Slice;
+        fn errands() -> Vec<(AppId, Box<str>)>;
         fn settle(round: Round) -> ();
         fn row(stream: Stream, position: Position) -> Option<Arc<JournalRow>>;
         fn threads(page: PageId, surface: Surface, after: Option<(Timestamp, ThreadKey)>, limit: usize) -> Vec<Listed>;

@@ -13,8 +13,8 @@ use crate::rows::{
     thread_text,
 };
 use crate::{
-    AdCounts, Chain, ControlRow, Cursor, DeadLetter, Due, JournalRow, KeptClock, Listed, Parked, Person,
-    Position, RefusalRow, Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, Chain, ControlRow, Due, JournalRow, KeptClock, Listed, Person, Position, RefusalRow,
+    Remembered, Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -26,22 +26,22 @@ pub(super) fn journal_id(stream: Stream, position: Position) -> u64 {
     (u64::from(stream.0) << POSITION_BITS) | position.0
 }
 
-fn position_of(id: u64) -> Position {
+pub(super) fn position_of(id: u64) -> Position {
     Position(id & ((1 << POSITION_BITS) - 1))
 }
 
 /// A row's place for an error's text.
-fn place(id: u64) -> String {
+pub(super) fn place(id: u64) -> String {
     format!("{}/{}", id >> POSITION_BITS, position_of(id).0)
 }
 
 /// Binds a limit; what SQLite cannot count to is no limit.
-fn at_most(limit: usize) -> i64 {
+pub(super) fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Rows of a statement, each made into something that may turn out damaged.
-fn all<T>(
+pub(super) fn all<T>(
     db: &Connection,
     sql: &str,
     values: impl rusqlite::Params,
@@ -96,9 +96,9 @@ pub(super) fn seen(
 }
 
 /// The columns of a journal row, as `journal_row` reads them.
-const JOURNAL: &str = "id, meta, chain, previous, at, whole, reduced, context";
+pub(super) const JOURNAL: &str = "id, meta, chain, previous, at, whole, reduced, context";
 
-fn journal_row(row: &Row<'_>) -> Result<JournalRow, Trouble> {
+pub(super) fn journal_row(row: &Row<'_>) -> Result<JournalRow, Trouble> {
     let id: u64 = row.get(0)?;
     let wrong = |column: &'static str| move |wrong: Wrong| damaged("journal", column, place(id), wrong);
     let meta = decode_meta(row.get_ref(1)?.as_blob().unwrap_or_default()).map_err(wrong("meta"))?;
@@ -330,7 +330,7 @@ fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Tro
 }
 
 /// A chain in a column.
-fn chain_in(row: &Row<'_>, column: usize, table: &str) -> Result<Chain, Trouble> {
+pub(super) fn chain_in(row: &Row<'_>, column: usize, table: &str) -> Result<Chain, Trouble> {
     let text: String = row.get(column)?;
     Ok(rows::chain(&text).map_err(|wrong| damaged(table, "chain", &text, wrong))?)
 }
@@ -375,47 +375,6 @@ fn due_row(row: &Row<'_>) -> Result<Due, Trouble> {
     let content: Vec<u8> = row.get(4)?;
     let (number, at) = (Position(row.get(1)?), Timestamp(row.get(2)?));
     Ok(Due { thread, number, at, by, content: Bytes::from(content) })
-}
-
-pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Trouble> {
-    let sql = "SELECT cursors.stream, served FROM streams JOIN cursors
-                   ON cursors.stream = streams.stream AND cursors.app = ?1
-               ORDER BY streams.stream";
-    all(db, sql, [app.number()], |row| {
-        Ok(Cursor { app, stream: Stream(row.get(0)?), served: Position(row.get(1)?) })
-    })
-}
-
-pub(super) fn parked(db: &Connection, app: AppId) -> Result<Vec<Parked>, Trouble> {
-    let sql = "SELECT stream, chain, next, attempts, since, due FROM parked
-               WHERE app = ?1 ORDER BY due, stream, chain";
-    all(db, sql, [app.number()], |row| {
-        Ok(Parked {
-            app,
-            stream: Stream(row.get(0)?),
-            chain: chain_in(row, 1, "parked")?,
-            next: Position(row.get(2)?),
-            attempts: row.get(3)?,
-            since: Timestamp(row.get(4)?),
-            due: Timestamp(row.get(5)?),
-        })
-    })
-}
-
-pub(super) fn dead_letters(db: &Connection, app: AppId, limit: usize) -> Result<Vec<DeadLetter>, Trouble> {
-    let sql = "SELECT stream, chain, position, at, attempts, reason FROM dead_letters
-               WHERE app = ?1 ORDER BY at DESC, stream DESC, position DESC LIMIT ?2";
-    all(db, sql, params![app.number(), at_most(limit)], |row| {
-        Ok(DeadLetter {
-            app,
-            stream: Stream(row.get(0)?),
-            chain: chain_in(row, 1, "dead_letters")?,
-            position: Position(row.get(2)?),
-            at: Timestamp(row.get(3)?),
-            attempts: row.get(4)?,
-            reason: row.get(5)?,
-        })
-    })
 }
 
 pub(super) fn clock(db: &Connection) -> Result<Option<KeptClock>, Trouble> {

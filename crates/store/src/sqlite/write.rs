@@ -14,7 +14,7 @@ use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
 use crate::settings::has_first_address;
 use crate::{
     Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Counted, Decide, Due,
-    Found, JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Round, Seen, SeenKey, Settings,
+    Found, JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Seen, SeenKey, Settings,
     SettingsRefused, StoreError, Stream, Wanted, check,
 };
 
@@ -140,7 +140,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Trouble> {
+    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Trouble> {
         self.db.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -325,7 +325,7 @@ impl Tx<'_> {
             }
         }
         for app in after.apps.iter().filter(|app| has_first_address(&before, app)) {
-            self.run("DELETE FROM parked WHERE app = ?1", [app.id.number()])?;
+            self.forget_delivery(app.id.number())?;
         }
         for page in check::rerouted(&before, &after) {
             // The keys of a page's threads begin with its number and a slash, and a zero comes after the slash.
@@ -360,7 +360,7 @@ impl Tx<'_> {
             // stream, and is not built.
             self.run("DELETE FROM apps WHERE id = ?1", [gone])?;
             self.run("DELETE FROM cursors WHERE app = ?1", [gone])?;
-            self.run("DELETE FROM parked WHERE app = ?1", [gone])?;
+            self.forget_delivery(gone)?;
         }
         for gone in self.replace(page, &pages(before), &pages(after))? {
             self.run("DELETE FROM pages WHERE id = ?1", [gone])?;
@@ -387,56 +387,6 @@ impl Tx<'_> {
             }
         }
         Ok(rest.into_keys().collect())
-    }
-
-    /// The outcome of a delivery round. An app that was deleted meanwhile gets no cursor again; of one that was
-    /// made again, what was before is passed over.
-    pub(super) fn settle(&mut self, round: &Round) -> Result<(), Trouble> {
-        let settings = &self.state.settings;
-        for cursor in round.cursors.iter().filter(|cursor| settings.app(cursor.app).is_some()) {
-            let sql = "INSERT INTO cursors (stream, app, served) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (stream, app) DO UPDATE SET served = max(served, excluded.served)";
-            self.run(sql, params![cursor.stream.0, cursor.app.number(), cursor.served.0])?;
-        }
-        for (app, stream, chain) in &round.unpark {
-            let sql = "DELETE FROM parked WHERE stream = ?1 AND app = ?2 AND chain = ?3";
-            self.run(sql, params![stream.0, app.number(), chain_text(chain)])?;
-        }
-        for parked in round.park.iter().filter(|parked| settings.app(parked.app).is_some()) {
-            let sql = "INSERT OR REPLACE INTO parked (stream, app, chain, next, attempts, since, due)
-                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?4 > coalesce(
-                           (SELECT start FROM cursors WHERE stream = ?1 AND app = ?2), 0)";
-            self.run(
-                sql,
-                params![
-                    parked.stream.0,
-                    parked.app.number(),
-                    chain_text(&parked.chain),
-                    parked.next.0,
-                    parked.attempts,
-                    parked.since.0,
-                    parked.due.0,
-                ],
-            )?;
-        }
-        for dead in &round.dead {
-            let sql =
-                "INSERT OR REPLACE INTO dead_letters (stream, app, position, chain, at, attempts, reason)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            self.run(
-                sql,
-                params![
-                    dead.stream.0,
-                    dead.app.number(),
-                    dead.position.0,
-                    chain_text(&dead.chain),
-                    dead.at.0,
-                    dead.attempts,
-                    dead.reason,
-                ],
-            )?;
-        }
-        Ok(())
     }
 
     pub(super) fn keep_person(

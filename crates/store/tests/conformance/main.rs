@@ -12,13 +12,21 @@ use baton_rules::{
 use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change,
-    ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter, Decide, Due, Found,
-    JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Position, RefusalRow, Remembered, Round,
-    Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
+    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Attempt, Batch, Chain,
+    Change, ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter, Decide,
+    DeliveryHealth, Due, Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Place, Position,
+    RefusalRow, Remembered, Resend, Round, Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError,
+    Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
+
+mod deliveries;
+
+use deliveries::{
+    a_stream_is_read_backwards_to_where_the_app_began, how_an_app_does_is_kept_and_goes_with_it,
+    tries_are_found_by_what_they_were_for, what_is_sent_again_is_kept_until_it_arrives,
+};
 
 const STREAMS: u16 = 4;
 const START: i64 = 1_790_000_000_000;
@@ -95,6 +103,10 @@ every_store! {
     counts_of_ads_are_summed_over_streams
     reopening_gives_back_everything
     a_closed_store_is_closed
+    a_stream_is_read_backwards_to_where_the_app_began
+    tries_are_found_by_what_they_were_for
+    what_is_sent_again_is_kept_until_it_arrives
+    how_an_app_does_is_kept_and_goes_with_it
 }
 
 fn app(number: u64) -> AppId {
@@ -560,7 +572,7 @@ async fn what_a_change_tells_apps_stands_right_after_it(disk: Disk) {
     drop(store);
     let store = disk.open();
     assert_eq!(store.parked(app(12)).await.unwrap(), [waits]);
-    assert_eq!(store.dead_letters(app(11), 10).await.unwrap(), [lost]);
+    assert_eq!(store.dead_letters(app(11), None, 10).await.unwrap(), [lost]);
     let change = change_to(&[11], &[104]);
     let later = store.configure(at(2), change, telling(std::slice::from_ref(&own), &[11])).await.unwrap();
     let rows = store.chain(&own, None, 10).await.unwrap();
@@ -726,6 +738,7 @@ fn dead(of: u64, key: &ThreadKey, position: u64, now: Timestamp) -> DeadLetter {
         at: now,
         attempts: 6,
         reason: "500".into(),
+        expired: false,
     }
 }
 
@@ -737,16 +750,16 @@ async fn rounds_are_kept(disk: Disk) {
     let waits = [parked(11, &keys[0], at(30)), parked(11, &keys[1], at(10)), parked(11, &keys[2], at(20))];
     let given_up = [dead(11, &keys[0], 1, at(1)), dead(11, &keys[1], 2, at(3)), dead(11, &keys[2], 3, at(2))];
     let round =
-        Round { cursors: vec![moved], park: waits.to_vec(), unpark: Vec::new(), dead: given_up.to_vec() };
+        Round { cursors: vec![moved], park: waits.to_vec(), dead: given_up.to_vec(), ..Round::default() };
     store.settle(round).await.unwrap();
     assert_eq!(store.cursors(app(11)).await.unwrap()[2], moved);
     let [late, soon, middle] = waits;
     assert_eq!(store.parked(app(11)).await.unwrap(), [soon.clone(), middle.clone(), late.clone()]);
     assert_eq!(store.parked(app(12)).await.unwrap(), []);
     let [oldest, newest, other] = given_up;
-    assert_eq!(store.dead_letters(app(11), 10).await.unwrap(), [newest.clone(), other, oldest]);
-    assert_eq!(store.dead_letters(app(11), 1).await.unwrap(), [newest]);
-    assert_eq!(store.dead_letters(app(12), 10).await.unwrap(), []);
+    assert_eq!(store.dead_letters(app(11), None, 10).await.unwrap(), [newest.clone(), other, oldest]);
+    assert_eq!(store.dead_letters(app(11), None, 1).await.unwrap(), [newest]);
+    assert_eq!(store.dead_letters(app(12), None, 10).await.unwrap(), []);
 
     // Parked anew, with a later try; and no longer parked.
     let anew = Parked { attempts: 3, due: at(40), ..soon };
@@ -1164,6 +1177,20 @@ async fn counts_of_ads_are_summed_over_streams(disk: Disk) {
     assert_eq!(sums, HashMap::from([("9001".into(), sum(5, 0))]));
 }
 
+fn a_try() -> Attempt {
+    Attempt {
+        app: app(11),
+        place: Place { stream: Stream(1), position: Position(2) },
+        at: at(3),
+        number: 1,
+        status: Some(500),
+        duration_ms: 7,
+        error: Some("HTTP 500".into()),
+        body_start: "oh".into(),
+        to: None,
+    }
+}
+
 /// All that can be asked of a store, as a text.
 async fn told(store: &dyn Store) -> String {
     let mut text = format!("{} {:?}\n", store.streams(), store.key());
@@ -1186,7 +1213,9 @@ async fn told(store: &dyn Store) -> String {
     for id in [11, 12].map(app) {
         add(&store.cursors(id).await);
         add(&store.parked(id).await);
-        add(&store.dead_letters(id, 100).await);
+        add(&store.dead_letters(id, None, 100).await);
+        add(&store.delivery_state(id).await);
+        add(&store.tried(id, vec![a_try().place]).await);
         for stream in streams() {
             add(&store.read(id, stream, Position(0), 100).await.map(|slice| (slice.rows, slice.scanned)));
         }
@@ -1216,9 +1245,13 @@ async fn reopening_gives_back_everything(disk: Disk) {
     let round = Round {
         cursors: vec![Cursor { app: app(11), stream: Stream(0), served: Position(2) }],
         park: vec![parked(11, &person(1), at(30))],
-        unpark: Vec::new(),
         dead: vec![dead(12, &person(2), 1, at(3))],
+        attempts: vec![a_try()],
+        health: vec![(app(11), DeliveryHealth { delivered_at: Some(7), ..DeliveryHealth::default() })],
+        ..Round::default()
     };
+    let resend = Resend { app: app(11), to: "x".into(), places: vec![a_try().place], at: at(4) };
+    store.resend(resend).await.unwrap();
     store.settle(round).await.unwrap();
     store.keep_clock(KeptClock { offset: 5, frozen: Some(at(60)) }).await.unwrap();
     let known = Person { name: Some("Ann".to_owned()), ..Person::default() };
@@ -1256,8 +1289,16 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.read(app(11), Stream(0), Position(0), 1).await.map(|slice| slice.scanned));
     is_closed(store.cursors(app(11)).await);
     is_closed(store.parked(app(11)).await);
-    is_closed(store.dead_letters(app(11), 1).await);
+    is_closed(store.dead_letters(app(11), None, 1).await);
     is_closed(store.settle(Round::default()).await);
+    is_closed(store.read_back(app(11), Stream(0), Position(1), 1).await.map(|slice| slice.scanned));
+    is_closed(store.lag(app(11), Stream(0), Position(1), 1).await);
+    is_closed(store.tried(app(11), Vec::new()).await);
+    is_closed(store.delivery_state(app(11)).await);
+    is_closed(store.resends(app(11), "", Stream(0), Position(1), 1).await.map(|slice| slice.scanned));
+    is_closed(store.errands().await);
+    let resend = Resend { app: app(11), to: "".into(), places: Vec::new(), at: at(0) };
+    is_closed(store.resend(resend).await);
     is_closed(store.row(Stream(0), Position(1)).await);
     is_closed(store.thread(&key).await);
     is_closed(store.threads(page(104), Surface::Messenger, None, 1).await);

@@ -1,0 +1,233 @@
+//! What is remembered of delivery: how far each app has been served, what waits, what was given up, what is to be
+//! sent again, and how each app does.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use baton_rules::{AppId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, Chain, JournalRow, Position, Stream};
+
+/// Where a row stands: for an app, the name of a webhook event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The stream.
+    pub stream: Stream,
+    /// The position in it.
+    pub position: Position,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.stream.0, self.position.0)
+    }
+}
+
+/// A text that is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not <stream>-<position>")]
+pub struct NoPlace;
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (stream, position) = text.split_once('-').ok_or(NoPlace)?;
+        let place = Place {
+            stream: Stream(stream.parse().map_err(|_| NoPlace)?),
+            position: Position(position.parse().map_err(|_| NoPlace)?),
+        };
+        // One name for each: no signs, no leading zeros.
+        if place.to_string() == text { Ok(place) } else { Err(NoPlace) }
+    }
+}
+
+/// Up to where an app has been served in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// Everything up to here is served, parked or given up.
+    pub served: Position,
+}
+
+/// A conversation that waits out its failures: a cursor of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// The conversation, or what else it is.
+    pub chain: Chain,
+    /// Its first row that is not served.
+    pub next: Position,
+    /// Tries so far at that row.
+    pub attempts: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+    /// When the next try is due.
+    pub due: Timestamp,
+}
+
+/// A webhook event that was given up: kept, visible, replayable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The app.
+    pub app: AppId,
+    /// The stream.
+    pub stream: Stream,
+    /// The row.
+    pub position: Position,
+    /// What it is a part of.
+    pub chain: Chain,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// How many tries it got.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub reason: Box<str>,
+    /// Whether it was given up because it was too old, and not for how it was answered.
+    pub expired: bool,
+}
+
+impl DeadLetter {
+    /// The event.
+    pub const fn place(&self) -> Place {
+        Place { stream: self.stream, position: self.position }
+    }
+}
+
+/// The outcome of a delivery round, at once.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// Cursors that moved.
+    pub cursors: Vec<Cursor>,
+    /// Conversations that are parked now, or parked anew.
+    pub park: Vec<Parked>,
+    /// Conversations that are no longer parked.
+    pub unpark: Vec<(AppId, Stream, Chain)>,
+    /// Events that were given up.
+    pub dead: Vec<DeadLetter>,
+    /// Events that are no longer to be sent again.
+    pub resent: Vec<Resent>,
+    /// How tries went.
+    pub attempts: Vec<Attempt>,
+    /// How apps do.
+    pub health: Vec<(AppId, DeliveryHealth)>,
+}
+
+/// Rows of a stream that an app must hear.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The rows, in order.
+    pub rows: Vec<Arc<JournalRow>>,
+    /// Up to where was looked: there is nothing else for the app on the way there.
+    pub scanned: Position,
+}
+
+/// Events of an app that are to be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// The app.
+    pub app: AppId,
+    /// An address; empty: the app's own, whatever that is when it is sent.
+    pub to: Box<str>,
+    /// The events.
+    pub places: Vec<Place>,
+    /// When somebody wanted it.
+    pub at: Timestamp,
+}
+
+/// The apps that something is to be sent again for, and where to ([`Resend::to`]).
+pub type Errands = Vec<(AppId, Box<str>)>;
+
+/// An event that is no longer to be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// The app.
+    pub app: AppId,
+    /// Where to, as in [`Resend::to`].
+    pub to: Box<str>,
+    /// The event.
+    pub place: Place,
+    /// Whether it arrived: then it is no dead letter any more, if it went to the app itself.
+    pub arrived: bool,
+}
+
+/// How much an app has to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Events.
+    pub events: u64,
+    /// When the first of them was committed.
+    pub oldest: Option<Timestamp>,
+    /// Up to where was looked.
+    pub scanned: Position,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// The event.
+    pub place: Place,
+    /// The tries that are kept, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// It was given up.
+    pub dead: Option<DeadLetter>,
+    /// It is to be sent to the app again.
+    pub again: bool,
+}
+
+/// How the delivery to an app stands, as far as it is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeliveryState {
+    /// How it does.
+    pub health: DeliveryHealth,
+    /// Conversations that are parked.
+    pub parked: u64,
+    /// Events that were given up.
+    pub dead: u64,
+    /// Events that were given up because they were too old.
+    pub expired: u64,
+    /// Events that are to be sent again, by where to ([`Resend::to`]).
+    pub again: Vec<(Box<str>, u64)>,
+}
+
+/// How an app does, as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliveryHealth {
+    /// When a webhook last arrived, in milliseconds.
+    pub delivered_at: Option<i64>,
+    /// Since when nothing but failures, in milliseconds.
+    pub failing_since: Option<i64>,
+    /// The last failure.
+    pub last_failure: Option<LastFailure>,
+    /// Delivery was stopped.
+    pub disabled: Option<Disabled>,
+}
+
+/// A failure, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// When, in milliseconds.
+    pub at: i64,
+    /// The status; none where there was no answer.
+    pub status: Option<u16>,
+    /// What went wrong.
+    pub error: Box<str>,
+}
+
+/// Why delivery was stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// When, in milliseconds.
+    pub at: i64,
+    /// Why, for people.
+    pub reason: Box<str>,
+}
