@@ -14,6 +14,7 @@ mod check;
 pub(crate) mod client;
 mod clock;
 mod completions;
+mod deliveries;
 mod doctor;
 pub(crate) mod document;
 mod explain;
@@ -89,6 +90,9 @@ enum Command {
     Trigger(trigger::Arguments),
     /// An app's webhooks live; forward them, signed, to a local receiver
     Listen(listen::Arguments),
+    /// What became of an app's webhooks, and sending them again
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
     /// Send an app's receiver one of everything, and judge its answers
     Doctor(doctor::Arguments),
     /// Wait until an app is told something; for scripts
@@ -181,6 +185,7 @@ impl Command {
             Self::Send(_)
             | Self::Trigger(_)
             | Self::Listen(_)
+            | Self::Deliveries(_)
             | Self::Doctor(_)
             | Self::Faults(_)
             | Self::Wait(_)
@@ -212,6 +217,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Trigger(arguments) => trigger::run(&common, &arguments).await,
             Command::Listen(arguments) => listen::run(&common, &arguments).await,
             Command::Faults(arguments) => faults::run(&common, &arguments).await,
+            Command::Deliveries(command) => deliveries::run(&common, &command).await,
             Command::Doctor(arguments) => doctor::run(&common, &arguments).await,
             Command::Wait(arguments) => wait::run(&common, &arguments).await,
             Command::Thread(command) => thread::run(&common, &command).await,

@@ -11,6 +11,12 @@ const SAID: usize = 38;
 
 /// `09:00:00  messages  ada, Shop  "hello"`, in columns.
 pub(crate) fn line(webhook: &Value, names: &Names) -> String {
+    let said = said(&item(webhook), names);
+    format!("{}  {}", place(webhook, names), look::column(anstyle::Style::new(), &said, SAID))
+}
+
+/// `09:00:00  messages  ada, Shop`, in columns: when, what, whose.
+pub(crate) fn place(webhook: &Value, names: &Names) -> String {
     let text = |key: &str| webhook[key].as_str().unwrap_or_default();
     let time = look::milliseconds_of(text("at")).map_or_else(String::new, look::clock_time);
     let page = names.page(text("page_id"));
@@ -24,13 +30,7 @@ pub(crate) fn line(webhook: &Value, names: &Names) -> String {
     } else {
         look::column(look::STRONG, text("event"), EVENT)
     };
-    let said = said(&item(webhook), names);
-    format!(
-        "{}  {event}  {}  {}",
-        look::styled(look::DIM, time),
-        look::column(look::PERSON, &who, WHO),
-        look::column(anstyle::Style::new(), &said, SAID)
-    )
+    format!("{}  {event}  {}", look::styled(look::DIM, time), look::column(look::PERSON, &who, WHO))
 }
 
 /// The body, indented, for people.
