@@ -19,7 +19,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { followLink } from "./api/client";
+import { takeLink } from "./api/client";
 import { client } from "./api/queries";
 import { router } from "./router";
 import { SignedIn } from "./screens/sign-in";
@@ -47,4 +47,5 @@ function render(root: HTMLElement): void {
 }
 
 const root = document.getElementById("root");
-if (root) void followLink().then(() => render(root));
+takeLink();
+if (root) render(root);

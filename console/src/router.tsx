@@ -1,11 +1,21 @@
 /** Addresses: whatever is chosen, filtered or opened is in one, so that it can be sent to a colleague. */
 import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { CONSOLE } from "./api/client";
 import { RANGE_NAMES, type Range } from "./model/timeline";
 import { Inbox } from "./screens/inbox";
 import { Live } from "./screens/live";
 import { Shell } from "./screens/shell";
 import { Simulator } from "./screens/simulator";
+
+// What is not looked at first comes when it is looked at.
+const Settings = lazy(() => import("./screens/settings").then((all) => ({ default: all.Settings })));
+const Overview = lazy(() => import("./screens/overview").then((all) => ({ default: all.Overview })));
+const Pages = lazy(() => import("./screens/pages").then((all) => ({ default: all.Pages })));
+const FirstPage = lazy(() => import("./screens/pages").then((all) => ({ default: all.FirstPage })));
+const Apps = lazy(() => import("./screens/apps").then((all) => ({ default: all.Apps })));
+const OneApp = lazy(() => import("./screens/apps/one").then((all) => ({ default: all.OneApp })));
+const Deliveries = lazy(() => import("./screens/deliveries").then((all) => ({ default: all.Deliveries })));
 
 type Given = Record<string, unknown>;
 
@@ -40,12 +50,26 @@ export interface LiveSearch extends Chosen {
   q?: string;
 }
 
+export interface OverviewSearch extends Chosen {
+  /** How far back. */
+  last?: string;
+}
+
+export interface DeliveriesSearch extends Chosen {
+  app?: string;
+  state?: string;
+}
+
 export interface SimulatorSearch extends Chosen {
   phones?: string;
 }
 
 const rootRoute = createRootRoute({
-  component: Shell,
+  component: () => (
+    <Suspense>
+      <Shell />
+    </Suspense>
+  ),
   validateSearch: (given: Given): Chosen => texts(given, ["page"]),
   notFoundComponent: () => <p>There is nothing at this address.</p>,
 });
@@ -106,8 +130,101 @@ const liveEvent = createRoute({
   },
 });
 
+const overview = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/overview",
+  validateSearch: (given: Given): OverviewSearch => texts(given, ["last"]),
+  component: () => <Overview />,
+});
+
+const pages = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/pages",
+  component: () => <FirstPage />,
+});
+
+const pageTab = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/pages/$page/$tab",
+  component: function Opened() {
+    const { page, tab } = pageTab.useParams();
+    return <Pages address={page} tab={tab} ad={null} />;
+  },
+});
+
+const pageAd = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/pages/$page/ads/$ad",
+  component: function Opened() {
+    const { page, ad } = pageAd.useParams();
+    return <Pages address={page} tab="ads" ad={ad} />;
+  },
+});
+
+const apps = createRoute({ getParentRoute: () => rootRoute, path: "/apps", component: () => <Apps /> });
+
+const oneApp = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/apps/$app",
+  component: function Opened() {
+    const { app } = oneApp.useParams();
+    return <OneApp key={app} id={app} />;
+  },
+});
+
+const deliveriesSearch = (given: Given): DeliveriesSearch => texts(given, ["app", "state"]);
+
+const deliveries = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/deliveries",
+  validateSearch: deliveriesSearch,
+  component: () => <Deliveries opened={null} />,
+});
+
+const delivery = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/deliveries/$delivery",
+  validateSearch: deliveriesSearch,
+  component: function Opened() {
+    return <Deliveries opened={delivery.useParams().delivery} />;
+  },
+});
+
+const settings = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/settings",
+  component: () => <Settings tab="people" />,
+});
+
+const settingsTab = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/settings/$tab",
+  component: function Opened() {
+    return <Settings tab={settingsTab.useParams().tab} />;
+  },
+});
+
+const ROUTES = [
+  home,
+  inbox,
+  conversation,
+  simulator,
+  live,
+  liveEvent,
+  overview,
+  pages,
+  pageTab,
+  pageAd,
+  apps,
+  oneApp,
+  deliveries,
+  delivery,
+  settings,
+  settingsTab,
+] as const;
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([home, inbox, conversation, simulator, live, liveEvent]),
+  routeTree: rootRoute.addChildren(ROUTES),
   basepath: CONSOLE.pathname,
   // An id of digits is a text all the same.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),

@@ -13,6 +13,16 @@ const ADDRESSES = {
   "inbox-closed": ["inbox/2001/old", (page) => page.getByText(/You cannot write/).waitFor()],
   simulator: ["simulator?phones=2001:ada,2001:new", (page) => page.getByText("What Baton decided").first().waitFor()],
   live: ["live", (page) => page.getByRole("row").nth(3).waitFor()],
+  overview: ["overview", (page) => page.getByRole("heading", { name: "In control now" }).waitFor()],
+  pages: ["pages/2001/routing", (page) => page.getByRole("heading", { name: "Who answers" }).waitFor()],
+  "pages-ad": ["pages/2001/ads", (page) => page.getByText("The JSON is valid").waitFor()],
+  "pages-links": ["pages/2001/links", (page) => page.getByRole("heading", { name: "m.me links" }).waitFor()],
+  "pages-tokens": ["pages/2001/tokens", (page) => page.getByRole("heading", { name: "Page access tokens" }).waitFor()],
+  "pages-warnings": ["pages/2001/warnings", (page) => page.getByRole("heading", { name: "Warnings" }).waitFor()],
+  apps: ["apps", (page) => page.getByRole("link", { name: /Support bot/ }).first().waitFor()],
+  deliveries: ["deliveries", (page) => page.getByRole("heading", { name: "Deliveries", level: 2 }).waitFor()],
+  "settings-people": ["settings/people", (page) => page.getByRole("heading", { name: "People" }).waitFor()],
+  "settings-audit": ["settings/audit", (page) => page.getByRole("heading", { name: "Who did what" }).waitFor()],
 };
 
 let server;

@@ -84,12 +84,12 @@ test("control that moved between typing and sending: nothing is sent", async () 
   const { page, fine, close } = await visit(browser, server, "inbox/2001/mina");
   const field = page.getByRole("textbox", { name: "Reply as Inbox" });
   await field.fill("Late");
-  // The page hears nothing of it: its stream and its questions are held up.
   await page.getByText("Sending takes control from Support bot").waitFor();
-  let held = true;
-  await page.route("**/conversations/mina", async (route) => {
-    if (!held) return route.continue();
-    held = false;
+  // Control moves while the answer is on its way.
+  let moved = false;
+  await page.route("**/threads/mina/inbox", async (route) => {
+    if (moved) return route.continue();
+    moved = true;
     await server.call("POST", "pages/2001/people/mina/events", { type: "message", message: { text: "ad" }, entry: { type: "ad", ad_id: "9001" } });
     return route.continue();
   });
@@ -97,22 +97,26 @@ test("control that moved between typing and sending: nothing is sent", async () 
   await page.getByRole("alert").getByText(/Nothing was sent/).waitFor();
   const messages = await server.call("GET", "pages/2001/threads/mina/messages");
   assert.ok(!messages.data.some((one) => one.content.text === "Late"));
+  await page.getByText("Marketing bot has control now").waitFor();
   await page.getByRole("button", { name: /Send anyway/ }).click();
   await page.getByRole("log").getByText("Late").waitFor();
   fine();
   await close();
 });
 
-test("who has no token sees no conversation; a wrong one is said to be wrong", async () => {
+test("who is not signed in sees no conversation; a wrong token is said to be wrong", async () => {
   const { page, close } = await visit(browser, server, "inbox/2001/ada", { token: null });
   await page.getByRole("heading", { name: "Sign in to Baton" }).waitFor();
   assert.equal(await page.getByText("ada").count(), 0);
+  await page.getByRole("button", { name: "Use the operator token" }).click();
   await page.getByLabel("Operator token").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("alert").waitFor();
   await page.getByLabel("Operator token").fill(server.token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("region", { name: "Conversation with ada" }).waitFor();
+  const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
+  assert.ok(!kept.includes(server.token) && !kept.includes("baton_session"), "no script can read what signs in");
   await close();
 });
 

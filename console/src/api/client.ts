@@ -1,41 +1,22 @@
-/** Calls of Baton's own API. Who may make them: the operator token, kept for this tab only. */
+/** Calls of Baton's own API. Who may make them is in a cookie that no script reads. */
 import type { ProblemDocument } from "./types";
 
 /** Where the console is, whatever a proxy put before it. Frozen: an address of ours must not move it. */
 export const CONSOLE = new URL(document.baseURI);
 const API = new URL("../baton/v1/", CONSOLE);
 
-const KEPT = "baton.operator-token";
+/** The code of a one-time link, which stood behind `#`. */
+export let link: string | null = null;
 
-let token: string | null = sessionStorage.getItem(KEPT);
-
-export function signIn(given: string): void {
-  token = given;
-  sessionStorage.setItem(KEPT, given);
+/** Takes the code out of the address at once: it is for this page only. */
+export function takeLink(): void {
+  link = /^#link=(\w+)$/.exec(location.hash)?.[1] ?? null;
+  if (link) history.replaceState(history.state, "", location.pathname + location.search);
 }
 
-export function signOut(): void {
-  token = null;
-  sessionStorage.removeItem(KEPT);
-}
-
-/** Why the link by which the console was opened did not sign in. */
-export let linkRefused: string | null = null;
-
-/** A link from `baton dev` signs in, once: its code stands behind `#`, and is taken out of the address at once. */
-export async function followLink(): Promise<void> {
-  const code = /^#link=(\w+)$/.exec(location.hash)?.[1];
-  if (!code) return;
-  history.replaceState(history.state, "", location.pathname + location.search);
-  try {
-    const body = JSON.stringify({ link: code });
-    const response = await fetch(new URL("sign-in", CONSOLE), { method: "POST", body, cache: "no-store" });
-    const answer = (await response.json()) as { operator_token?: string; detail?: string };
-    if (answer.operator_token) signIn(answer.operator_token);
-    else linkRefused = answer.detail ?? "This link does not sign in.";
-  } catch {
-    linkRefused = "Baton does not answer.";
-  }
+/** It was used, or does not work. */
+export function dropLink(): void {
+  link = null;
 }
 
 /** What the server answered when it did not do it. */
@@ -66,9 +47,8 @@ export function address(path: string, query: Query = {}): URL {
   return url;
 }
 
-export function headers(more: Record<string, string> = {}): Record<string, string> {
-  return token ? { authorization: `Bearer ${token}`, ...more } : more;
-}
+/** What no form and no other site can send along: without it nothing is changed. */
+export const MARK = { "x-baton-console": "1" };
 
 async function problem(response: Response): Promise<Problem> {
   try {
@@ -80,9 +60,14 @@ async function problem(response: Response): Promise<Problem> {
   }
 }
 
-async function call<T>(method: string, url: URL, body?: unknown): Promise<T> {
-  const more = body === undefined ? {} : { "content-type": "application/json" };
-  const request: RequestInit = { method, headers: headers(more), cache: "no-store" };
+async function answer(
+  method: string,
+  url: URL,
+  body?: unknown,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const headers = { ...MARK, ...more, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  const request: RequestInit = { method, headers, cache: "no-store" };
   if (body !== undefined) request.body = JSON.stringify(body);
   let response: Response;
   try {
@@ -91,12 +76,30 @@ async function call<T>(method: string, url: URL, body?: unknown): Promise<T> {
     throw new Unreachable();
   }
   if (!response.ok) throw await problem(response);
-  return (await response.json()) as T;
+  return response;
+}
+
+async function call<T>(...asked: Parameters<typeof answer>): Promise<T> {
+  const response = await answer(...asked);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+/** With its `ETag`, by which a change can say what it is a change of. */
+export async function getTagged<T>(path: string): Promise<{ data: T; tag: string }> {
+  const response = await answer("GET", address(path));
+  return { data: (await response.json()) as T, tag: response.headers.get("etag") ?? "*" };
 }
 
 export const get = <T>(path: string, query?: Query): Promise<T> => call("GET", address(path, query));
 export const post = <T>(path: string, body: unknown): Promise<T> => call("POST", address(path), body);
-export const put = <T>(path: string, body: unknown): Promise<T> => call("PUT", address(path), body);
+export const put = <T>(
+  path: string,
+  body: unknown,
+  query?: Query,
+  more?: Record<string, string>,
+): Promise<T> => call("PUT", address(path, query), body, more);
+export const patch = <T>(path: string, body: unknown): Promise<T> => call("PATCH", address(path), body);
+export const remove = (path: string): Promise<void> => call("DELETE", address(path));
 
 /** A piece of a path. */
 export const segment = encodeURIComponent;

@@ -1,6 +1,6 @@
 /** The one connection on which the server tells what happens. It reconnects by itself, and goes on where it was. */
 import { useSyncExternalStore } from "react";
-import { address, headers } from "./client";
+import { address, MARK } from "./client";
 import { eventReader } from "./events";
 import type { Activity } from "./types";
 
@@ -76,7 +76,12 @@ function heard(id: string | null, event: string, data: string): void {
 async function listen(signal: AbortSignal): Promise<void> {
   const more: Record<string, string> = { accept: "text/event-stream" };
   if (last) more["last-event-id"] = last;
-  const response = await fetch(address("activity"), { headers: headers(more), signal, cache: "no-store" });
+  const response = await fetch(address("activity"), {
+    headers: { ...MARK, ...more },
+    signal,
+    cache: "no-store",
+  });
+  if (response.status === 401) signedOut();
   if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
   set({ state: "live", since: null, again: null });
   const read = eventReader();
@@ -99,6 +104,13 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", go, { once: true });
   });
   wake = null;
+}
+
+/** Called when the session has ended. */
+let signedOut: () => void = () => {};
+
+export function onSignedOut(tell: () => void): void {
+  signedOut = tell;
 }
 
 /** Starts to listen, with what is known already. Gives what ends it. */

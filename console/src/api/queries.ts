@@ -1,6 +1,7 @@
 /** What the screens ask for, and when it is asked again: when the server tells that something happened to it. */
 import {
   keepPreviousData,
+  QueryCache,
   QueryClient,
   useInfiniteQuery,
   useMutation,
@@ -10,7 +11,7 @@ import {
 import { useMemo } from "react";
 import { type App, directory, unknownApp } from "../model/apps";
 import { get, Problem, post, put, segment } from "./client";
-import type { Row } from "./live";
+import { onSignedOut, type Row } from "./live";
 import type {
   Activity,
   ClockTurned,
@@ -21,16 +22,20 @@ import type {
   InboxAct,
   List,
   Message,
+  NamedPage,
+  Names,
   OneConversation,
-  PageTable,
   PersonCard,
   PersonEvent,
+  PersonMenu,
   Routing,
   Rule,
   Surface,
 } from "./types";
 
-export const client = new QueryClient({
+export const client: QueryClient = new QueryClient({
+  // The session has ended: whoever looks at it says so.
+  queryCache: new QueryCache({ onError: (error) => isSignedOut(error) && askWho() }),
   defaultOptions: {
     queries: {
       staleTime: 10_000,
@@ -41,11 +46,24 @@ export const client = new QueryClient({
   },
 });
 
+export const isSignedOut = (error: Error): boolean =>
+  error instanceof Problem && error.document.status === 401;
+
+/** Whether somebody is still signed in is asked again. */
+export function askWho(): void {
+  const known = client.getQueryState(["session"]);
+  if (known?.status === "success" && known.fetchStatus === "idle") {
+    void client.invalidateQueries({ queryKey: ["session"] });
+  }
+}
+
+onSignedOut(askWho);
+
 /** One page on one platform. */
 export interface Place {
   /** What paths name. */
   address: string;
-  page: PageTable;
+  page: NamedPage;
   on: Surface;
   defaultApp: string | null;
   primary: string | null;
@@ -60,7 +78,7 @@ export interface Directory {
   of: (page: string, on: Surface) => Place | undefined;
 }
 
-function placesOf(page: PageTable): Place[] {
+function placesOf(page: NamedPage): Place[] {
   const of = (address: string, on: Surface): Place => ({
     address,
     page,
@@ -73,7 +91,11 @@ function placesOf(page: PageTable): Place[] {
 }
 
 export function useDirectory(): Directory | undefined {
-  const { data } = useRouting();
+  const { data } = useQuery({
+    queryKey: ["routing", "names"],
+    queryFn: () => get<Names>("directory"),
+    staleTime: 60_000,
+  });
   return useMemo(() => {
     if (!data) return undefined;
     const known = directory(data.apps);
@@ -88,8 +110,13 @@ export function useDirectory(): Directory | undefined {
   }, [data]);
 }
 
-export const useRouting = () =>
-  useQuery({ queryKey: ["routing"], queryFn: () => get<Routing>("routing"), staleTime: 60_000 });
+export const useRouting = (enabled = true) =>
+  useQuery({
+    enabled,
+    queryKey: ["routing", "whole"],
+    queryFn: () => get<Routing>("routing"),
+    staleTime: 60_000,
+  });
 
 export interface Wanted {
   page: string;
@@ -217,6 +244,14 @@ export const usePersonEvent = (page: string, person: string) =>
 
 export const keepPerson = (page: string, person: string, card: Omit<PersonCard, "id">) =>
   put<Omit<PersonCard, "id">>(`pages/${segment(page)}/people/${segment(person)}`, card);
+
+/** The persistent menu that a person sees. */
+export const useMenu = (page: string, person: string) =>
+  useQuery({
+    queryKey: ["thread", page, person, "menu"],
+    queryFn: () => get<PersonMenu>(`pages/${segment(page)}/people/${segment(person)}/menu`),
+    staleTime: 60_000,
+  });
 
 export const turnClock = (turn: { advance: string } | { set: string } | { freeze: boolean }) =>
   post<ClockTurned>("clock", turn);

@@ -17,8 +17,12 @@ export interface AppTable {
   id: string;
   name: string;
   webhook_url?: string;
+  verify_token?: string;
+  human_agent: boolean;
   live: boolean;
   testers: string[];
+  max_batch: number;
+  compat: string[];
 }
 
 export interface SurfaceTable {
@@ -33,21 +37,115 @@ export interface PageTable {
   id: string;
   name: string;
   messaging_enabled: boolean;
+  inbox_move_to_main?: "take" | "request";
   messenger?: SurfaceTable;
   instagram?: SurfaceTable;
-  connections: {
-    app: string;
-    standby: boolean | Record<Surface, boolean>;
-    take_control: boolean | Record<Surface, boolean>;
-  }[];
+  connections: ConnectionTable[];
   links: { on: Surface; ref: string; app: string }[];
-  ads: { on: Surface; id: string; name?: string; status: string; audience?: string[]; template?: string }[];
+  ads: AdTable[];
+}
+
+export interface ConnectionTable {
+  app: string;
+  fields?: string[];
+  standby: boolean | Record<Surface, boolean>;
+  take_control: boolean;
+}
+
+export interface AdTable {
+  on: Surface;
+  id: string;
+  name?: string;
+  status: string;
+  audience?: string[];
+  template?: string;
+  entries?: number;
+  conversations?: number;
+}
+
+/** What is not advisable, or does not work, and where. */
+export interface RoutingWarning {
+  rule: string | null;
+  pointer: string;
+  detail: string;
+}
+
+/** What a change of settings changes. */
+export interface Moved {
+  changes: { pointer: string; from: unknown; to: unknown }[];
+  threads_moved: number;
+  moved: { page_id: string; person_id: string; from_app_id: string | null; to_app_id: string | null }[];
+  warnings: RoutingWarning[];
+  generated: Record<string, unknown>;
+}
+
+/** A page, as everybody who is signed in may know it. */
+export interface NamedPage {
+  id: string;
+  name: string;
+  messaging_enabled: boolean;
+  messenger: Leads;
+  instagram: (Leads & { id: string; username: string }) | null;
+  /** The apps that are connected. */
+  connected: string[];
+}
+
+export interface Leads {
+  default_app: string | null;
+  primary_receiver: string | null;
+}
+
+export interface Names {
+  apps: { id: string; name: string }[];
+  pages: NamedPage[];
+}
+
+export type Role = "operator" | "agent" | "viewer";
+
+export interface Me {
+  name: string;
+  role: Role;
+  /** Null: it is no member, but who has the operator token or the link of `baton dev`. */
+  member_id: string | null;
+}
+
+export interface Member {
+  id: string;
+  name: string;
+  role: Role;
+  since: Instant;
+  has_password: boolean;
+  invited_until: Instant | null;
+}
+
+export interface Session {
+  id: string;
+  member_id: string;
+  since: Instant;
+  seen: Instant;
+  browser: string;
+  is_this: boolean;
+}
+
+export interface AuditLine {
+  at: Instant;
+  name: string;
+  member_id: string | null;
+  operation: string;
+  path: string;
+  status: number;
+}
+
+export interface LinkMeaning {
+  link: "signs_in" | "first_operator" | "invitation";
+  name: string | null;
+  role: Role;
 }
 
 export interface Routing {
   apps: AppTable[];
   pages: PageTable[];
-  warnings?: { rule: string; pointer: string; detail: string }[];
+  warnings?: RoutingWarning[];
 }
 
 export interface PersonCard {
@@ -208,6 +306,20 @@ export interface Element {
   buttons?: Button[];
 }
 
+/** What stands in a persistent menu. */
+export interface MenuItem {
+  type: string;
+  title?: string;
+  payload?: string;
+  url?: string;
+  call_to_actions?: MenuItem[];
+}
+
+/** A person's menu: their own, or the page's. Null: there is none. */
+export interface PersonMenu {
+  menu: { locale: string; composer_input_disabled?: boolean; call_to_actions?: MenuItem[] }[] | null;
+}
+
 export interface Attachment {
   type: string;
   payload?: {
@@ -235,7 +347,10 @@ export interface Decided {
   notices: Notice[];
 }
 
-export type InboxAct =
+/** Whom the act takes to be in control: done only while that is so. */
+export type InboxAct = { if_owner?: string | null } & InboxDoes;
+
+type InboxDoes =
   | { action: "reply"; text: string }
   | { action: "move_to_main" }
   | { action: "done" }

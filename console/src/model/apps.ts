@@ -1,5 +1,5 @@
 /** How apps look: their colour's slot and their two letters. The same app looks the same everywhere. */
-import type { AppTable, Surface } from "../api/types";
+import type { Surface } from "../api/types";
 
 export const INBOX: Record<Surface, string> = {
   messenger: "263902037430900",
@@ -48,7 +48,7 @@ export function letters(names: string[]): string[] {
 }
 
 /** Every app by id, the Inbox of both platforms included. `apps` in the order of their making. */
-export function directory(apps: AppTable[]): Map<string, App> {
+export function directory(apps: { id: string; name: string }[]): Map<string, App> {
   const two = letters(apps.map((app) => app.name));
   const known = apps.map((app, index) => ({
     id: app.id,

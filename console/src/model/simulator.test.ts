@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PageTable } from "../api/types";
-import { enter, readPhones, waysIn, withCount, writePhones } from "./simulator";
+import { enter, menuItems, readPhones, tapped, waysIn, withCount, writePhones } from "./simulator";
 
 const page: PageTable = {
   id: "2001",
@@ -34,4 +34,20 @@ test("only ways in that the platform has", () => {
   expect(instagram[0]?.choices).toEqual([{ value: "9101", words: "9101" }]);
   const [ad] = waysIn(page, "messenger");
   expect(ad && enter(ad, "9001")).toEqual({ type: "referral", entry: { type: "ad", ad_id: "9001" } });
+});
+
+test("a menu is one row of what can be tapped, and tapping it is a person's event", () => {
+  const items = menuItems([
+    { type: "postback", title: "Orders", payload: "ORDERS" },
+    {
+      type: "nested",
+      title: "More",
+      call_to_actions: [{ type: "web_url", title: "Shop", url: "https://x.example" }],
+    },
+  ]);
+  expect(items.map((item) => item.words)).toEqual(["Orders", "More › Shop"]);
+  expect(items.map(tapped)).toEqual([
+    { type: "menu", menu: { payload: "ORDERS" } },
+    { type: "menu", menu: { url: "https://x.example" } },
+  ]);
 });

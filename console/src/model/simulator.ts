@@ -1,5 +1,5 @@
 /** The Simulator's phones, as they stand in the address; and what a person may do on each platform. */
-import type { PageTable, PersonEvent, Surface } from "../api/types";
+import type { MenuItem, PageTable, PersonEvent, Surface } from "../api/types";
 
 export interface Phone {
   /** What paths name. */
@@ -39,6 +39,20 @@ export function withCount(phones: Phone[], count: number, page: string): Phone[]
   while (all.length < count) all.push({ page, person: freshPerson(all) });
   return all;
 }
+
+/** A menu's items in one row: those within others stand after the title of what they are in. */
+export function menuItems(items: MenuItem[], within = ""): (MenuItem & { words: string })[] {
+  return items.flatMap((item) => {
+    const words = [within, item.title ?? item.type].filter(Boolean).join(" › ");
+    return item.call_to_actions ? menuItems(item.call_to_actions, words) : [{ ...item, words }];
+  });
+}
+
+/** What tapping one of them is. */
+export const tapped = (item: MenuItem): PersonEvent =>
+  item.url
+    ? { type: "menu", menu: { url: item.url } }
+    : { type: "menu", menu: { payload: item.payload ?? "" } };
 
 /** A way in, with the choice inside it. */
 export interface Way {

@@ -21,7 +21,7 @@ export function Button({
   look,
   className,
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; ref?: Ref<HTMLButtonElement> }) {
+}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look | undefined; ref?: Ref<HTMLButtonElement> }) {
   return <button type="button" {...rest} className={`${css.button} ${className ?? ""}`} data-look={look} />;
 }
 

@@ -56,7 +56,7 @@ export function useTurns() {
 }
 
 export function ClockStrip({ frozen, offset, always }: { frozen: boolean; offset: number; always: boolean }) {
-  const { online } = useAround();
+  const { me, online } = useAround();
   const now = useNow(1);
   const apart = Math.abs(offset) > SAME;
   const shown = apart || frozen || always;
@@ -86,7 +86,7 @@ export function ClockStrip({ frozen, offset, always }: { frozen: boolean; offset
       <span className="number">real time {clockTime(Date.now())}</span>
       <span role="status">{said}</span>
       <span style={{ flex: 1 }} />
-      {setting ? (
+      {me.role !== "operator" ? null : setting ? (
         <form onSubmit={set}>
           <input
             type="datetime-local"

@@ -8,11 +8,11 @@ import type { Conversation } from "../api/types";
 import { personName } from "../model/people";
 import { AppChip } from "../parts/app";
 import { Avatar, Key, SURFACES } from "../parts/basic";
-import { useAround } from "./shell";
+import { screensFor, useAround } from "./shell";
 import css from "./shell.module.css";
 
 function Found({ close }: { close: () => void }) {
-  const { apps, page } = useAround();
+  const { apps, me, page } = useAround();
   const [typed, setTyped] = useState("");
   const [q] = useDebouncedValue(typed, 150);
   const [at, setAt] = useState(0);
@@ -25,7 +25,7 @@ function Found({ close }: { close: () => void }) {
       text.toLowerCase().includes(wanted),
     );
   const people = (data?.pages[0]?.data ?? []).filter(named).slice(0, 8);
-  const screens = (["inbox", "live", "simulator"] as const).filter((name) => name.includes(wanted));
+  const screens = screensFor(me.role).filter(({ name }) => name.toLowerCase().includes(wanted));
   const all = [
     ...people.map((one) => ({
       id: `${one.page}-${one.person.id}`,
@@ -46,10 +46,10 @@ function Found({ close }: { close: () => void }) {
         </>
       ),
     })),
-    ...screens.map((name) => ({
+    ...screens.map(({ to, name }) => ({
       id: name,
-      go: () => navigate({ to: `/${name}`, search: { page } }),
-      shown: <span>Go to {name.slice(0, 1).toUpperCase() + name.slice(1)}</span>,
+      go: () => navigate({ to, search: { page } }),
+      shown: <span>Go to {name}</span>,
     })),
   ];
   const chosen = Math.min(at, all.length - 1);

@@ -1,23 +1,30 @@
 /** What stands around every screen: the rail, the bar, and the strips for a time that is not real and a lost connection. */
 import { Menu, useMantineColorScheme } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import {
   IconActivity,
-  IconBrightness,
+  IconChartBar,
   IconChevronDown,
   IconDeviceMobile,
   IconInbox,
   IconKeyboard,
   IconLogout,
   IconPlugConnectedX,
+  IconPuzzle,
+  IconRoute,
   IconSearch,
+  IconSend,
+  IconSettings,
 } from "@tabler/icons-react";
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
-import { signOut } from "../api/client";
 import { useClock, useNow } from "../api/clock";
 import { onRow, start, useConnection } from "../api/live";
 import { client, type Directory, happened, recentActivity, useCounts, useDirectory } from "../api/queries";
+import { signOut, useMe } from "../api/session";
+import type { Me, Role } from "../api/types";
+import { initials } from "../model/people";
 import { duration } from "../model/time";
 import { Button, Empty, Key } from "../parts/basic";
 import { useKeys } from "../parts/keys";
@@ -28,11 +35,15 @@ import { Help, Search } from "./search";
 import css from "./shell.module.css";
 
 interface Around {
+  /** Who is signed in. */
+  me: Me;
   apps: Directory;
   /** The page that is looked at. */
   page: string;
   /** Whether the server is reached: nothing can be changed while it is not. */
   online: boolean;
+  /** Whether whoever looks may answer people, and can now. */
+  mayAnswer: boolean;
   tools: HTMLElement | null;
 }
 
@@ -45,17 +56,27 @@ export function useAround(): Around {
   return around;
 }
 
-/** A screen's own tools, in the bar. */
+/** A screen's own tools: in the bar, on a phone where they stand. */
 export function Tools({ children }: { children: ReactNode }) {
   const { tools } = useAround();
+  const phone = useMediaQuery("(max-width: 767px)", false, { getInitialValueInEffect: false });
+  if (phone) return <div className={css.here}>{children}</div>;
   return tools && createPortal(children, tools);
 }
 
+/** The screens, and who has each: the server sees to it, and what one cannot do is not offered. */
 const SCREENS = [
-  { to: "/inbox", name: "Inbox", icon: IconInbox },
-  { to: "/live", name: "Live", icon: IconActivity },
-  { to: "/simulator", name: "Simulator", icon: IconDeviceMobile },
+  { to: "/overview", name: "Overview", icon: IconChartBar, for: ["operator", "viewer"] },
+  { to: "/inbox", name: "Inbox", icon: IconInbox, for: ["operator", "viewer", "agent"] },
+  { to: "/live", name: "Live", icon: IconActivity, for: ["operator", "viewer"] },
+  { to: "/simulator", name: "Simulator", icon: IconDeviceMobile, for: ["operator"] },
+  { to: "/pages", name: "Pages", icon: IconRoute, for: ["operator", "viewer"] },
+  { to: "/apps", name: "Apps", icon: IconPuzzle, for: ["operator", "viewer"] },
+  { to: "/deliveries", name: "Deliveries", icon: IconSend, for: ["operator", "viewer"] },
+  { to: "/settings", name: "Settings", icon: IconSettings, for: ["operator"] },
 ] as const;
+
+export const screensFor = (role: Role) => SCREENS.filter((screen) => screen.for.some((one) => one === role));
 
 /** Listens as long as the console is open, from what is known on. */
 function useListening(apps: Directory | undefined): void {
@@ -82,6 +103,7 @@ function useListening(apps: Directory | undefined): void {
 
 export function Shell() {
   const apps = useDirectory();
+  const { data: me } = useMe();
   const connection = useConnection();
   const { page: asked } = useSearch({ from: "__root__" });
   const [tools, setTools] = useState<HTMLElement | null>(null);
@@ -94,27 +116,37 @@ export function Shell() {
     // What was missed while nobody listened is asked for once it goes on.
     if (connection.state === "live") void client.invalidateQueries();
   }, [connection.state]);
-  if (!apps) return null;
+  if (!apps || !me) return null;
   const known = asked && apps.places.some((place) => place.page.id === asked);
   const page = known ? asked : (apps.places[0]?.page.id ?? "");
   const online = connection.state !== "lost";
-  const around = { apps, page, online, tools };
+  const mayAnswer = online && me.role !== "viewer";
+  const around = { me, apps, page, online, mayAnswer, tools };
+  const screen = SCREENS.find(({ to }) => path.startsWith(to));
+  const mine = !screen || screen.for.some((role) => role === me.role);
   return (
     <Surrounding.Provider value={around}>
       <a className={css.skip} href="#screen">
         Skip to the screen
       </a>
-      <div className={css.shell}>
+      <div className={css.shell} data-alone={me.role === "agent" || undefined}>
         <div className={css.strips}>
           {connection.state === "lost" && <LostStrip connection={connection} />}
           {clock.virtual && (
             <ClockStrip frozen={clock.frozen} offset={clock.offset} always={path.startsWith("/simulator")} />
           )}
         </div>
-        <Rail page={page} help={() => setOpen("help")} />
-        <Bar page={page} setTools={setTools} search={() => setOpen("search")} />
+        {me.role !== "agent" && <Rail page={page} />}
+        <Bar page={page} setTools={setTools} search={() => setOpen("search")} help={() => setOpen("help")} />
         <main id="screen" className={css.screen} tabIndex={-1}>
-          {page === "" ? (
+          {!mine ? (
+            <Empty title={`${screen?.name} is not for you`}>
+              <p>
+                You are signed in as {me.role === "viewer" ? "a" : "an"} {me.role}. An operator can change
+                that.
+              </p>
+            </Empty>
+          ) : page === "" && !screen?.to.match(/apps|settings|deliveries|pages/) ? (
             <Empty title="No page runs here yet">
               <p>
                 Describe apps and pages in a file, then <code>baton apply -f routing.toml</code>
@@ -131,16 +163,16 @@ export function Shell() {
   );
 }
 
-function Rail({ page, help }: { page: string; help: () => void }) {
+function Rail({ page }: { page: string }) {
+  const { me } = useAround();
   const { data: counts } = useCounts(page);
   const waiting = counts?.waiting ?? 0;
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <nav className={css.rail} aria-label="Screens">
       <span className={css.logo}>
         <Logo />
       </span>
-      {SCREENS.map(({ to, name, icon: Icon }) => (
+      {screensFor(me.role).map(({ to, name, icon: Icon }) => (
         <Link
           key={to}
           to={to}
@@ -158,40 +190,49 @@ function Rail({ page, help }: { page: string; help: () => void }) {
           )}
         </Link>
       ))}
-      <span className={css.gap} />
-      <Menu position="right-end" shadow="md" withinPortal>
-        <Menu.Target>
-          <button type="button" className={css.item}>
-            <IconBrightness size={20} stroke={1.7} aria-hidden="true" />
-            {colorScheme === "auto" ? "System" : colorScheme === "dark" ? "Dark" : "Light"}
-          </button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {(["auto", "light", "dark"] as const).map((scheme) => (
-            <Menu.Item
-              key={scheme}
-              onClick={() => setColorScheme(scheme)}
-              fw={scheme === colorScheme ? 650 : 400}
-            >
-              {scheme === "auto" ? "As the system" : scheme === "dark" ? "Dark" : "Light"}
-            </Menu.Item>
-          ))}
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={help}>
-            Keys
-          </Menu.Item>
-          <Menu.Item
-            leftSection={<IconLogout size={16} />}
-            onClick={() => {
-              signOut();
-              location.reload();
-            }}
-          >
-            Sign out
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
     </nav>
+  );
+}
+
+/** Who is signed in, how the console looks, its keys, and the way out. */
+function You({ help }: { help: () => void }) {
+  const { me } = useAround();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Menu position="bottom-end" shadow="md" withinPortal>
+      <Menu.Target>
+        <button type="button" className={css.you}>
+          <span aria-hidden="true">{initials(me.name)}</span>
+          <span className="hidden">
+            You: {me.name}, {me.role}
+          </span>
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <bdi>{me.name}</bdi>, {me.role}
+        </Menu.Label>
+        {(["auto", "light", "dark"] as const).map((scheme) => (
+          <Menu.Item
+            key={scheme}
+            onClick={() => setColorScheme(scheme)}
+            fw={scheme === colorScheme ? 650 : 400}
+          >
+            {scheme === "auto" ? "As the system" : scheme === "dark" ? "Dark" : "Light"}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={help}>
+          Keys
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLogout size={16} />}
+          onClick={() => void signOut().finally(() => location.reload())}
+        >
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 
@@ -199,10 +240,12 @@ function Bar({
   page,
   setTools,
   search,
+  help,
 }: {
   page: string;
   setTools: (at: HTMLElement | null) => void;
   search: () => void;
+  help: () => void;
 }) {
   const { apps } = useAround();
   const connection = useConnection();
@@ -243,6 +286,7 @@ function Bar({
         <span>Search or jump to</span>
         <Key>{navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl "}K</Key>
       </button>
+      <You help={help} />
     </header>
   );
 }

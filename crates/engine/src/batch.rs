@@ -19,7 +19,7 @@ use baton_wire::webhook::{self, Between, Item};
 use bytes::Bytes;
 
 use self::surveys::{HELD, Holding};
-use crate::receipt::{CallersKey, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
+use crate::receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 
 mod surveys;
 
@@ -130,6 +130,14 @@ impl Work<'_> {
         };
         let before = self.thread(&request.thread).cloned();
         let now = self.found.now;
+        if let Requested::Inbox(DeskAct { if_owner: Some(expected), .. }) = &request.what {
+            let stands = before.as_ref().map(|known| standing(routing, &known.thread, now));
+            let thread = stands.map(|stands| ThreadSeen::of(stands.owner, stands.expires_at));
+            let thread = thread.unwrap_or_default();
+            if thread.owner != expected.map(AppId::number) {
+                return Failure::ControlMoved { thread }.into();
+            }
+        }
         let action = action(prepared);
         let thread = before.as_ref().map(|remembered| &remembered.thread);
         match decide(routing, &request.thread.person, thread, &action, now) {

@@ -34,6 +34,7 @@ use crate::verification;
 
 mod assets;
 mod makers;
+mod team;
 
 /// What the number of a run is drawn with, so that it has nothing to do with anything else that is drawn.
 const RUN: u64 = 0x6261_746f_6e5f_7275;

@@ -42,6 +42,9 @@ pub struct DeskAct {
     pub text: Option<String>,
     /// What is said with a pass or a grant.
     pub metadata: Option<String>,
+    /// Done only if this one has control when it is decided (inside, none: nobody); else
+    /// [`Failure::ControlMoved`].
+    pub if_owner: Option<Option<AppId>>,
 }
 
 /// A caller's own key, within a thread.
@@ -117,6 +120,12 @@ pub enum Failure {
     /// There is no such page, or it has no such surface.
     #[error("no such page")]
     NoPage,
+    /// Another one has control than the caller said.
+    #[error("control has moved")]
+    ControlMoved {
+        /// Who is in control.
+        thread: ThreadSeen,
+    },
     /// The caller's key was used before, with another body.
     #[error("the key was used before with another body")]
     KeyReused,

@@ -1,15 +1,11 @@
-//! Baton's own API, `/baton/v1`: the list of its operations. Every one of them takes the operator token.
+//! Baton's own API, `/baton/v1`: the list of its operations. Who may call one, it says of itself.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header;
-use axum::middleware::{self, Next};
-use axum::response::Response;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use axum::extract::Request;
+use axum::{Extension, Router, middleware};
 
+use crate::door::{self, Identified};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -21,6 +17,7 @@ mod conversations;
 mod cursor;
 mod deliveries;
 pub(crate) mod description;
+mod directory;
 pub(crate) mod docs;
 mod dry_run;
 mod events;
@@ -32,6 +29,8 @@ mod history;
 mod inbox;
 mod input;
 mod live;
+mod members;
+mod menu;
 mod messages;
 pub(crate) mod operation;
 mod parts;
@@ -43,7 +42,9 @@ mod query;
 mod routing;
 mod rules;
 pub(crate) mod schemas;
+mod session;
 mod settings;
+mod statistics;
 mod threads;
 pub(crate) mod time;
 mod tokens;
@@ -61,16 +62,19 @@ fn operations() -> Vec<Operation> {
     let all = [
         people::operations(),
         person::operations(),
+        menu::operations(),
         threads::operations(),
         history::operations(),
         messages::operations(),
         inbox::operations(),
         conversations::operations(),
+        statistics::operations(),
         rules::operations(),
         dry_run::operations(),
         settings::operations(),
         tokens::operations(),
         routing::operations(),
+        directory::operations(),
         clock::operations(),
         deliveries::operations(),
         webhooks::operations(),
@@ -78,6 +82,8 @@ fn operations() -> Vec<Operation> {
         faults::operations(),
         activity::operations(),
         explain::operations(),
+        session::operations(),
+        members::operations(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -88,37 +94,36 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     router.method_not_allowed_fallback(wrong_method).fallback(nothing)
 }
 
-/// The same, for the operator and nobody else (SET-3: settings, as everything here, are an operator's to change).
+/// The same, for who is let in (SET-3: settings, as everything here, are an operator's to change).
 pub(crate) fn guarded(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), operator))
+    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), door::identify))
 }
 
-async fn nothing(request: Request) -> Problem {
-    Problem::new(&problem::NOT_FOUND).detail(format!("there is nothing at {ROOT}{}", request.uri().path()))
+async fn nothing(Extension(found): Extension<Identified>, request: Request) -> Problem {
+    let path = request.uri().path();
+    known(&found, || Problem::new(&problem::NOT_FOUND).detail(format!("there is nothing at {ROOT}{path}")))
 }
 
-async fn wrong_method(request: Request) -> Problem {
-    problem::wrong_method(request.method(), &format!("{ROOT}{}", request.uri().path()))
+async fn wrong_method(Extension(found): Extension<Identified>, request: Request) -> Problem {
+    known(&found, || problem::wrong_method(request.method(), &format!("{ROOT}{}", request.uri().path())))
 }
 
-/// Lets the operator in and nobody else.
-async fn operator(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|text| {
-        let (scheme, token) = text.trim().split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    let Some(token) = token else {
-        return Err(Problem::new(&problem::UNAUTHORIZED));
-    };
-    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    if bool::from(hash.ct_eq(&shared.operator)) {
-        Ok(next.run(request).await)
-    } else {
-        Err(Problem::new(&problem::UNAUTHORIZED))
+/// What is here and what is not, nobody learns who is not let in.
+fn known(found: &Identified, answer: impl FnOnce() -> Problem) -> Problem {
+    match found.somebody() {
+        Ok(_) => answer(),
+        Err(problem) => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operations;
+
+    #[test]
+    fn every_operation_says_who_may_call_it() {
+        let silent: Vec<_> =
+            operations().iter().filter(|one| !one.needed().1).map(|one| one.place("")).collect();
+        assert!(silent.is_empty(), "these say nothing, and are for operators only because of it: {silent:?}");
     }
 }

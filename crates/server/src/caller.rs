@@ -577,7 +577,8 @@ impl Caller {
                 let text = "This Idempotency-Key was used before with another body";
                 GraphError::parameter(text).into()
             }
-            Failure::NoPage => GraphError::internal().into(),
+            // Only what is done in the Inbox depends on who is in control.
+            Failure::NoPage | Failure::ControlMoved { .. } => GraphError::internal().into(),
         }
     }
 }

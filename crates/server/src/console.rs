@@ -13,10 +13,6 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::serve::Shared;
 
-mod sign_in;
-
-pub(crate) use sign_in::OneTimeLink;
-
 /// Where it is.
 pub(crate) const ROOT: &str = "/console";
 
@@ -43,10 +39,6 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route(ROOT, get(|| async { Redirect::permanent("console/") }))
         .route("/console/", get(|headers: HeaderMap| async move { answer(Built::get, "", &headers) }))
-        .route(
-            "/console/sign-in",
-            get(|headers: HeaderMap| async move { answer(Built::get, "sign-in", &headers) }).post(sign_in::post),
-        )
         .route(
             "/console/{*path}",
             get(|Path(path): Path<String>, headers: HeaderMap| async move { answer(Built::get, &path, &headers) }),

@@ -9,6 +9,7 @@ pub mod config;
 mod console;
 pub mod demo;
 mod dev;
+pub mod door;
 mod graph;
 mod media;
 mod problem;

@@ -63,10 +63,22 @@ macro_rules! kinds {
 }
 
 kinds! {
-    UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "the operator token is missing or wrong",
+    UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "who calls is not known",
         "Baton's own API takes `Authorization: Bearer <operator token>`. The token stands in server.json in the \
          data directory, or is what BATON_OPERATOR_TOKEN said when the server started; `baton token operator` \
-         makes another one for its next start. Page access tokens are for the Graph API only.";
+         makes another one for its next start. People sign in to the console instead, and their browser shows a \
+         session, which ends after a while. Page access tokens are for the Graph API only.";
+    FORBIDDEN = "forbidden", FORBIDDEN, "this role may not do this",
+        "Operators may do everything, viewers read, agents read conversations and answer in the Inbox. An operator \
+         changes a member's role in the console's settings.";
+    FROM_ELSEWHERE = "from-elsewhere", FORBIDDEN, "another site asked this",
+        "What a browser does by its session must be asked by the console itself: from the same origin, and with the \
+         header `X-Baton-Console` where something changes. If a proxy stands before Baton, it must hand on `Host` \
+         as it was, or `public_url` must name the address that browsers use.";
+    TOO_MANY_TRIES = "too-many-tries", TOO_MANY_REQUESTS, "too many wrong tries",
+        "Wait the seconds in `Retry-After`. The operator token is not slowed down in `Authorization`.";
+    TOO_MANY_MEMBERS = "too-many-members", CONFLICT, "there are as many members as may be",
+        "Remove somebody who no longer signs in.";
     NOT_FOUND = "not-found", NOT_FOUND, "there is nothing at this path",
         "Check the path. Baton's own API is below /baton/v1, the Graph API is at the root.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "this path does not take this method",
@@ -126,6 +138,9 @@ kinds! {
     REFUSED = "refused", CONFLICT, "the rules refuse this",
         "`rule` is the row of the specification that refuses, `refused` the code that an app would see in the \
          Graph API. Nothing changed.";
+    CONTROL_MOVED = "control-moved", CONFLICT, "another one has control than was said",
+        "`if_owner` named who had control when this was decided upon; since then control has moved. `detail` says who \
+         has it now. Nothing was done.";
     EVENT_ID_REUSED = "event-id-reused", CONFLICT, "this event id was used with another body",
         "An `event_id` names one event of one person on one page for 72 hours. Send the same body to get the first \
          answer again, or take another id for another event.";
@@ -218,11 +233,25 @@ struct Content {
     errors: Vec<Mistake>,
     rule: Option<Box<str>>,
     refusal: Option<Refusal>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: &'static Kind) -> Self {
-        Self(Box::new(Content { kind, detail: None, errors: Vec::new(), rule: None, refusal: None }))
+        let (errors, rule, refusal) = (Vec::new(), None, None);
+        Self(Box::new(Content { kind, detail: None, errors, rule, refusal, retry_after: None }))
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.kind.status.as_u16()
+    }
+
+    /// In how many seconds it may be tried again.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// A body with these mistakes.
@@ -286,7 +315,7 @@ impl Problem {
 
     /// The document. `below` stands before the pointers: where in the request's body this part begins.
     pub(crate) fn document(&self, below: &str) -> Document {
-        let Content { kind, detail, errors, rule, refusal } = &*self.0;
+        let Content { kind, detail, errors, rule, refusal, retry_after: _ } = &*self.0;
         let mut errors = errors.clone();
         for error in &mut errors {
             error.pointer.insert_str(0, below);
@@ -309,8 +338,12 @@ impl IntoResponse for Problem {
         let mut response = (status, axum::Json(self.document(""))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        match self.0.retry_after {
+            Some(seconds) => drop(headers.insert(header::RETRY_AFTER, seconds.into())),
+            None if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            None => {}
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"baton\""));
@@ -325,6 +358,10 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Refused { refused, surface, .. } => Self::refused(refused, surface),
             Failure::NoPage => Self::new(&UNKNOWN_PAGE),
+            Failure::ControlMoved { thread } => Self::new(&CONTROL_MOVED).detail(match thread.owner {
+                Some(owner) => format!("app {owner} has control now"),
+                None => "nobody has control now".to_owned(),
+            }),
             Failure::KeyReused => Self::new(&EVENT_ID_REUSED),
             Failure::Store(error) => error.into(),
             // Only a caller who was let in by settings is ever told so, and asks again.

@@ -12,15 +12,14 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use baton_engine::Engine;
-use baton_store::Secret;
+use baton_engine::{Clock, Engine};
+use baton_store::{Secret, StoreError};
 use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +30,7 @@ use crate::api::operation::Operation;
 use crate::api::{description, docs};
 use crate::calls::Calls;
 use crate::config::Limits;
+use crate::door::{Door, StartLink};
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
 use crate::{api, console, graph, media};
@@ -68,8 +68,10 @@ pub struct State {
     pub started: Arc<AtomicBool>,
     /// What makes ids, secrets and tokens; drawn once, at start-up.
     pub mint: Mint,
-    /// The code of a link that signs in to the console, once.
-    pub console_link: Option<Secret>,
+    /// A link to the console that works once.
+    pub start_link: Option<StartLink>,
+    /// The system's clock, by which sessions end.
+    pub wall: Arc<dyn Clock>,
     /// Where HTTPS is spoken too.
     pub tls: Option<tls::Door>,
 }
@@ -77,8 +79,8 @@ pub struct State {
 /// What every handler is given.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    /// SHA-256 of the operator token: comparing hashes takes the same time whatever was sent.
-    pub(crate) operator: [u8; 32],
+    /// Who is let in.
+    pub(crate) door: Door,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
     pub(crate) version: &'static str,
@@ -86,8 +88,6 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     /// The last calls of the Graph API.
     pub(crate) calls: Calls,
-    /// The link that signs in to the console, until it is used.
-    pub(crate) link: console::OneTimeLink,
     /// How much apps ask.
     pub(crate) usage: graph::usage::Usage,
     /// Room for bodies with files.
@@ -96,6 +96,8 @@ pub(crate) struct Shared {
     pub(crate) turns: graph::Turns,
     /// Places for programs that listen to what happens.
     pub(crate) listeners: Arc<Semaphore>,
+    /// The turn of whoever has something counted that takes a while.
+    pub(crate) counting: Semaphore,
     /// When the server stops, what would never end ends.
     pub(crate) stopping: CancellationToken,
     mint: Mutex<Mint>,
@@ -127,7 +129,7 @@ pub async fn run(
     let tls = state.tls.take();
     let connections = Arc::new(Semaphore::new(state.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(state, stopping.clone());
+    let router = router(state, stopping.clone()).await.map_err(io::Error::other)?;
     tokio::pin!(shutdown);
     loop {
         let secure = tls.as_ref().map(|door| &door.listener);
@@ -227,12 +229,14 @@ async fn connection(
 
 /// Everything that is served. Paths that nothing here names are the Graph API's, at the root, so that a base
 /// address is all that a client changes.
-fn router(mut state: State, stopping: CancellationToken) -> Router {
+async fn router(mut state: State, stopping: CancellationToken) -> Result<Router, StoreError> {
+    let (engine, token) = (state.engine.clone(), &state.operator_token);
+    let door = Door::open(engine, state.wall, token, state.start_link, &state.public_url).await?;
     let shared = Arc::new(Shared {
-        link: console::OneTimeLink::new(state.console_link.as_ref(), &state.operator_token),
-        operator: Sha256::digest(state.operator_token.reveal().as_bytes()).into(),
+        door,
         engine: state.engine,
         listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
+        counting: Semaphore::new(1),
         stopping,
         usage: graph::usage::Usage::new(state.limits),
         uploads: body::Uploads::new(state.limits.uploads),
@@ -247,9 +251,9 @@ fn router(mut state: State, stopping: CancellationToken) -> Router {
         openapi: OnceLock::new(),
         docs: OnceLock::new(),
     });
-    every_route(api::guarded(api::routes(), &shared))
+    Ok(every_route(api::guarded(api::routes(), &shared))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), log::each))
-        .with_state(shared)
+        .with_state(shared))
 }
 
 /// Every route, and what answers where there is none.

@@ -21,6 +21,7 @@ use crate::cli::server_file::{
 };
 use crate::cli::{Common, Failure};
 use crate::config::{ClockKind, Config, Database};
+use crate::door::StartLink;
 use crate::routing_file::Mint;
 use crate::serve;
 
@@ -161,7 +162,7 @@ pub(crate) struct Server {
     pub(crate) operator_token: String,
     /// What makes ids, secrets and tokens.
     pub(crate) mint: Mint,
-    /// The code of the link that signs in to the console once: `dev` prints it.
+    /// The code of the link to the console that works once: it is printed.
     pub(crate) console_link: Option<String>,
     /// Where it keeps things.
     pub(crate) place: Place,
@@ -189,7 +190,11 @@ impl Server {
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
-        let console_link = wishes.dev.then(|| mint.console_link());
+        let has_members =
+            !engine.team().await.map_err(|error| cannot_open(&place.database, error))?.members.is_empty();
+        // Nobody can sign in yet: whoever reads the terminal may become the first who can.
+        let console_link = (wishes.dev || !has_members).then(|| mint.console_link());
+        let link = |code: &String| StartLink { code: Secret::new(code.clone()), signs_in: wishes.dev };
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
@@ -198,7 +203,8 @@ impl Server {
             version: env!("CARGO_PKG_VERSION"),
             started: Arc::clone(&started),
             mint: mint.clone(),
-            console_link: console_link.as_deref().map(Secret::new),
+            start_link: console_link.as_ref().map(link),
+            wall: Arc::new(SystemClock),
             tls,
         };
         // The server's generator goes another way from here than this one.

@@ -24,6 +24,7 @@ pub mod memory;
 mod rows;
 mod settings;
 pub mod sqlite;
+mod team;
 mod text_id;
 
 pub use asset::{Asset, AssetChange, AssetKey, AssetKind};
@@ -37,6 +38,7 @@ pub use settings::{
     Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
     Settings, SettingsRefused, Side, Token,
 };
+pub use team::{AUDIT_LINES, AuditLine, Invitation, Member, Role, Session, Team};
 
 /// The unit of order, of locking and of delivery: a thread is in one stream for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -543,6 +545,22 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps and forgets assets.
     fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Who may sign in; nobody in a new database.
+    fn team(&self) -> BoxFuture<'_, Result<Team, StoreError>>;
+
+    /// Keeps who may sign in, in the place of who might before.
+    fn keep_team(&self, team: Team) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Adds what somebody did; of more than [`AUDIT_LINES`] lines the oldest goes.
+    fn audit(&self, line: AuditLine) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What was done, newest first, each with its number; before a number.
+    fn audited(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, AuditLine)>, StoreError>>;
 
     /// What is due up to a moment, in due order.
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;

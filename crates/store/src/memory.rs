@@ -12,11 +12,11 @@ use futures_util::future::BoxFuture;
 use crate::rows::thread_text;
 use crate::settings::has_first_address;
 use crate::{
-    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Attempt, Batch, Chain, Change, Changing,
-    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryHealth, DeliveryState, Due,
-    Errands, Found, JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow,
-    Remembered, Resend, Round, Seen, SeenKey, Settings, Slice, Store, StoreError, Stream, Tried, Wanted,
-    check, stream_of,
+    AUDIT_LINES, AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Attempt, AuditLine, Batch,
+    Chain, Change, Changing, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide,
+    DeliveryHealth, DeliveryState, Due, Errands, Found, JournalRow, KeptClock, Lag, Listed, Parked, Person,
+    Place, Position, RefusalRow, Remembered, Resend, Round, Seen, SeenKey, Settings, Slice, Store,
+    StoreError, Stream, Team, Tried, Wanted, check, stream_of,
 };
 
 mod delivery;
@@ -56,6 +56,9 @@ struct Image {
     assets: BTreeMap<AssetKey, Asset>,
     ads: HashMap<(PageId, Surface), HashMap<Box<str>, AdCounts>>,
     clock: Option<KeptClock>,
+    team: Team,
+    /// What was done, and the number of the last line.
+    audit: (u64, BTreeMap<u64, AuditLine>),
 }
 
 /// Where an app stands in a stream.
@@ -604,6 +607,38 @@ impl Store for MemoryStore {
             }
             image.assets.extend(change.keep.into_iter().map(|asset| (asset.key.clone(), asset)));
             Ok(())
+        })
+    }
+
+    fn team(&self) -> BoxFuture<'_, Result<Team, StoreError>> {
+        self.at_once(|image| Ok(image.team.clone()))
+    }
+
+    fn keep_team(&self, team: Team) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            image.team = team;
+            Ok(())
+        })
+    }
+
+    fn audit(&self, line: AuditLine) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.at_once(move |image| {
+            let (last, lines) = &mut image.audit;
+            *last += 1;
+            lines.insert(*last, line);
+            *lines = lines.split_off(&(last.saturating_sub(AUDIT_LINES) + 1));
+            Ok(())
+        })
+    }
+
+    fn audited(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, AuditLine)>, StoreError>> {
+        self.at_once(move |image| {
+            let lines = image.audit.1.range(..before.unwrap_or(u64::MAX)).rev().take(limit);
+            Ok(lines.map(|(number, line)| (*number, line.clone())).collect())
         })
     }
 

@@ -6,6 +6,7 @@ mod delivery;
 mod open;
 mod read;
 mod readers;
+mod team;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -25,10 +26,10 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands, JournalRow, KeptClock,
-    Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice,
-    Store, StoreError, Stream, Tried, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands,
+    JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend,
+    Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 pub use open::Migration;
 use readers::Readers;
@@ -430,6 +431,26 @@ impl Store for SqliteStore {
 
     fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(1, true, move |tx| tx.change_assets(&change)))
+    }
+
+    fn team(&self) -> BoxFuture<'_, Result<Team, StoreError>> {
+        self.look(team::team)
+    }
+
+    fn keep_team(&self, team: Team) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, true, move |tx| team::keep(tx.db, &team)))
+    }
+
+    fn audit(&self, line: AuditLine) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(1, true, move |tx| team::audit(tx.db, &line)))
+    }
+
+    fn audited(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, AuditLine)>, StoreError>> {
+        self.look(move |db| team::audited(db, before, limit))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

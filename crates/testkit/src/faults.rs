@@ -10,10 +10,10 @@ use baton_engine::Clock;
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
-    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands, JournalRow, KeptClock,
-    Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice,
-    Store, StoreError, Stream, Tried, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands,
+    JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend,
+    Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -420,6 +420,26 @@ impl Store for FaultyStore {
 
     fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.run("change assets", true, self.disk.change_assets(change)))
+    }
+
+    fn team(&self) -> BoxFuture<'_, Result<Team, StoreError>> {
+        Box::pin(self.run("team", false, self.disk.team()))
+    }
+
+    fn keep_team(&self, team: Team) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("keep team", true, self.disk.keep_team(team)))
+    }
+
+    fn audit(&self, line: AuditLine) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run("audit", true, self.disk.audit(line)))
+    }
+
+    fn audited(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, AuditLine)>, StoreError>> {
+        Box::pin(self.run("audited", false, self.disk.audited(before, limit)))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {

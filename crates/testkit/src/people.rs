@@ -151,7 +151,9 @@ impl Crowd {
             Ok(receipt) => Outcome::Done(Box::new(receipt)),
             Err(Failure::Refused { refused, .. }) => Outcome::Refused(refused.rule.0),
             Err(Failure::KeyReused) => Outcome::KeyReused,
-            Err(Failure::NoPage | Failure::SettingsChanged | Failure::Busy) => Outcome::NotDone,
+            Err(
+                Failure::NoPage | Failure::SettingsChanged | Failure::ControlMoved { .. } | Failure::Busy,
+            ) => Outcome::NotDone,
             Err(Failure::Store(_) | Failure::Stopping) => Outcome::Unknown,
         };
         let told = match &outcome {
@@ -290,5 +292,5 @@ fn desk(random: &mut SmallRng, op: usize) -> DeskAct {
         _ => Desk::Grant { to },
     };
     let text = (desk == Desk::Reply).then(|| token(op));
-    DeskAct { desk, text, metadata: Some(token(op)) }
+    DeskAct { desk, text, metadata: Some(token(op)), if_owner: None }
 }

@@ -18,7 +18,7 @@ export function openPass(): void {
 }
 
 export function Acts({ one }: { one: OneConversation }) {
-  const { online } = useAround();
+  const { mayAnswer } = useAround();
   const inbox = useInbox(one.page, one.person.id);
   const [passing, setPassing] = useState(false);
   useEffect(() => {
@@ -26,7 +26,8 @@ export function Acts({ one }: { one: OneConversation }) {
     asked.addEventListener("pass", open);
     return () => asked.removeEventListener("pass", open);
   }, []);
-  const act = (what: InboxAct) => online && inbox.mutate(what);
+  // What is done is what was seen: if control has moved meanwhile, nothing is.
+  const act = (what: InboxAct) => mayAnswer && inbox.mutate({ ...what, if_owner: one.owner_app_id });
   const first = one.requests[0];
   useKeys({
     t: () => act({ action: "move_to_main" }),
@@ -51,8 +52,8 @@ export function Acts({ one }: { one: OneConversation }) {
 }
 
 function Pass({ one, close }: { one: OneConversation; close: () => void }) {
-  const { apps, online } = useAround();
-  const connected = apps.place(one.page)?.page.connections.map((connection) => connection.app) ?? [];
+  const { apps, mayAnswer } = useAround();
+  const connected = apps.place(one.page)?.page.connected ?? [];
   const [typed, setTyped] = useState("");
   const found = connected
     .map((id) => apps.app(id))
@@ -70,7 +71,7 @@ function Pass({ one, close }: { one: OneConversation; close: () => void }) {
   const inbox = useInbox(one.page, one.person.id);
   function submit(event: FormEvent) {
     event.preventDefault();
-    inbox.mutate(act, { onSuccess: close });
+    inbox.mutate({ ...act, if_owner: one.owner_app_id }, { onSuccess: close });
   }
   const refused = !outcome || "problem" in outcome;
   return (
@@ -99,7 +100,7 @@ function Pass({ one, close }: { one: OneConversation; close: () => void }) {
       </label>
       <Effect outcome={outcome} one={one} />
       {inbox.error && <Problem error={inbox.error} />}
-      <Button type="submit" look="primary" disabled={!app || refused || !online || inbox.isPending}>
+      <Button type="submit" look="primary" disabled={!app || refused || !mayAnswer || inbox.isPending}>
         <IconHandGrab size={15} aria-hidden="true" />
         {app ? `Pass to ${app.name}` : "Pass"}
       </Button>

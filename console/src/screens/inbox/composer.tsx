@@ -1,10 +1,10 @@
 /** The answer: what sending will do is said before it is done, in the words of a dry run. */
 import { Textarea } from "@mantine/core";
 import { IconCircleCheck, IconHandGrab, IconLock, IconPlugConnectedX, IconSend2 } from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useRef, useState } from "react";
+import { Problem as ApiProblem } from "../../api/client";
 import { batonNow } from "../../api/clock";
-import { dryRun, type Outcome, useDryRun, useInbox } from "../../api/queries";
+import { type Outcome, useDryRun, useInbox } from "../../api/queries";
 import type { InboxAct, OneConversation } from "../../api/types";
 import { firstName } from "../../model/people";
 import { duration, lasting, moment } from "../../model/time";
@@ -20,6 +20,9 @@ const ANY: InboxAct = { action: "reply", text: "…" };
 /** Drafts are kept as long as the tab: by conversation. */
 const drafts = new Map<string, string>();
 
+const hasMoved = (error: Error): boolean =>
+  error instanceof ApiProblem && error.document.type === "/problems/control-moved";
+
 type Terms =
   | { kind: "yours" }
   | { kind: "takes"; from: string | null }
@@ -33,14 +36,13 @@ function termsOf(outcome: Outcome | undefined, owner: string | null): Terms {
 }
 
 export function Composer({ one, phone }: { one: OneConversation; phone: boolean }) {
-  const { apps, online } = useAround();
+  const { apps, me, online } = useAround();
   const { page, person } = { page: one.page, person: one.person.id };
   const { data: outcome, error } = useDryRun(page, person, ANY);
   const inbox = useInbox(page, person);
-  const queries = useQueryClient();
   const kept = `${page}/${person}`;
   const [text, setText] = useState(drafts.get(kept) ?? "");
-  const [moved, setMoved] = useState<string | null>(null);
+  const [moved, setMoved] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   useKeys({ r: () => field.current?.focus() });
   const terms = termsOf(outcome, one.owner_app_id);
@@ -51,28 +53,33 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   };
   const name = (id: string | null) => (id ? apps.app(id).name : "Nobody");
 
-  /** Control may have moved since the words beside the button were true: then nothing is sent. */
-  async function send(anyway: boolean) {
+  /** Sent only while control is where the words beside the button say: the server sees to that. */
+  function send() {
     const reply = text.trim();
     if (reply === "" || !online) return;
-    const now = await dryRun(page, person, { inbox: ANY }).catch(() => undefined);
-    const fresh = await queries
-      .fetchQuery({ queryKey: ["thread", page, person, "one"], staleTime: 0 })
-      .then((data) => data as OneConversation)
-      .catch(() => undefined);
-    if (!now || !fresh) return;
-    if (!anyway && fresh.owner_app_id !== one.owner_app_id) {
-      setMoved(`${name(fresh.owner_app_id)} has control now`);
-      return;
-    }
-    setMoved(null);
-    inbox.mutate({ action: "reply", text: reply }, { onSuccess: () => write("") });
+    inbox.mutate(
+      { action: "reply", text: reply, if_owner: one.owner_app_id },
+      {
+        onSuccess: () => {
+          setMoved(false);
+          write("");
+        },
+        onError: (error) => setMoved(hasMoved(error)),
+      },
+    );
   }
   function key(event: KeyboardEvent) {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
-      void send(moved !== null);
+      send();
     } else if (event.key === "Escape") field.current?.blur();
+  }
+  if (me.role === "viewer") {
+    return (
+      <footer className={css.composer}>
+        <p className={css.draft}>You are a viewer: you read conversations, and do not answer them.</p>
+      </footer>
+    );
   }
   const takes = terms.kind === "takes";
   const can = online && text.trim() !== "" && !inbox.isPending && (terms.kind === "yours" || takes);
@@ -88,10 +95,11 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   return (
     <footer className={css.composer}>
       {error && <Problem error={error} />}
-      {inbox.error && <Problem error={inbox.error} />}
+      {inbox.error && !hasMoved(inbox.error) && <Problem error={inbox.error} />}
       {moved && (
         <p className={css.moved} role="alert">
-          Nothing was sent: {moved}. Sending {takes ? "takes control from it" : "is possible all the same"}.
+          Nothing was sent: {name(one.owner_app_id)} has control now. Sending{" "}
+          {takes ? "takes control from it" : "is possible all the same"}.
         </p>
       )}
       <div className={css.write}>
@@ -110,12 +118,7 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
         />
         <div className={css.terms}>
           <Consequence terms={terms} outcome={outcome} one={one} online={online} name={name} />
-          <Button
-            look="primary"
-            disabled={!can}
-            onClick={() => void send(moved !== null)}
-            aria-label={phone ? words : undefined}
-          >
+          <Button look="primary" disabled={!can} onClick={send} aria-label={phone ? words : undefined}>
             {phone ? <IconSend2 size={18} aria-hidden="true" /> : words} {!phone && <Key>⌘↵</Key>}
           </Button>
         </div>

@@ -105,7 +105,7 @@ export function ConversationView({
 }
 
 function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more: (() => void) | null }) {
-  const { apps, online } = useAround();
+  const { apps, mayAnswer } = useAround();
   const navigate = useNavigate();
   const name = personName(one.person);
   // On a phone the bar with the screen's own title makes room.
@@ -113,7 +113,7 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
   const done: InboxAct = { action: "done" };
   const { data: outcome } = useDryRun(one.page, one.person.id, done, one.folder !== "done");
   const inbox = useInbox(one.page, one.person.id);
-  const can = outcome && "decided" in outcome && online && !inbox.isPending;
+  const can = outcome && "decided" in outcome && mayAnswer && !inbox.isPending;
   const releases =
     outcome && "decided" in outcome && outcome.decided.thread.owner_app_id !== one.owner_app_id;
   const effect = releases ? "releases control" : "moves it to the folder only";
@@ -147,7 +147,11 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
         </div>
         {!phone && pill}
         {one.folder !== "done" && (
-          <Button disabled={!can} title={`Done: ${effect}`} onClick={() => inbox.mutate(done)}>
+          <Button
+            disabled={!can}
+            title={`Done: ${effect}`}
+            onClick={() => inbox.mutate({ ...done, if_owner: one.owner_app_id })}
+          >
             <IconCheck size={16} aria-hidden="true" /> Done
             <span className="hidden">, {effect}</span>
           </Button>
@@ -208,7 +212,7 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
 }
 
 function PhoneRequest({ one }: { one: OneConversation }) {
-  const { apps, online } = useAround();
+  const { apps, mayAnswer } = useAround();
   const inbox = useInbox(one.page, one.person.id);
   const first = one.requests[0];
   if (!first) return null;
@@ -229,8 +233,8 @@ function PhoneRequest({ one }: { one: OneConversation }) {
         )}
       </p>
       <Button
-        disabled={!online || inbox.isPending}
-        onClick={() => inbox.mutate({ action: "grant", app_id: first.app_id })}
+        disabled={!mayAnswer || inbox.isPending}
+        onClick={() => inbox.mutate({ action: "grant", app_id: first.app_id, if_owner: one.owner_app_id })}
       >
         Grant
       </Button>

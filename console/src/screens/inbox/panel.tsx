@@ -187,14 +187,14 @@ function WaitingApps({ one }: { one: OneConversation }) {
 function Grant({ one, app }: { one: OneConversation; app: string }) {
   const act: InboxAct = { action: "grant", app_id: app };
   const { data: outcome } = useDryRun(one.page, one.person.id, act);
-  const { online } = useAround();
+  const { mayAnswer } = useAround();
   const inbox = useInbox(one.page, one.person.id);
   const refused = !outcome || "problem" in outcome;
   return (
     <>
       <Button
         look="primary"
-        disabled={refused || !online || inbox.isPending}
+        disabled={refused || !mayAnswer || inbox.isPending}
         onClick={() => inbox.mutate(act)}
       >
         <IconHandStop size={15} aria-hidden="true" /> Grant
@@ -238,7 +238,7 @@ function Window({ words, closes }: { words: string; closes: string | null }) {
 }
 
 function Steps({ one }: { one: OneConversation }) {
-  const { online } = useAround();
+  const { mayAnswer } = useAround();
   const yours = one.owner_app_id !== null && isInbox(one.owner_app_id);
   const act: InboxAct = yours ? { action: "done" } : { action: "move_to_main" };
   const { data: outcome } = useDryRun(one.page, one.person.id, act);
@@ -248,13 +248,13 @@ function Steps({ one }: { one: OneConversation }) {
     <section className={css.part}>
       <h2>{yours ? "Hand over" : "Step in"}</h2>
       {yours && (
-        <Button disabled={!online} onClick={openPass} className={css.step}>
+        <Button disabled={!mayAnswer} onClick={openPass} className={css.step}>
           <IconArrowRight size={16} aria-hidden="true" /> <span>Pass to an app…</span> <Key>P</Key>
         </Button>
       )}
       <Button
         className={css.step}
-        disabled={refused || !online || inbox.isPending}
+        disabled={refused || !mayAnswer || inbox.isPending}
         onClick={() => inbox.mutate(act)}
       >
         {yours ? <IconCheck size={16} aria-hidden="true" /> : <IconHandGrab size={16} aria-hidden="true" />}

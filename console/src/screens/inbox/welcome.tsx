@@ -27,7 +27,7 @@ export function Welcome() {
   if (!place) return null;
   const line = `baton send ${page} maya "hello"`;
   const first = place.defaultApp ?? place.primary;
-  const connected = place.page.connections.length;
+  const connected = place.page.connected.length;
   const ready = connected > 0 && place.page.messaging_enabled;
   return (
     <section className={css.welcome} aria-label="No conversation yet">

@@ -2,6 +2,7 @@
 import { IconArrowRight, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { useDelivery, useNewest } from "../../api/deliveries";
 import type { Row } from "../../api/live";
 import { useHistory, useRule } from "../../api/queries";
 import {
@@ -13,10 +14,12 @@ import {
   noticeName,
   type Refusal,
 } from "../../model/activity";
+import { toldOf } from "../../model/deliveries";
 import { exactTime } from "../../model/time";
 import { AppChip, Moment } from "../../parts/app";
-import { Button, Empty, Json, Notices, StatePill, SurfaceIcon } from "../../parts/basic";
+import { Button, Empty, Json, Notices, Problem, StatePill, SurfaceIcon } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
+import { InFull } from "../deliveries/in-full";
 import { useAround } from "../shell";
 import { aboutOf, appOf, type Names, nameOf, Result, What } from "./facts";
 import css from "./live.module.css";
@@ -131,12 +134,23 @@ export function Drawer({
           )}
         </section>
       )}
+      {row.event === "delivery" && <Bytes row={row} />}
       <section>
         <h3>As Baton told it</h3>
         <Json value={row} label="The event as JSON" />
       </section>
     </aside>
   );
+}
+
+/** The bytes that were sent, their signature, and sending them again. */
+function Bytes({ row }: { row: Extract<Row, { event: "delivery" }> }) {
+  const { data } = useNewest(row.app_id);
+  const found = data && toldOf(data.data, row);
+  const { data: one, error } = useDelivery(row.app_id, found?.id ?? null);
+  if (data && !found) return <p>It is not among the newest 200 deliveries of its app any more.</p>;
+  if (error) return <Problem error={error} />;
+  return one ? <InFull one={one} app={row.app_id} /> : null;
 }
 
 function Close({ close }: { close: () => void }) {

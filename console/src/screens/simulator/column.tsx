@@ -1,6 +1,13 @@
 /** One person: the phone, and beside it what Baton made of what they did. */
 import { useEffect, useMemo, useRef, useState } from "react";
-import { dryRun, type Outcome, useConversation, useMessages, usePersonEvent } from "../../api/queries";
+import {
+  dryRun,
+  type Outcome,
+  useConversation,
+  useMessages,
+  usePersonEvent,
+  useRouting,
+} from "../../api/queries";
 import type { PersonEvent } from "../../api/types";
 import { personName } from "../../model/people";
 import { enter, type Phone, waysIn } from "../../model/simulator";
@@ -39,7 +46,11 @@ export function Column({
   const messages = useMessages(phone.page, phone.person);
   const event = usePersonEvent(phone.page, phone.person);
   const field = useRef<HTMLInputElement>(null);
-  const ways = useMemo(() => (place ? waysIn(place.page, place.on) : []), [place]);
+  const { data: routing } = useRouting();
+  const ways = useMemo(() => {
+    const page = routing?.pages.find((page) => page.id === place?.page.id);
+    return place && page ? waysIn(page, place.on) : [];
+  }, [place, routing]);
   const [way, setWay] = useState(0);
   const [choices, setChoices] = useState<Record<string, string>>({});
   const [whatIf, setWhatIf] = useState<Outcome | null>(null);
@@ -64,6 +75,7 @@ export function Column({
     <section className={css.column} onFocusCapture={onFocus} aria-label={`${name}, ${SURFACES[place.on]}`}>
       <PhoneView
         place={place}
+        person={phone.person}
         name={name}
         messages={said}
         does={does}

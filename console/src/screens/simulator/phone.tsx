@@ -4,15 +4,17 @@ import {
   IconChevronLeft,
   IconHeart,
   IconInfoCircle,
+  IconMenu2,
   IconSend2,
   IconSpeakerphone,
   IconWifi,
 } from "@tabler/icons-react";
 import { type FormEvent, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import { useNow } from "../../api/clock";
-import type { Place } from "../../api/queries";
+import { type Place, useMenu } from "../../api/queries";
 import type { Message, PersonEvent } from "../../api/types";
 import { said } from "../../model/messages";
+import { menuItems, tapped } from "../../model/simulator";
 import { clockTime } from "../../model/time";
 import { AppMark } from "../../parts/app";
 import { SURFACES } from "../../parts/basic";
@@ -21,6 +23,7 @@ import css from "./phone.module.css";
 
 export function PhoneView({
   place,
+  person,
   name,
   messages,
   does,
@@ -28,6 +31,7 @@ export function PhoneView({
   field,
 }: {
   place: Place;
+  person: string;
   name: string;
   messages: Message[];
   does: (event: PersonEvent) => void;
@@ -99,12 +103,12 @@ export function PhoneView({
           </div>
         )}
       </div>
-      <Write name={name} does={does} busy={busy} field={field} />
+      <Write place={place} person={person} name={name} does={does} busy={busy} field={field} />
     </div>
   );
 }
 
-function PhoneMessage({
+export function PhoneMessage({
   message,
   next,
   does,
@@ -195,18 +199,69 @@ function PhoneMessage({
   );
 }
 
+/** The persistent menu, where an app has made one. */
+function PersistentMenu({
+  items,
+  does,
+  busy,
+}: {
+  items: ReturnType<typeof menuItems>;
+  does: (event: PersonEvent) => void;
+  busy: boolean;
+}) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <button
+        type="button"
+        aria-expanded={open}
+        aria-label="Menu"
+        onClick={() => setOpen(!open)}
+        onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
+      >
+        <IconMenu2 size={19} aria-hidden="true" />
+      </button>
+      {open && (
+        <ul className={css.menu} aria-label="Menu">
+          {items.map((item) => (
+            <li key={item.words}>
+              <button
+                type="button"
+                disabled={busy}
+                onClick={() => {
+                  setOpen(false);
+                  does(tapped(item));
+                }}
+              >
+                <bdi>{item.words}</bdi>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
 function Write({
+  place,
+  person,
   name,
   does,
   busy,
   field,
 }: {
+  place: Place;
+  person: string;
   name: string;
   does: (event: PersonEvent) => void;
   busy: boolean;
   field: RefObject<HTMLInputElement | null>;
 }) {
   const [text, setText] = useState("");
+  const { data } = useMenu(place.address, person);
+  const menu = data?.menu?.find((one) => one.locale === "default") ?? data?.menu?.[0];
+  const items = menuItems(menu?.call_to_actions ?? []);
   function submit(event: FormEvent) {
     event.preventDefault();
     if (text.trim() === "" || busy) return;
@@ -215,10 +270,12 @@ function Write({
   }
   return (
     <form className={css.write} onSubmit={submit}>
+      {items.length > 0 && <PersistentMenu items={items} does={does} busy={busy} />}
       <input
         ref={field}
         value={text}
         maxLength={2000}
+        disabled={menu?.composer_input_disabled ?? false}
         onChange={(event) => setText(event.target.value)}
         placeholder={`Write as ${name}`}
         aria-label={`Write as ${name}`}

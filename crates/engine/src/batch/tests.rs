@@ -400,11 +400,31 @@ fn the_inbox_sends_as_the_inbox() {
     let ann = key(1, "ann");
     let mut found = found();
     found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));
-    let act = DeskAct { desk: Desk::Reply, text: Some("hello".to_owned()), metadata: None };
+    let act = DeskAct { desk: Desk::Reply, text: Some("hello".to_owned()), metadata: None, if_owner: None };
     let (batch, _) = decide(&found, &[asked(&ann, Requested::Inbox(act))]);
     let echo = batch.rows.iter().find(|row| row.event.as_deref() == Some("message_echoes")).unwrap();
     assert_eq!(item(echo, "/message/app_id"), AppId::PAGE_INBOX.number());
     assert_eq!(echo.by, Some(AppId::PAGE_INBOX));
+}
+
+#[test]
+fn the_inbox_acts_only_while_control_is_where_it_was_seen() {
+    let ann = key(1, "ann");
+    let mut found = found();
+    found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));
+    let done = |if_owner| {
+        let act = DeskAct { desk: Desk::Done, text: None, metadata: None, if_owner };
+        asked(&ann, Requested::Inbox(act))
+    };
+    for seen in [Some(None), Some(Some(AppId::PAGE_INBOX))] {
+        let (batch, outcomes) = decide(&found, &[done(seen)]);
+        let Err(Failure::ControlMoved { thread }) = &outcomes[0].answer else { panic!("{outcomes:?}") };
+        assert_eq!(thread.owner, Some(app("bot").number()), "who has it is said");
+        assert!(batch.rows.is_empty() && batch.refusals.is_empty());
+    }
+    for seen in [None, Some(Some(app("bot")))] {
+        assert!(!matches!(decide(&found, &[done(seen)]).1[0].answer, Err(Failure::ControlMoved { .. })));
+    }
 }
 
 #[test]

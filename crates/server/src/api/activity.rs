@@ -11,7 +11,7 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind};
 use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
-use baton_store::{Chain, JournalRow};
+use baton_store::{Chain, JournalRow, Role};
 use baton_wire::GraphError;
 use futures_util::stream;
 use schemars::JsonSchema;
@@ -28,6 +28,7 @@ use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::schemas::Schemas;
 use super::values::{App, Codes, Heard, Moment, Of, Whose, Why};
+use crate::door::{Caller, Needs};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -195,7 +196,7 @@ enum MissedWord {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let activity = Operation::get("/activity", "watchActivity", get)
+    let activity = Operation::get("/activity", "watchActivity", get).needs(Needs::SignedIn)
         .says(
             "Activity",
             "What happens",
@@ -230,16 +231,32 @@ fn stream_shape(schemas: &mut Schemas) -> Value {
     })
 }
 
-async fn get(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
-    if live::is_wanted(&headers) {
-        Query::of(&uri, &[]).done()?;
-        listen(&shared, &headers)
-    } else {
-        list(&shared, &uri).map(IntoResponse::into_response)
+/// Whether somebody in this role is told: who answers people hears of conversations, not of webhooks.
+fn is_told(role: Role, kind: &ActivityKind) -> bool {
+    match kind {
+        ActivityKind::Delivery { .. } | ActivityKind::Verification { .. } => role != Role::Agent,
+        ActivityKind::Decision { .. }
+        | ActivityKind::Refusal { .. }
+        | ActivityKind::Settings { .. }
+        | ActivityKind::Clock { .. } => true,
     }
 }
 
-fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<List<Happening>>, Problem> {
+async fn get(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    if live::is_wanted(&headers) {
+        Query::of(&uri, &[]).done()?;
+        listen(&shared, caller.role(), &headers)
+    } else {
+        list(&shared, caller.role(), &uri).map(IntoResponse::into_response)
+    }
+}
+
+fn list(shared: &Shared, role: Role, uri: &Uri) -> Result<axum::Json<List<Happening>>, Problem> {
     let mut query = Query::of(uri, &["limit", "after"]);
     let limit = query.limit();
     let run = format!("{:016x}", shared.engine.run());
@@ -249,7 +266,8 @@ fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<List<Happening>>, Probl
     });
     query.done()?;
     let (kept, _) = shared.engine.activity_so_far();
-    let older = |line: &&Arc<Activity>| after.is_none_or(|after| line.number < after);
+    let older =
+        |line: &&Arc<Activity>| after.is_none_or(|after| line.number < after) && is_told(role, &line.kind);
     let mut found: Vec<&Arc<Activity>> = kept.iter().rev().filter(older).take(limit + 1).collect();
     let more = found.len() > limit;
     found.truncate(limit);
@@ -259,7 +277,7 @@ fn list(shared: &Shared, uri: &Uri) -> Result<axum::Json<List<Happening>>, Probl
     Ok(axum::Json(List::new(data, next)))
 }
 
-fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Problem> {
+fn listen(shared: &Shared, role: Role, headers: &HeaderMap) -> Result<Response, Problem> {
     let place = live::place(shared)?;
     let run = shared.engine.run();
     let (kept, lines) = shared.engine.activity_so_far();
@@ -268,7 +286,7 @@ fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Problem> {
         Some(seen) => resumed(run, seen, kept),
     };
     let stopping = shared.stopping.clone();
-    let listener = Listener { run, missed, kept, lines, stopping, _place: place };
+    let listener = Listener { run, role, missed, kept, lines, stopping, _place: place };
     Ok(live::streamed(stream::unfold(listener, |mut listener| async {
         let event = listener.next().await?;
         Some((event, listener))
@@ -299,9 +317,17 @@ fn missed(missed: Option<u64>, detail: &'static str) -> Event {
     Event::default().event("missed").data(data.to_string())
 }
 
+/// What comes to a listener.
+enum Next {
+    Line(Arc<Activity>),
+    /// That some did not.
+    Missed(Event),
+}
+
 /// Who listens.
 struct Listener {
     run: u64,
+    role: Role,
     missed: Option<Event>,
     kept: VecDeque<Arc<Activity>>,
     lines: Receiver<Arc<Activity>>,
@@ -312,21 +338,33 @@ struct Listener {
 impl Listener {
     /// The next event; none when the server stops.
     async fn next(&mut self) -> Option<Event> {
+        loop {
+            match self.line().await? {
+                Next::Line(line) if !is_told(self.role, &line.kind) => {}
+                Next::Line(line) => return Some(self.event(&line)),
+                Next::Missed(event) => return Some(event),
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Option<Next> {
         if self.stopping.is_cancelled() {
             return None;
         }
         if let Some(missed) = self.missed.take() {
-            return Some(missed);
+            return Some(Next::Missed(missed));
         }
         if let Some(line) = self.kept.pop_front() {
-            return Some(self.event(&line));
+            return Some(Next::Line(line));
         }
         tokio::select! {
             biased;
             () = self.stopping.cancelled() => None,
             line = self.lines.recv() => match line {
-                Ok(line) => Some(self.event(&line)),
-                Err(RecvError::Lagged(count)) => Some(missed(Some(count), "this listener was too slow for them")),
+                Ok(line) => Some(Next::Line(line)),
+                Err(RecvError::Lagged(count)) => {
+                    Some(Next::Missed(missed(Some(count), "this listener was too slow for them")))
+                }
                 Err(RecvError::Closed) => None,
             },
         }

@@ -17,6 +17,7 @@ use super::schemas::Schemas;
 use super::threads::READING;
 use super::time;
 use super::values::Moment;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -51,11 +52,11 @@ struct Moved {
 pub(super) fn operations() -> Vec<Operation> {
     let only = "Only where the clock is virtual: `baton dev`, or `clock = \"virtual\"`.";
     vec![
-        Operation::get("/clock", "getClock", get)
+        Operation::get("/clock", "getClock", get).needs(Needs::SignedIn)
             .says("Clock", "What time it is", only)
             .answers::<Clock>(StatusCode::OK, "The clock.")
             .refuses([&problem::CLOCK_NOT_VIRTUAL]),
-        Operation::post("/clock", "moveClock", post)
+        Operation::post("/clock", "moveClock", post).needs(Needs::Operating)
             .says(
                 "Clock",
                 "Move the clock, or freeze it",

@@ -22,6 +22,7 @@ use super::person::Profile;
 use super::query::{Query, in_parts};
 use super::threads::{self, FOLDERS, READING, STATES, Stands, words};
 use super::values::{self, App, Moment, On, PAGE_ID};
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -114,9 +115,9 @@ struct Counts {
 
 /// One page on one platform, and the id by which paths name it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Side {
-    page: PageId,
-    surface: Surface,
+pub(super) struct Side {
+    pub(super) page: PageId,
+    pub(super) surface: Surface,
     address: PageId,
 }
 
@@ -131,14 +132,14 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![list_operation(), counts_operation(), one_operation()]
 }
 
-fn on_page(operation: Operation) -> Operation {
+pub(super) fn on_page(operation: Operation) -> Operation {
     let about =
         "A page's id for both of its sides, or its Instagram account's id for that one; absent: all pages.";
     operation.query("page", about, |_| json!({"type": "string", "pattern": PAGE_ID}))
 }
 
 fn list_operation() -> Operation {
-    let list = on_page(Operation::get("/conversations", "listConversations", list).says(
+    let list = on_page(Operation::get("/conversations", "listConversations", list).needs(Needs::SignedIn).says(
         TAG,
         "Conversations of all pages",
         "Threads with what a list of them shows: the person's name and the last line. The one with the newest \
@@ -173,18 +174,20 @@ fn list_operation() -> Operation {
 }
 
 fn counts_operation() -> Operation {
-    on_page(Operation::get("/conversations/counts", "countConversations", counts).says(
-        TAG,
-        "How many conversations there are",
-        "Of each side the 1,000 newest at most.",
-    ))
+    on_page(
+        Operation::get("/conversations/counts", "countConversations", counts).needs(Needs::SignedIn).says(
+            TAG,
+            "How many conversations there are",
+            "Of each side the 1,000 newest at most.",
+        ),
+    )
     .answers::<Counts>(StatusCode::OK, "How many, by folder.")
     .refuses(READING)
 }
 
 fn one_operation() -> Operation {
     let path = "/pages/{page}/conversations/{person}";
-    OnThread::named(Operation::get(path, "getConversation", one))
+    OnThread::named(Operation::get(path, "getConversation", one).needs(Needs::SignedIn))
         .says(TAG, "A conversation", "As in the list, and what becomes of control when the owner's lapses.")
         .answers::<One>(StatusCode::OK, "The conversation.")
         .refuses([&problem::UNKNOWN_PERSON])
@@ -303,7 +306,7 @@ fn every_side(settings: &Settings) -> Vec<Side> {
 }
 
 /// `page`: a page's id for both of its platforms, its Instagram account's for that one; every page when absent.
-fn sides(query: &mut Query, settings: &Settings) -> Vec<Side> {
+pub(super) fn sides(query: &mut Query, settings: &Settings) -> Vec<Side> {
     let mut all = every_side(settings);
     let wanted = query.parsed("page", |text| {
         let id: PageId = text.parse().map_err(|wrong| format!("{wrong}"))?;

@@ -22,6 +22,7 @@ use super::schemas::Schemas;
 use super::threads::READING;
 use super::time;
 use super::values::{App, Heard, Moment, Of, PAGE_ID, PERSON_ID};
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -222,7 +223,7 @@ struct Disabled {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let list = OnApp::named(Operation::get("/apps/{app}/deliveries", "listDeliveries", list))
+    let list = OnApp::named(Operation::get("/apps/{app}/deliveries", "listDeliveries", list).needs(Needs::Looking))
         .says(
             TAG,
             "What an app was told",
@@ -236,13 +237,15 @@ pub(super) fn operations() -> Vec<Operation> {
         })
         .answers::<List<Delivery>>(StatusCode::OK, "The events, or a part of them.")
         .refuses(READING);
-    let one = OnApp::named(Operation::get("/apps/{app}/deliveries/{delivery}", "getDelivery", one))
-        .says(TAG, "One event of an app, with the request that carries it", "")
-        .named("delivery", "The event's `id`.", |_| json!({"type": "string", "pattern": "^[0-9]+-[0-9]+$"}))
-        .answers::<Whole>(StatusCode::OK, "The event.")
-        .refuses([&problem::UNKNOWN_DELIVERY])
-        .refuses(READING);
-    let resend = OnApp::named(Operation::post("/apps/{app}/resend", "resendDeliveries", resend))
+    let one = OnApp::named(
+        Operation::get("/apps/{app}/deliveries/{delivery}", "getDelivery", one).needs(Needs::Looking),
+    )
+    .says(TAG, "One event of an app, with the request that carries it", "")
+    .named("delivery", "The event's `id`.", |_| json!({"type": "string", "pattern": "^[0-9]+-[0-9]+$"}))
+    .answers::<Whole>(StatusCode::OK, "The event.")
+    .refuses([&problem::UNKNOWN_DELIVERY])
+    .refuses(READING);
+    let resend = OnApp::named(Operation::post("/apps/{app}/resend", "resendDeliveries", resend).needs(Needs::Operating))
         .says(
             TAG,
             "Send events again",
@@ -264,7 +267,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .answers::<Counted>(StatusCode::OK, "How many are sent.")
         .refuses([&problem::NO_ADDRESS, &problem::TOO_MANY_RESENDS])
         .refuses(READING);
-    let resume = OnApp::named(Operation::post("/apps/{app}/resume", "resumeDeliveries", resume))
+    let resume = OnApp::named(Operation::post("/apps/{app}/resume", "resumeDeliveries", resume).needs(Needs::Operating))
         .says(
             TAG,
             "Deliver to an app again",
@@ -273,14 +276,15 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .answers::<Counted>(StatusCode::OK, "How many events waited.")
         .refuses(READING);
-    let health = OnApp::named(Operation::get("/apps/{app}/health", "getAppHealth", health))
-        .says(
-            TAG,
-            "How the delivery to an app does",
-            "Whether anything is wrong, what waits, and since when.",
-        )
-        .answers::<Health>(StatusCode::OK, "How it does.")
-        .refuses(READING);
+    let health =
+        OnApp::named(Operation::get("/apps/{app}/health", "getAppHealth", health).needs(Needs::Looking))
+            .says(
+                TAG,
+                "How the delivery to an app does",
+                "Whether anything is wrong, what waits, and since when.",
+            )
+            .answers::<Health>(StatusCode::OK, "How it does.")
+            .refuses(READING);
     vec![in_parts(list), one, resend, resume, health]
 }
 

@@ -19,6 +19,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Deliveries", "Webhooks to apps."),
     ("Faults", "What goes wrong on purpose, for development."),
     ("Activity", "What happens, as it happens."),
+    ("Members", "Who may sign in to the console, as what, and what they did."),
     ("Server", "The server itself: whether it lives, what it is, and what its problems mean."),
 ];
 
@@ -86,6 +87,7 @@ fn headers() -> Value {
             json!({"type": "string", "pattern": "^\"[0-9a-f]{32}\"$"}),
         ),
         "Location": header("Where it is.", json!({"type": "string", "format": "uri-reference"})),
+        "Set-Cookie": header("The session, for the browser to keep.", json!({"type": "string"})),
         "Retry-After": header("Seconds to wait.", json!({"type": "string", "pattern": "^[0-9]+$"})),
         "WWW-Authenticate": header("What to authenticate with.", json!({"type": "string"})),
     })

@@ -20,6 +20,7 @@ use super::operation::Operation;
 use super::schemas::Schemas;
 use super::threads::{self, DECIDING};
 use super::{events, inbox};
+use crate::door::{Needs, Recording};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -58,7 +59,9 @@ pub(super) fn operations() -> Vec<Operation> {
                 ],
             )
             .answers::<Decided>(StatusCode::OK, "What would be decided.")
-            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED])
+            .needs(Needs::SignedIn)
+            .records(Recording::Nothing)
+            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
             .refuses(DECIDING),
     ]
 }

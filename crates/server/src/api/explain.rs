@@ -22,6 +22,7 @@ use super::query::{Query, in_parts};
 use super::threads::READING;
 use super::values::{App, Codes, Heard, Moment, PERSON_ID, Whose, Why};
 use crate::calls;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -154,7 +155,7 @@ enum Reason {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let explain = Operation::get("/explain/{name}", "explain", get)
+    let explain = Operation::get("/explain/{name}", "explain", get).needs(Needs::Looking)
         .says(
             "Activity",
             "Why it came out so",
@@ -171,6 +172,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .refuses([&problem::NOTHING_KNOWN])
         .refuses(READING);
     let calls = Operation::get("/calls", "listCalls", list)
+        .needs(Needs::Looking)
         .says(
             "Activity",
             "The last calls of the Graph API",

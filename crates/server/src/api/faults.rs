@@ -15,6 +15,7 @@ use super::input::{Json, OnApp};
 use super::operation::Operation;
 use super::schemas::Schemas;
 use super::time;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -84,11 +85,11 @@ impl From<Faults> for Shown {
 pub(super) fn operations() -> Vec<Operation> {
     let about = "For development: refused unless the clock is virtual. In memory: a new start has none.";
     vec![
-        OnApp::named(Operation::get(PATH, "getFaults", get))
+        OnApp::named(Operation::get(PATH, "getFaults", get).needs(Needs::Looking))
             .says(TAG, "What goes wrong on purpose", about)
             .answers::<Shown>(StatusCode::OK, "What goes wrong.")
             .refuses([&problem::FAULTS_OFF]),
-        OnApp::named(Operation::put(PATH, "putFaults", put))
+        OnApp::named(Operation::put(PATH, "putFaults", put).needs(Needs::Operating))
             .says(
                 TAG,
                 "Let things go wrong",
@@ -106,7 +107,7 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .answers::<Shown>(StatusCode::OK, "What goes wrong from now on.")
             .refuses([&problem::FAULTS_OFF]),
-        OnApp::named(Operation::delete(PATH, "deleteFaults", remove))
+        OnApp::named(Operation::delete(PATH, "deleteFaults", remove).needs(Needs::Operating))
             .says(TAG, "Let nothing go wrong any more", "")
             .answers_nothing(StatusCode::NO_CONTENT, "Nothing goes wrong on purpose.")
             .refuses([&problem::FAULTS_OFF]),

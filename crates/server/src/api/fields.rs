@@ -86,6 +86,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// An app, or nobody (null); none where nothing is said.
+    pub(super) fn app_or_nobody(&mut self, name: &str) -> Option<Option<AppId>> {
+        match self.object.get(name)? {
+            Value::Null => Some(None),
+            _ => Some(Some(self.app(name)?)),
+        }
+    }
+
     /// What was read, if nothing was wrong and nothing else is there.
     pub(super) fn done<T>(mut self, known: &[&str], read: Option<T>) -> Result<T, Problem> {
         for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {

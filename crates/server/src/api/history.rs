@@ -17,6 +17,7 @@ use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::threads::{self, READING};
 use super::values::{App, Codes, Moment};
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -47,7 +48,7 @@ struct Entry {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let list = OnThread::named(Operation::get("/pages/{page}/threads/{person}/history", "listHistory", list))
+    let list = OnThread::named(Operation::get("/pages/{page}/threads/{person}/history", "listHistory", list).needs(Needs::SignedIn))
         .says(
             "Threads",
             "Why somebody had control",

@@ -14,6 +14,8 @@ use super::input::{Json, OnThread, app_id};
 use super::operation::Operation;
 use super::schemas::Schemas;
 use super::threads::{self, DECIDING};
+use super::values::APP_ID;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -31,7 +33,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "Somebody does something in the Inbox",
                 "The human desk: it replies (which takes control), moves the thread to Main, marks it as done, \
                  passes control to an app, or grants a request. Decided with the Inbox as caller; answered as a \
-                 person's event is.",
+                 person's event is. With `if_owner` it is done only while control is where whoever acts saw it.",
             )
             .takes_shape(
                 shape,
@@ -41,8 +43,9 @@ pub(super) fn operations() -> Vec<Operation> {
                     ("pass", json!({"action": "pass", "app_id": "111", "metadata": "wants a refund"})),
                 ],
             )
+            .needs(Needs::Answering)
             .answers::<Decided>(StatusCode::OK, "What was decided.")
-            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED])
+            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
             .refuses(DECIDING),
     ]
 }
@@ -50,7 +53,7 @@ pub(super) fn operations() -> Vec<Operation> {
 /// What [`read`] reads.
 pub(super) fn shape(schemas: &mut Schemas) -> Value {
     let act = |action: &str, required: &[&str], more: Value| {
-        let mut properties = json!({"action": {"const": action}});
+        let mut properties = json!({"action": {"const": action}, "if_owner": if_owner()});
         if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
             properties.extend(more);
         }
@@ -91,31 +94,42 @@ async fn act(
     Ok(Decided::of(&shared.ids.uuid(), &receipt))
 }
 
+/// Whom the act takes to be in control.
+fn if_owner() -> Value {
+    json!({
+        "type": ["string", "null"],
+        "pattern": APP_ID,
+        "description": "Do it only if this app has control; null: only if nobody has. Absent: whoever has.",
+    })
+}
+
+const ALL: [&str; 5] = ["action", "if_owner", "text", "app_id", "metadata"];
+
 pub(super) fn read(body: &Value) -> Result<DeskAct, Problem> {
     let mut fields = Fields::of(body)?;
-    let plain = |desk| Some(DeskAct { desk, text: None, metadata: None });
+    let if_owner = fields.app_or_nobody("if_owner");
+    let plain = |desk| Some(DeskAct { desk, text: None, metadata: None, if_owner });
     let (known, act): (&[&str], _) = match fields.required_text("action", 64) {
         Some("reply") => {
             let text = fields.required_text("text", TEXT).map(str::to_owned);
-            let act = text.map(|text| DeskAct { desk: Desk::Reply, text: Some(text), metadata: None });
-            (&["action", "text"], act)
+            let reply = |text| DeskAct { desk: Desk::Reply, text: Some(text), metadata: None, if_owner };
+            (&["action", "if_owner", "text"], text.map(reply))
         }
-        Some("move_to_main") => (&["action"], plain(Desk::MoveToMain)),
-        Some("done") => (&["action"], plain(Desk::Done)),
+        Some("move_to_main") => (&["action", "if_owner"], plain(Desk::MoveToMain)),
+        Some("done") => (&["action", "if_owner"], plain(Desk::Done)),
         Some("pass") => {
             let metadata = fields.text("metadata", METADATA).map(str::to_owned);
-            let act =
-                fields.app("app_id").map(|to| DeskAct { desk: Desk::Pass { to }, text: None, metadata });
-            (&["action", "app_id", "metadata"], act)
+            let pass = |to| DeskAct { desk: Desk::Pass { to }, text: None, metadata, if_owner };
+            (&["action", "if_owner", "app_id", "metadata"], fields.app("app_id").map(pass))
         }
         Some("grant") => {
-            (&["action", "app_id"], fields.app("app_id").and_then(|to| plain(Desk::Grant { to })))
+            (&["action", "if_owner", "app_id"], fields.app("app_id").and_then(|to| plain(Desk::Grant { to })))
         }
         Some(other) => {
             fields.wrong("action", format!("{other:?} is not one of reply, move_to_main, done, pass, grant"));
-            (&["action", "text", "app_id", "metadata"], None)
+            (&ALL, None)
         }
-        None => (&["action", "text", "app_id", "metadata"], None),
+        None => (&ALL, None),
     };
     fields.done(known, act)
 }

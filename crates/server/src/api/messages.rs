@@ -16,6 +16,7 @@ use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::threads::{self, READING};
 use super::values::{App, Moment};
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -70,7 +71,7 @@ struct Message {
 
 pub(super) fn operations() -> Vec<Operation> {
     let path = "/pages/{page}/threads/{person}/messages";
-    let list = OnThread::named(Operation::get(path, "listMessages", list))
+    let list = OnThread::named(Operation::get(path, "listMessages", list).needs(Needs::SignedIn))
         .says(
             "Threads",
             "The conversation",

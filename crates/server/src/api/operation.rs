@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::routing::{self, MethodRouter};
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
+use crate::door::{Needs, Recording, gate};
 use crate::problem::{self, Kind};
 use crate::serve::Shared;
 
@@ -27,7 +30,8 @@ pub(crate) struct Operation {
     tag: &'static str,
     summary: &'static str,
     about: &'static str,
-    is_public: bool,
+    needs: Option<Needs>,
+    recording: Recording,
     parameters: Vec<(Parameter, Shape)>,
     bodies: Vec<Body>,
     answers: Vec<Answer>,
@@ -97,7 +101,8 @@ impl Operation {
             tag: "",
             summary: "",
             about: "",
-            is_public: false,
+            needs: None,
+            recording: if method == "get" { Recording::Nothing } else { Recording::All },
             parameters: Vec::new(),
             bodies: Vec::new(),
             answers: Vec::new(),
@@ -113,8 +118,30 @@ impl Operation {
 
     /// Whoever asks is answered, without a token.
     pub(crate) fn public(mut self) -> Self {
-        self.is_public = true;
+        self.needs = Some(Needs::Nothing);
+        self.recording = Recording::Nothing;
         self
+    }
+
+    /// What whoever calls must be allowed to. An operation that does not say is for operators.
+    pub(crate) fn needs(mut self, needs: Needs) -> Self {
+        self.needs = Some(needs);
+        self
+    }
+
+    /// Which calls are written into the audit log: all that are not `GET`, if nothing is said.
+    pub(crate) fn records(mut self, recording: Recording) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// What it needs, and whether it said so.
+    pub(crate) fn needed(&self) -> (Needs, bool) {
+        (self.needs.unwrap_or(Needs::Operating), self.needs.is_some())
+    }
+
+    fn is_public(&self) -> bool {
+        self.needs == Some(Needs::Nothing)
     }
 
     /// What it may be refused for.
@@ -232,7 +259,9 @@ impl Operation {
 
     /// The router with this operation's route.
     pub(crate) fn routed(self, router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
-        router.route(self.path, self.route)
+        let asked = (self.needed().0, self.recording, self.id);
+        let gate = middleware::from_fn(move |request: Request, next: Next| gate(asked, request, next));
+        router.route(self.path, self.route.route_layer(gate))
     }
 
     /// Where it is described: below `root`, by its path and its method.
@@ -247,10 +276,16 @@ impl Operation {
             "tags": [self.tag],
             "summary": self.summary,
         });
-        if !self.about.is_empty() {
-            all["description"] = json!(self.about);
+        let about = if self.is_public() { "" } else { self.needed().0.words() };
+        let about = [self.about, about].join(if self.about.is_empty() || about.is_empty() {
+            ""
+        } else {
+            "\n\nFor: "
+        });
+        if !about.is_empty() {
+            all["description"] = json!(about);
         }
-        if self.is_public {
+        if self.is_public() {
             all["security"] = json!([]);
         }
         if !self.parameters.is_empty() {
@@ -273,7 +308,10 @@ impl Operation {
 
     /// The problems that it may answer with, by status.
     fn problems(&self, schemas: &mut Schemas) -> BTreeMap<u16, Value> {
-        let own: &[&'static Kind] = if self.is_public { &[] } else { &[&problem::UNAUTHORIZED] };
+        let own: &[&'static Kind] = match self.needed().0 {
+            Needs::Nothing => &[],
+            _ => &[&problem::UNAUTHORIZED, &problem::FORBIDDEN, &problem::FROM_ELSEWHERE],
+        };
         let mut by_status: BTreeMap<u16, Vec<&'static Kind>> = BTreeMap::new();
         for kind in own.iter().chain(&self.kinds) {
             let kinds = by_status.entry(kind.status().as_u16()).or_default();
@@ -299,7 +337,7 @@ fn problems(status: u16, kinds: &[&Kind], schemas: &mut Schemas) -> Value {
     let mut headers = vec!["X-Request-Id"];
     match status {
         401 => headers.push("WWW-Authenticate"),
-        503 => headers.push("Retry-After"),
+        429 | 503 => headers.push("Retry-After"),
         _ => {}
     }
     json!({

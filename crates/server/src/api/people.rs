@@ -20,6 +20,7 @@ use super::events;
 use super::input::{Json, OnPage, OnThread};
 use super::operation::Operation;
 use super::threads::DECIDING;
+use crate::door::{Needs, Recording};
 use crate::problem::{self, Document, Problem};
 use crate::serve::Shared;
 
@@ -72,7 +73,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let tap = json!({"type": "postback", "postback": {"payload": "SIZE_M", "title": "Medium"}});
     let several = json!([of_ada, {"person": "ben", "type": "get_started"}]);
     vec![
-        OnThread::named(Operation::post("/pages/{page}/people/{person}/events", "addEvent", one))
+        OnThread::named(Operation::post("/pages/{page}/people/{person}/events", "addEvent", one).needs(Needs::Operating).records(Recording::People))
             .says(
                 "People",
                 "A person does something",
@@ -94,7 +95,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .leads_to("actInInbox", OF_THREAD)
             .refuses([&problem::REFUSED, &problem::EVENT_ID_REUSED])
             .refuses(DECIDING),
-        OnPage::named(Operation::post("/pages/{page}/events", "addEvents", many))
+        OnPage::named(Operation::post("/pages/{page}/events", "addEvents", many).needs(Needs::Operating).records(Recording::People))
             .says(
                 "People",
                 "People do something",

@@ -15,6 +15,7 @@ use super::fields::Fields;
 use super::input::{Json, OnThread};
 use super::operation::Operation;
 use super::threads::READING;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -36,21 +37,25 @@ pub(super) struct Profile {
 pub(super) fn operations() -> Vec<Operation> {
     let ada = json!({"name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace"});
     vec![
-        OnThread::named(Operation::get("/pages/{page}/people/{person}", "getPerson", get))
-            .says("People", "What is known of a person", "A person exists from the first event on.")
-            .answers::<Profile>(StatusCode::OK, "What is known.")
-            .refuses([&problem::UNKNOWN_PERSON])
-            .refuses(READING),
-        OnThread::named(Operation::put("/pages/{page}/people/{person}", "putPerson", put))
-            .says(
-                "People",
-                "Say what is known of a person",
-                "It replaces what was known: what is left out, or null, is known no longer.",
-            )
-            .takes_shape(|schemas| schemas.written("NewProfile", |_| new_profile()), vec![("Ada", ada)])
-            .answers::<Profile>(StatusCode::OK, "What is known now.")
-            .refuses([&problem::UNKNOWN_PERSON])
-            .refuses(READING),
+        OnThread::named(
+            Operation::get("/pages/{page}/people/{person}", "getPerson", get).needs(Needs::SignedIn),
+        )
+        .says("People", "What is known of a person", "A person exists from the first event on.")
+        .answers::<Profile>(StatusCode::OK, "What is known.")
+        .refuses([&problem::UNKNOWN_PERSON])
+        .refuses(READING),
+        OnThread::named(
+            Operation::put("/pages/{page}/people/{person}", "putPerson", put).needs(Needs::Operating),
+        )
+        .says(
+            "People",
+            "Say what is known of a person",
+            "It replaces what was known: what is left out, or null, is known no longer.",
+        )
+        .takes_shape(|schemas| schemas.written("NewProfile", |_| new_profile()), vec![("Ada", ada)])
+        .answers::<Profile>(StatusCode::OK, "What is known now.")
+        .refuses([&problem::UNKNOWN_PERSON])
+        .refuses(READING),
     ]
 }
 

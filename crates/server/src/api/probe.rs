@@ -16,6 +16,7 @@ use super::fields::Fields;
 use super::input::{Json, OnApp};
 use super::operation::Operation;
 use super::schemas::Schemas;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -41,7 +42,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let item = json!({"sender": {"id": "nobody"}, "recipient": {"id": "2001"}, "timestamp": 1_767_225_600_000_i64,
         "message": {"mid": "m_probe", "text": "hello"}});
     vec![
-        OnApp::named(Operation::post("/apps/{app}/probe", "probeReceiver", post))
+        OnApp::named(Operation::post("/apps/{app}/probe", "probeReceiver", post).needs(Needs::Operating))
             .says(
                 "Deliveries",
                 "Ask an app's receiver",

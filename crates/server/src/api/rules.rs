@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::input::Named;
 use super::operation::Operation;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 
 /// The specification, of the version that was built.
@@ -35,6 +36,7 @@ struct Cell {
 pub(super) fn operations() -> Vec<Operation> {
     vec![
         Operation::get("/rules/{name}", "getRule", one)
+            .needs(Needs::SignedIn)
             .says(
                 "Threads",
                 "A rule",

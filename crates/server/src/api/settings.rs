@@ -14,6 +14,7 @@ use super::input::{Json, OnApp, OnItem, OnPage};
 use super::operation::{Operation, Shape};
 use super::query::{Query, in_parts};
 use super::{change, facts, parts};
+use crate::door::Needs;
 use crate::problem::{self, Kind, Problem};
 use crate::routing_file::{
     AdShown, AdTable, AppShown, AppTable, ConnectionShown, ConnectionTable, Edit, Item, LinkShown, LinkTable,
@@ -41,11 +42,15 @@ pub(super) fn operations() -> Vec<Operation> {
 fn apps() -> Vec<Operation> {
     let new =
         json!({"name": "Sales bot", "webhook_url": "http://127.0.0.1:5001/webhook", "verify_token": "ring"});
-    let described = Operation::get("/apps", "listApps", list_apps).says(TAG, "Apps", "The newest first.");
+    let described = Operation::get("/apps", "listApps", list_apps).needs(Needs::Looking).says(
+        TAG,
+        "Apps",
+        "The newest first.",
+    );
     vec![
         in_parts(described).answers::<List<AppShown>>(StatusCode::OK, "Apps."),
         created::<AppTable, AppShown>(
-            Operation::post("/apps", "createApp", create_app).says(
+            Operation::post("/apps", "createApp", create_app).needs(Needs::Operating).says(
                 TAG,
                 "A new app",
                 "Its id and its secret are made up where they are absent; a secret that was made up is told this \
@@ -56,14 +61,14 @@ fn apps() -> Vec<Operation> {
         .leads_to("getApp", &[("app", ID)])
         .leads_to("patchApp", &[("app", ID)])
         .leads_to("deleteApp", &[("app", ID)]),
-        shown::<AppShown>(OnApp::named(Operation::get("/apps/{app}", "getApp", show)), "An app"),
+        shown::<AppShown>(OnApp::named(Operation::get("/apps/{app}", "getApp", show).needs(Needs::Looking)), "An app"),
         patched::<AppShown>(
-            OnApp::named(Operation::patch("/apps/{app}", "patchApp", patch)),
+            OnApp::named(Operation::patch("/apps/{app}", "patchApp", patch).needs(Needs::Operating)),
             "Change an app",
             |schemas| parts::of_a::<AppTable>(schemas, "AppPatch", "id"),
         ),
         removed(
-            OnApp::named(Operation::delete("/apps/{app}", "deleteApp", remove)),
+            OnApp::named(Operation::delete("/apps/{app}", "deleteApp", remove).needs(Needs::Operating)),
             "Remove an app",
             "What names it on pages goes with it: its connections, link routes, and the places that it has there.",
         ),
@@ -77,11 +82,15 @@ fn pages() -> Vec<Operation> {
         "messenger": {"default_app": "Sales bot"},
         "connections": [{"app": "Sales bot"}],
     });
-    let described = Operation::get("/pages", "listPages", list_pages).says(TAG, "Pages", "The newest first.");
+    let described = Operation::get("/pages", "listPages", list_pages).needs(Needs::Looking).says(
+        TAG,
+        "Pages",
+        "The newest first.",
+    );
     vec![
         in_parts(described).answers::<List<PageShown>>(StatusCode::OK, "Pages."),
         created::<PageTable, PageShown>(
-            Operation::post("/pages", "createPage", create_page).says(
+            Operation::post("/pages", "createPage", create_page).needs(Needs::Operating).says(
                 TAG,
                 "A new page",
                 "With its connections, link routes and ads. Tokens that were made up are told this once.",
@@ -92,14 +101,17 @@ fn pages() -> Vec<Operation> {
         .leads_to("patchPage", &[("page", ID)])
         .leads_to("deletePage", &[("page", ID)])
         .leads_to("addEvent", &[("page", ID)]),
-        shown::<PageShown>(OnPage::named(Operation::get("/pages/{page}", "getPage", show)), "A page"),
+        shown::<PageShown>(
+            OnPage::named(Operation::get("/pages/{page}", "getPage", show).needs(Needs::Looking)),
+            "A page",
+        ),
         patched::<PageShown>(
-            OnPage::named(Operation::patch("/pages/{page}", "patchPage", patch)),
+            OnPage::named(Operation::patch("/pages/{page}", "patchPage", patch).needs(Needs::Operating)),
             "Change a page",
             |schemas| parts::of_a::<PageTable>(schemas, "PagePatch", "id"),
         ),
         removed(
-            OnPage::named(Operation::delete("/pages/{page}", "deletePage", remove)),
+            OnPage::named(Operation::delete("/pages/{page}", "deletePage", remove).needs(Needs::Operating)),
             "Remove a page",
             "Its conversations stay on disk and are reached no more.",
         ),
@@ -110,15 +122,18 @@ fn connections() -> Vec<Operation> {
     let path = "/pages/{page}/connections/{app}";
     let on = |operation| OnApp::named(OnPage::named(operation));
     vec![
-        shown::<ConnectionShown>(on(Operation::get(path, "getConnection", show)), "An app on a page"),
+        shown::<ConnectionShown>(
+            on(Operation::get(path, "getConnection", show).needs(Needs::Looking)),
+            "An app on a page",
+        ),
         put::<ConnectionShown>(
-            on(Operation::put(path, "putConnection", put_item)),
+            on(Operation::put(path, "putConnection", put_item).needs(Needs::Operating)),
             "Connect an app, or change how",
             |schemas| parts::of_a::<ConnectionTable>(schemas, "ConnectionPut", "app"),
             vec![("a bot that reads along", json!({"fields": ["messages", "standby"], "standby": true}))],
         ),
         removed(
-            on(Operation::delete(path, "deleteConnection", remove)),
+            on(Operation::delete(path, "deleteConnection", remove).needs(Needs::Operating)),
             "Disconnect an app",
             "With its tokens. Control that it has is the default app's, or nobody's, from the person's next message \
              on.",
@@ -136,14 +151,18 @@ fn links() -> Vec<Operation> {
         )
     };
     vec![
-        shown::<LinkShown>(on(Operation::get(path, "getLink", show)), "A link route"),
+        shown::<LinkShown>(on(Operation::get(path, "getLink", show).needs(Needs::Looking)), "A link route"),
         put::<LinkShown>(
-            on(Operation::put(path, "putLink", put_item)),
+            on(Operation::put(path, "putLink", put_item).needs(Needs::Operating)),
             "Add a link route, or change it",
             |schemas| parts::of_a::<LinkTable>(schemas, "LinkPut", "ref"),
             vec![("to an app", json!({"app": "Sales bot"}))],
         ),
-        removed(on(Operation::delete(path, "deleteLink", remove)), "Remove a link route", ""),
+        removed(
+            on(Operation::delete(path, "deleteLink", remove).needs(Needs::Operating)),
+            "Remove a link route",
+            "",
+        ),
     ]
 }
 
@@ -154,14 +173,14 @@ fn ads() -> Vec<Operation> {
     };
     let template = r#"{"message": {"receiving_app_id": 111, "receiving_app_control_expiration": 4}}"#;
     vec![
-        shown::<AdShown>(on(Operation::get(path, "getAd", show)), "An ad"),
+        shown::<AdShown>(on(Operation::get(path, "getAd", show).needs(Needs::Looking)), "An ad"),
         put::<AdShown>(
-            on(Operation::put(path, "putAd", put_item)),
+            on(Operation::put(path, "putAd", put_item).needs(Needs::Operating)),
             "Add an ad, or change it",
             |schemas| parts::of_a::<AdTable>(schemas, "AdPut", "id"),
             vec![("a sale", json!({"name": "Spring sale", "template": template}))],
         ),
-        removed(on(Operation::delete(path, "deleteAd", remove)), "Remove an ad", ""),
+        removed(on(Operation::delete(path, "deleteAd", remove).needs(Needs::Operating)), "Remove an ad", ""),
     ]
 }
 

@@ -16,6 +16,7 @@ use super::input::{OnPage, OnThread, app_id};
 use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::values::{App, Lies, Moment, Person};
+use crate::door::Needs;
 use crate::problem::{self, Kind, Problem};
 use crate::serve::Shared;
 
@@ -62,22 +63,25 @@ pub(super) struct Waiting {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let list = OnPage::named(Operation::get("/pages/{page}/threads", "listThreads", list))
-        .says("Threads", "Threads of a page", "The one with the newest message first.")
-        .query("owner", "Those that this app is in control of.", |_| app_id())
-        .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
-        .query(
-            "folder",
-            "Those in this folder of the Inbox.",
-            |_| json!({"type": "string", "enum": words(FOLDERS)}),
-        )
-        .answers::<List<Thread>>(StatusCode::OK, "Threads.")
-        .refuses(READING);
-    let one = OnThread::named(Operation::get("/pages/{page}/threads/{person}", "getThread", one))
-        .says("Threads", "A thread", "Who is in control until when, and who waits.")
-        .answers::<Thread>(StatusCode::OK, "The thread.")
-        .refuses([&problem::UNKNOWN_PERSON])
-        .refuses(READING);
+    let list =
+        OnPage::named(Operation::get("/pages/{page}/threads", "listThreads", list).needs(Needs::SignedIn))
+            .says("Threads", "Threads of a page", "The one with the newest message first.")
+            .query("owner", "Those that this app is in control of.", |_| app_id())
+            .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
+            .query(
+                "folder",
+                "Those in this folder of the Inbox.",
+                |_| json!({"type": "string", "enum": words(FOLDERS)}),
+            )
+            .answers::<List<Thread>>(StatusCode::OK, "Threads.")
+            .refuses(READING);
+    let one = OnThread::named(
+        Operation::get("/pages/{page}/threads/{person}", "getThread", one).needs(Needs::SignedIn),
+    )
+    .says("Threads", "A thread", "Who is in control until when, and who waits.")
+    .answers::<Thread>(StatusCode::OK, "The thread.")
+    .refuses([&problem::UNKNOWN_PERSON])
+    .refuses(READING);
     vec![in_parts(list), one]
 }
 

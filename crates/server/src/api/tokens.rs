@@ -11,6 +11,7 @@ use super::change;
 use super::input::{Json, OnApp, OnPage};
 use super::operation::Operation;
 use super::settings::CHANGING;
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::routing_file::{Mint, TokenMade, TokenTable, add_token};
 use crate::serve::Shared;
@@ -18,7 +19,7 @@ use crate::serve::Shared;
 pub(super) fn operations() -> Vec<Operation> {
     let path = "/pages/{page}/connections/{app}/tokens";
     vec![
-        OnApp::named(OnPage::named(Operation::post(path, "createToken", create)))
+        OnApp::named(OnPage::named(Operation::post(path, "createToken", create).needs(Needs::Operating)))
             .says(
                 "Settings",
                 "A new page access token",

@@ -27,6 +27,7 @@ use super::query::{Query, in_parts};
 use super::schemas::Schemas;
 use super::threads::READING;
 use super::values::{App, Heard, Moment, Of, Why};
+use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -69,7 +70,7 @@ struct Missed {
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let list = OnApp::named(Operation::get("/apps/{app}/webhooks", "listWebhooks", get))
+    let list = OnApp::named(Operation::get("/apps/{app}/webhooks", "listWebhooks", get).needs(Needs::Looking))
         .says(
             "Deliveries",
             "What an app is told",

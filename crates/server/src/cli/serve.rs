@@ -54,6 +54,12 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
             "  clients    find it by {}",
             server.place.directory.join("server.json").display()
         ));
+        if let Some(code) = &server.console_link {
+            // Only on the terminal, and only as long as nobody has used it: whoever has it may do everything.
+            let link = format!("{}/console/#link={code}", server.public_url);
+            look::line(format!("  console    {}", look::styled(look::STRONG, link)));
+            look::line("             makes the first operator, once; you choose a name and a password");
+        }
     }
     let (url, database) = (server.public_url.as_str(), server.place.database.display().to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url, database, "serving");

@@ -62,6 +62,11 @@ impl Mint {
         self.letters("")
     }
 
+    /// What makes two people's same password look different.
+    pub fn salt(&mut self) -> [u8; 16] {
+        self.0.random()
+    }
+
     fn letters(&mut self, start: &str) -> String {
         let letters = (0..48).map(|_| char::from(LETTERS[self.0.random_range(0..LETTERS.len())]));
         start.chars().chain(letters).collect()

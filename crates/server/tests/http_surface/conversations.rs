@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, BOT, DESK, OPERATOR, World};
+use crate::world::{ACCOUNT, BOT, DESK, World};
 
 /// The people of a list, in its order, each with the id of their page's side.
 fn people(list: &Value) -> Vec<String> {
@@ -158,17 +158,4 @@ async fn the_console_is_served_without_the_token_and_its_calls_are_not() {
     assert!(page.text.contains("console") || page.text.contains("<base href=\"../../\""), "{}", page.text);
     assert!(page.header("content-type").starts_with("text/"), "{:?}", page.headers);
     assert_eq!(w.send(w.client.get(w.url("/baton/v1/conversations"))).await.status, 401);
-}
-
-#[tokio::test]
-async fn the_link_to_the_console_gives_the_token_once() {
-    let w = World::start().await;
-    let show = |body: &'static str| w.send(w.client.post(w.url("/console/sign-in")).body(body));
-    let wrong = show(r#"{"link": "another"}"#).await;
-    assert_eq!((wrong.status, wrong.slug().as_str()), (401, "unauthorized"));
-    assert_eq!(show("[").await.slug(), "not-json");
-    let given = show(r#"{"link": "one-time"}"#).await;
-    assert_eq!((given.status, given.header("cache-control")), (200, "no-store"), "{}", given.text);
-    assert_eq!(given.json(), json!({"operator_token": OPERATOR}));
-    assert_eq!(show(r#"{"link": "one-time"}"#).await.status, 401, "used up");
 }

@@ -54,3 +54,18 @@ async fn a_person_is_the_pages_alone() {
     let permitted = w.read("garage-draft", "/ann").await;
     assert_eq!(permitted.code(), (100, Some(33)), "a task is not needed: {}", permitted.text);
 }
+
+#[tokio::test]
+async fn the_menu_that_a_person_sees_is_told() {
+    let w = World::start().await;
+    let path = "/baton/v1/pages/2001/people/ada/menu";
+    assert_eq!(w.get(path).await.json(), json!({"menu": null}));
+    let orders = json!({"type": "postback", "title": "Orders", "payload": "ORDERS"});
+    let menu = json!([{"locale": "default", "composer_input_disabled": false, "call_to_actions": [orders]}]);
+    let profile = json!({"get_started": {"payload": "GO"}, "persistent_menu": menu});
+    let set = w.call("market-bot", "/v25.0/me/messenger_profile", profile).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    let told = w.get(path).await.json();
+    assert_eq!(told["menu"][0]["call_to_actions"][0]["title"], "Orders", "{told}");
+    w.stop().await;
+}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use baton_engine::{Answer, Engine, Parts, Policy, Profile, SendError, Transport, VirtualClock};
+use baton_engine::{Answer, Clock, Engine, Parts, Policy, Profile, SendError, Transport, VirtualClock};
 use baton_rules::Timestamp;
 use baton_server::config::Limits;
+use baton_server::door::StartLink;
 use baton_server::routing_file::Mint;
 use baton_server::serve::tls::Door;
 use baton_server::serve::{self, State};
@@ -109,6 +110,22 @@ impl Transport for Nowhere {
     }
 }
 
+/// How a server is entered.
+struct Entrance {
+    link: StartLink,
+    /// What time it is for sessions.
+    wall: Arc<dyn Clock>,
+    tls: Option<Door>,
+}
+
+impl Default for Entrance {
+    /// By a link that signs in as it is, and without HTTPS.
+    fn default() -> Self {
+        let link = StartLink { code: Secret::new("one-time"), signs_in: true };
+        Self { link, wall: Arc::new(baton_engine::SystemClock), tls: None }
+    }
+}
+
 /// A running server.
 pub(crate) struct World {
     pub(crate) base: String,
@@ -188,31 +205,40 @@ impl World {
 
     /// A server with nothing.
     pub(crate) async fn empty(limits: Limits, is_virtual: bool) -> Self {
-        Self::made(limits, is_virtual, Arc::new(Nowhere), None).await
+        Self::made(limits, is_virtual, Arc::new(Nowhere), Entrance::default()).await
+    }
+
+    /// A server with the two pages that was started with this link, and sees this time pass for sessions.
+    pub(crate) async fn with_link(link: StartLink, wall: Arc<dyn Clock>) -> Self {
+        let entrance = Entrance { link, wall, ..Entrance::default() };
+        let world = Self::made(Limits::default(), true, Arc::new(Nowhere), entrance).await;
+        assert_eq!(world.put("/baton/v1/routing", "application/toml", ROUTING).await.status, 200);
+        world
     }
 
     /// A server with the two pages, whose webhooks really go to this machine.
     pub(crate) async fn delivering() -> Self {
         let vetting = baton_engine::Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] };
         let transport = baton_engine::HttpTransport::new(vetting, Duration::from_secs(5)).unwrap();
-        let world = Self::made(Limits::default(), true, Arc::new(transport), None).await;
+        let world = Self::made(Limits::default(), true, Arc::new(transport), Entrance::default()).await;
         assert_eq!(world.put("/baton/v1/routing", "application/toml", ROUTING).await.status, 200);
         world
     }
 
     /// A server with nothing that speaks HTTPS too.
     pub(crate) async fn secured(door: Door) -> Self {
-        Self::made(Limits::default(), true, Arc::new(Nowhere), Some(door)).await
+        let entrance = Entrance { tls: Some(door), ..Entrance::default() };
+        Self::made(Limits::default(), true, Arc::new(Nowhere), entrance).await
     }
 
     async fn made(
         limits: Limits,
         is_virtual: bool,
         transport: Arc<dyn Transport>,
-        tls: Option<Door>,
+        entrance: Entrance,
     ) -> Self {
         let disk = MemoryStore::new(4, [7; 32]);
-        Self::on(disk, Timestamp(START), (limits, is_virtual), transport, tls).await
+        Self::on(disk, Timestamp(START), (limits, is_virtual), transport, entrance).await
     }
 
     /// Stops, and starts again on what was written.
@@ -221,7 +247,7 @@ impl World {
         let transport = Arc::clone(&self.transport);
         self.stop().await;
         engine.stop(Duration::from_secs(5)).await;
-        Self::on(disk, now, (Limits::default(), true), transport, None).await
+        Self::on(disk, now, (Limits::default(), true), transport, Entrance::default()).await
     }
 
     async fn on(
@@ -229,7 +255,7 @@ impl World {
         now: Timestamp,
         (limits, is_virtual): (Limits, bool),
         transport: Arc<dyn Transport>,
-        tls: Option<Door>,
+        entrance: Entrance,
     ) -> Self {
         let kept = KeptClock { offset: 0, frozen: Some(now) };
         let policy = Policy {
@@ -263,8 +289,9 @@ impl World {
             version: "0.0.0",
             started: Arc::clone(&started),
             mint: Mint::seeded([3; 32]),
-            console_link: Some(Secret::new("one-time")),
-            tls,
+            start_link: Some(entrance.link),
+            wall: entrance.wall,
+            tls: entrance.tls,
         };
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;

@@ -71,7 +71,8 @@ impl Node {
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
-            console_link: None,
+            start_link: None,
+            wall: Arc::new(baton_engine::SystemClock),
             tls: None,
             limits: Limits::default(),
             public_url: base.clone(),

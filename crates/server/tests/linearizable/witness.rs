@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::sqlite::SqliteStore;
 use baton_store::{
-    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Change, ConfigureError,
-    Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, JournalRow, KeptClock, Lag,
-    Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings, Slice, Store,
-    StoreError, Stream, Tried, Wanted,
+    AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
+    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, JournalRow,
+    KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings,
+    Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -159,6 +159,10 @@ impl Store for Witness {
         fn person(key: &ThreadKey) -> Person;
         fn keep_person(key: &ThreadKey, person: Person) -> ();
         fn due(until: Timestamp, limit: usize) -> Vec<Due>;
+        fn team() -> Team;
+        fn keep_team(team: Team) -> ();
+        fn audit(line: AuditLine) -> ();
+        fn audited(before: Option<u64>, limit: usize) -> Vec<(u64, AuditLine)>;
         fn kept_clock() -> Option<KeptClock>;
         fn keep_clock(clock: KeptClock) -> ();
         fn close() -> ();

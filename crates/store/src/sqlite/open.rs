@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_ad_counts", include_str!("../../migrations/sqlite/0004_ad_counts.sql")),
     ("0005_assets", include_str!("../../migrations/sqlite/0005_assets.sql")),
     ("0006_deliveries", include_str!("../../migrations/sqlite/0006_deliveries.sql")),
+    ("0007_team", include_str!("../../migrations/sqlite/0007_team.sql")),
 ];
 
 /// A database that is ready to be written.

@@ -12,11 +12,11 @@ use baton_rules::{
 use baton_store::memory::MemoryStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
-    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Attempt, Batch, Chain,
-    Change, ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter, Decide,
-    DeliveryHealth, Due, Found, JournalRow, KeptClock, KeptMoveToMain, Page, Parked, Person, Place, Position,
-    RefusalRow, Remembered, Resend, Round, Secret, Seen, Settings, SettingsRefused, Side, Store, StoreError,
-    Stream, Token, Wanted, stream_of,
+    AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Attempt, AuditLine,
+    Batch, Chain, Change, ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter,
+    Decide, DeliveryHealth, Due, Found, Invitation, JournalRow, KeptClock, KeptMoveToMain, Member, Page,
+    Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Role, Round, Secret, Seen, Session,
+    Settings, SettingsRefused, Side, Store, StoreError, Stream, Team, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -96,6 +96,8 @@ every_store! {
     a_clock_that_steps_back_does_not_take_decisions_along
     threads_are_listed_newest_first
     the_clock_is_kept
+    who_may_sign_in_is_kept_whole
+    what_was_done_is_listed_newest_first
     assets_are_kept_by_page_kind_and_key
     what_is_too_old_goes_of_one_kind_only
     what_apps_kept_goes_with_its_page
@@ -1073,6 +1075,44 @@ fn asset(of: u64, kind: AssetKind, key: &str, now: Timestamp) -> Asset {
 
 fn keeps(keep: Vec<Asset>) -> AssetChange {
     AssetChange { keep, ..AssetChange::default() }
+}
+
+async fn who_may_sign_in_is_kept_whole(disk: Disk) {
+    let store = disk.open();
+    assert_eq!(store.team().await.unwrap(), Team::default());
+    let mut team = Team::default();
+    let id = team.new_id();
+    let password = Some(Secret::new("$argon2id$…"));
+    team.members.push(Member { id, name: "Nadia".to_owned(), role: Role::Agent, password, since: at(1) });
+    team.invitations.push(Invitation { hash: [1; 32], member: id, until: at(2) });
+    let session =
+        Session { id: 2, hash: [2; 32], member: id, since: at(3), seen: at(4), browser: "…".to_owned() };
+    team.sessions.push(session);
+    store.keep_team(team.clone()).await.unwrap();
+    assert_eq!(store.team().await.unwrap(), team);
+    team.sessions.clear();
+    store.keep_team(team.clone()).await.unwrap();
+    drop(store);
+    assert_eq!(disk.open().team().await.unwrap(), team);
+}
+
+async fn what_was_done_is_listed_newest_first(disk: Disk) {
+    let store = disk.open();
+    let line = |number: i64| AuditLine {
+        at: at(number),
+        member: (number > 1).then_some(7),
+        name: "Nadia".to_owned(),
+        operation: "patchApp".to_owned(),
+        path: "/apps/1".to_owned(),
+        status: 200,
+    };
+    for number in 1..=5 {
+        store.audit(line(number)).await.unwrap();
+    }
+    let listed = store.audited(None, 2).await.unwrap();
+    assert_eq!(listed, vec![(5, line(5)), (4, line(4))]);
+    let rest = store.audited(Some(4), 10).await.unwrap();
+    assert_eq!(rest, vec![(3, line(3)), (2, line(2)), (1, line(1))]);
 }
 
 async fn assets_are_kept_by_page_kind_and_key(disk: Disk) {

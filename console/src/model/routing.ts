@@ -1,0 +1,134 @@
+/** Settings of a page in words, and what an ad's template says. What becomes of a change is asked of the server. */
+import type { AdTable, ConnectionTable, Moved, PageTable, Surface } from "../api/types";
+
+const WORDS: Record<string, string> = {
+  default_app: "Default app",
+  primary_receiver: "Primary receiver",
+  organic_app: "Organic route",
+  inbox_move_to_main: "Move to Main",
+  messaging_enabled: "Messaging",
+  standby: "Standby",
+  take_control: "Take control of conversations",
+  fields: "Fields",
+  status: "Status",
+  template: "Message template",
+  audience: "Audience",
+  name: "Name",
+  app: "App",
+  ad_max_days: "Longest control by an ad",
+  ad_window_days: "Control by an ad",
+};
+
+const part = (text: string): string => text.replaceAll("~1", "/").replaceAll("~0", "~");
+
+/** What a pointer of a change names: `Standby of 111`, `Ad 9001`, `Default app on Messenger`. */
+export function changeWords(pointer: string, name: (app: string) => string): string {
+  const [, kind, , list, item, ...rest] = pointer.split("/").map(part);
+  if (kind !== "pages" || !list) return pointer;
+  const last = rest.at(-1) ?? item ?? list;
+  const word = WORDS[last] ?? last;
+  switch (list) {
+    case "connections":
+      return rest.length > 0 ? `${word} of ${name(item ?? "")}` : `Connection of ${name(item ?? "")}`;
+    case "ads":
+      return rest.length > 0 ? `${word} of the ad ${item}` : `Ad ${item}`;
+    case "links":
+      return rest.length > 0 ? `${word} of the link ${item}` : `Link ${item}`;
+    case "messenger":
+    case "instagram":
+      return item ? `${word} on ${list === "messenger" ? "Messenger" : "Instagram"}` : list;
+    default:
+      return WORDS[list] ?? list;
+  }
+}
+
+/** Conversations that move, by where they go: the most first. */
+export function byTarget(
+  moved: Moved["moved"],
+): { to: string | null; from: (string | null)[]; count: number }[] {
+  const found = new Map<string | null, { from: Set<string | null>; count: number }>();
+  for (const one of moved) {
+    const known = found.get(one.to_app_id) ?? { from: new Set(), count: 0 };
+    known.from.add(one.from_app_id);
+    known.count += 1;
+    found.set(one.to_app_id, known);
+  }
+  const all = [...found].map(([to, { from, count }]) => ({ to, from: [...from], count }));
+  return all.sort((one, other) => other.count - one.count);
+}
+
+export function hears(connection: ConnectionTable, on: Surface): boolean {
+  return typeof connection.standby === "boolean" ? connection.standby : connection.standby[on];
+}
+
+export function withStandby(connection: ConnectionTable, on: Surface, now: boolean): ConnectionTable {
+  const both = {
+    messenger: hears(connection, "messenger"),
+    instagram: hears(connection, "instagram"),
+    [on]: now,
+  };
+  return { ...connection, standby: both };
+}
+
+/** What an ad's template says, as far as it can be read. */
+export type Template =
+  | { message: Record<string, unknown>; app: string | null; days: number | null }
+  | { wrong: string };
+
+export function readTemplate(text: string): Template {
+  if (text.trim() === "") return { message: {}, app: null, days: null };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { wrong: error instanceof Error ? error.message : String(error) };
+  }
+  const message = (json as { message?: unknown } | null)?.message;
+  if (typeof message !== "object" || message === null || Array.isArray(message)) {
+    return { wrong: 'The template is an object with a "message".' };
+  }
+  const found = message as Record<string, unknown>;
+  const app = found.receiving_app_id;
+  const days = found.receiving_app_control_expiration;
+  return {
+    message: found,
+    app: app === undefined || app === null ? null : String(app),
+    days: typeof days === "number" ? days : null,
+  };
+}
+
+/** The template with another app or other days; what cannot be read stays as it is. */
+export function withTemplate(text: string, change: { app?: string | null; days?: number | null }): string {
+  const read = readTemplate(text);
+  if ("wrong" in read) return text;
+  const message = { ...read.message };
+  const put = (name: string, value: number | null | undefined) => {
+    if (value === undefined) return;
+    if (value === null) delete message[name];
+    else message[name] = value;
+  };
+  put(
+    "receiving_app_id",
+    change.app === undefined ? undefined : change.app === null ? null : Number(change.app),
+  );
+  put("receiving_app_control_expiration", change.days);
+  return JSON.stringify({ message }, null, 2);
+}
+
+/** A page with one of its ads replaced, added or (null) removed. */
+export function withAd(page: PageTable, id: string, ad: AdTable | null): PageTable {
+  const known = page.ads.some((one) => one.id === id);
+  const ads = known
+    ? page.ads.flatMap((one) => (one.id !== id ? [one] : ad ? [ad] : []))
+    : [...page.ads, ...(ad ? [ad] : [])];
+  return { ...page, ads };
+}
+
+/** A new ad, with an id that no other has. */
+export function freshAd(page: PageTable, on: Surface): AdTable {
+  const taken = new Set(page.ads.map((ad) => ad.id));
+  let number = 9001;
+  while (taken.has(String(number))) number += 1;
+  const template = withTemplate('{"message": {"text": "Hello! What can we do for you?"}}', {});
+  return { on, id: String(number), name: "New ad", status: "draft", audience: [], template };
+}

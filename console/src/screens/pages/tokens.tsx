@@ -1,0 +1,83 @@
+/** Page access tokens, by which apps call: made here, shown once. */
+import { useState } from "react";
+import { useMakeToken } from "../../api/settings";
+import { AppChip } from "../../parts/app";
+import { Button, Empty, Problem } from "../../parts/basic";
+import { actsHead, Card, Check, head, Once, screen, Table } from "../../parts/screen";
+import { useAround } from "../shell";
+import { useDraft } from "./draft";
+
+const TASKS = ["MODERATE", "MANAGE", "MESSAGING"];
+
+export function Tokens() {
+  const { apps, online } = useAround();
+  const { saved, mayChange } = useDraft();
+  const make = useMakeToken();
+  const [made, setMade] = useState<{ app: string; token: string } | null>(null);
+  const [tasks, setTasks] = useState(TASKS);
+  return (
+    <>
+      {made && (
+        <Once
+          label={`The token of ${apps.app(made.app).name} for ${saved.name}`}
+          secret={made.token}
+          done={() => setMade(null)}
+        />
+      )}
+      <Card title="Page access tokens" note="Baton keeps only their hashes, so none can be shown again">
+        {make.error && <Problem error={make.error} />}
+        {mayChange && (
+          <div className={screen.body}>
+            <div className={screen.fields} role="group" aria-label="Tasks of the next token">
+              {TASKS.map((task) => (
+                <Check
+                  key={task}
+                  label={task}
+                  checked={tasks.includes(task)}
+                  onChange={(event) =>
+                    setTasks(
+                      TASKS.filter((one) => (one === task ? event.target.checked : tasks.includes(one))),
+                    )
+                  }
+                />
+              ))}
+            </div>
+          </div>
+        )}
+        {saved.connections.length === 0 ? (
+          <Empty title="No app is connected" />
+        ) : (
+          <Table label="Apps" heads={[head("App"), head("Id"), actsHead]}>
+            {saved.connections.map(({ app }) => (
+              <tr key={app}>
+                <td>
+                  <AppChip app={apps.app(app)} />
+                </td>
+                <td>
+                  <code>{app}</code>
+                </td>
+                <td>
+                  {mayChange && (
+                    <span className={screen.acts}>
+                      <Button
+                        disabled={!online || make.isPending || tasks.length === 0}
+                        onClick={() =>
+                          make.mutate(
+                            { page: saved.id, app, tasks },
+                            { onSuccess: ({ token }) => setMade({ app, token }) },
+                          )
+                        }
+                      >
+                        Make a token
+                      </Button>
+                    </span>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </Card>
+    </>
+  );
+}
