@@ -144,11 +144,12 @@ function Row({
     <tr data-chosen={opened || undefined}>
       <td>{toggle && <Check label={`Choose ${one.id}`} hideLabel checked={chosen} onChange={toggle} />}</td>
       <td>
-        <Button look="quiet" onClick={open} aria-label={`Open ${one.event}, ${one.id}`}>
+        <Button look="quiet" onClick={open}>
           <code>
             {one.channel === "standby" && "standby · "}
             {one.event}
           </code>
+          <span className="hidden">, {one.id}</span>
         </Button>
       </td>
       <td>
