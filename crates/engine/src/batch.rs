@@ -9,8 +9,8 @@ use baton_rules::{
     Survey, Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
-    AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, RefusalRow, Remembered, Seen,
-    SeenKey, Stream,
+    AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, Remembered, Seen, SeenKey,
+    Stream,
 };
 use baton_wire::MessageId;
 use baton_wire::inbound::{EntryPoint, Kind};
@@ -173,17 +173,23 @@ impl Work<'_> {
     ) -> Outcome {
         let now = self.found.now;
         let stands = before.map(|remembered| standing(routing, &remembered.thread, now));
-        // A person who never wrote has no history, and a malformed call is none of a thread's.
-        if stands.is_some() && !refused.why.is_malformed() {
-            self.batch.refusals.push(RefusalRow {
+        // A person who never wrote has no history. A malformed call is none of a thread's, and one that would pass on
+        // nothing but words has nothing to do with control.
+        if stands.is_some() && !refused.why.is_malformed() && refused.cause != Cause::Metadata {
+            self.batch.control.push(ControlRow {
                 thread: request.thread.clone(),
+                position: self.head,
+                number: 0,
                 at: now,
-                by: refused.by,
                 rule: refused.rule.0.into(),
-                why: refused.why.id().into(),
+                via: None,
                 cause: refused.cause,
+                by: refused.by,
+                from: None,
+                to: None,
+                expires_at: None,
                 metadata: said_with(request).map(Into::into),
-                times: 1,
+                refused: Some(refused.why.id().into()),
             });
         }
         let thread = stands.map(|stands| ThreadSeen::of(stands.owner, stands.expires_at)).unwrap_or_default();
@@ -222,7 +228,7 @@ impl Work<'_> {
             if is_message(request, event.kind) || decision.survey == Survey::Held {
                 message_id = Some(mid.as_str().to_owned());
             }
-            talked |= matches!(event.kind, EventKind::Said | EventKind::Echo);
+            talked |= is_message(request, event.kind);
             let name = item.as_ref().map(|item| item.event);
             notices.extend(event.notices.iter().map(|notice| NoticeSeen {
                 app: notice.app.number(),
@@ -329,6 +335,8 @@ impl Work<'_> {
             to: lapse.to,
             expires_at: None,
             metadata: None,
+            refused: None,
+            number: 0,
         });
         *previous = Some(position);
     }
@@ -381,6 +389,8 @@ fn control(request: &Request, decision: &Decision, position: Position, now: Time
         to: decision.to,
         expires_at: decision.expires_at,
         metadata: said_with(request).or(fixed).map(Into::into),
+        refused: None,
+        number: 0,
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
 use baton_store::{
-    AdCounts, Batch, Change, Changing, ConfigureError, Configured, DeliveryHealth, Found, JournalRow, Listed,
-    Person, Position, Remembered, Round, Settings, Slice, Store, StoreError, Stream, Wanted, stream_of,
+    AdCounts, Batch, Change, Changing, ConfigureError, Configured, ControlPlace, DeliveryHealth, Found,
+    JournalRow, Listed, Person, Position, Remembered, Round, Settings, Slice, Store, StoreError, Stream,
+    Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -25,7 +26,7 @@ use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery};
 use crate::due::{self, Dues};
 use crate::faults;
-use crate::history::{self, HistoryEntry, HistoryPlace};
+use crate::history::{self, HistoryEntry};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::resending;
 use crate::retry::Profile;
@@ -639,7 +640,7 @@ impl Engine {
         &self,
         key: &ThreadKey,
         until: Option<Timestamp>,
-        after: Option<HistoryPlace>,
+        after: Option<ControlPlace>,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
         history::read(&self.shared, key, until, after, limit).await

@@ -1,10 +1,12 @@
-//! A thread's history as it is read: changes of control, refusals and lapses, newest first, the lapse that
-//! nobody has stumbled on yet included.
+//! A thread's history as it is read: changes of control, refusals and lapses, newest first. The lapse that nobody has
+//! stumbled on yet and what changes of settings did are told too, though no row says so.
 
 use std::sync::Arc;
 
-use baton_rules::{AppId, Cause, Lapse, ThreadKey, Timestamp, standing};
-use baton_store::{ControlRow, JournalRow, Position, RefusalRow, StoreError};
+use baton_rules::{AppId, Cause, Lapse, Resettled, Routing, ThreadKey, Timestamp, resettled, standing};
+use baton_store::{
+    ControlPlace, ControlRow, JournalRow, Page, PastPage, Position, StoreError, routing, stream_of,
+};
 
 use crate::engine::Shared;
 
@@ -31,40 +33,12 @@ pub struct HistoryEntry {
     pub metadata: Option<Box<str>>,
     /// The refusal's identifier in the catalogue (`E-SEND-OTHER`), where it was one.
     pub refused: Option<Box<str>>,
-    /// How many like it were folded into one (refusals of the same minute).
-    pub times: u32,
-    /// Where it stands in its stream; none for a refusal, and for a lapse that no row tells of yet.
-    pub position: Option<Position>,
+    /// Where it stands in the history: the next part of it goes on before there, whatever has come since.
+    pub place: ControlPlace,
 }
 
-/// The most entries of one moment that a part may have to pass over.
-const MOST_TOLD: usize = 10_000;
-
-/// Where a part of a history ended: the next one goes on after it, whatever has come since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryPlace {
-    /// The moment of the last entry.
-    pub at: Timestamp,
-    /// Its position; zero where it has none, for those that have one stand before those of the same moment that
-    /// have none.
-    pub position: Position,
-    /// How many of that moment without a position have been told.
-    pub told: usize,
-}
-
-impl HistoryPlace {
-    /// Where a part ends that began after `before`.
-    pub fn after(entries: &[HistoryEntry], before: Option<Self>) -> Option<Self> {
-        let last = entries.last()?;
-        let at = last.at;
-        if let Some(position) = last.position {
-            return Some(Self { at, position, told: 0 });
-        }
-        let here = entries.iter().filter(|entry| entry.at == at && entry.position.is_none()).count();
-        let earlier = before.filter(|before| before.at == at).map_or(0, |before| before.told);
-        Some(Self { at, position: Position(0), told: here + earlier })
-    }
-}
+/// Changes of a page's settings that are looked at for one part of a history.
+const MOST_CHANGES: usize = 1_000;
 
 /// Rows of a conversation that are read at once when looking for the one of a moment.
 const PIECE: usize = 200;
@@ -72,6 +46,7 @@ const PIECE: usize = 200;
 impl From<ControlRow> for HistoryEntry {
     fn from(row: ControlRow) -> Self {
         Self {
+            place: row.place(),
             at: row.at,
             rule: row.rule,
             via: row.via,
@@ -81,28 +56,25 @@ impl From<ControlRow> for HistoryEntry {
             to: row.to,
             expires_at: row.expires_at,
             metadata: row.metadata,
-            refused: None,
-            times: 1,
-            position: Some(row.position),
+            refused: row.refused,
         }
     }
 }
 
-impl From<RefusalRow> for HistoryEntry {
-    fn from(row: RefusalRow) -> Self {
+impl From<(&PastPage, Resettled)> for HistoryEntry {
+    fn from((past, resettled): (&PastPage, Resettled)) -> Self {
         Self {
-            at: row.at,
-            rule: row.rule,
+            place: (past.at, past.position, 0),
+            at: past.at,
+            rule: resettled.rule.0.into(),
             via: None,
-            cause: row.cause.name(),
-            by: row.by,
-            from: None,
-            to: None,
-            expires_at: None,
-            metadata: row.metadata,
-            refused: Some(row.why),
-            times: row.times,
-            position: None,
+            cause: Cause::Settings.name(),
+            by: None,
+            from: resettled.from,
+            to: resettled.to,
+            expires_at: resettled.expires_at,
+            metadata: None,
+            refused: None,
         }
     }
 }
@@ -120,46 +92,80 @@ impl From<Lapse> for HistoryEntry {
             expires_at: None,
             metadata: None,
             refused: None,
-            times: 1,
-            position: None,
+            // Whatever happened at that moment found control gone: it came after.
+            place: (lapse.at, Position(0), 0),
         }
     }
 }
 
-/// Reads a part of a history, newest first: not after `until`, and after where the part before it ended.
+/// Reads a part of a history, newest first: not after `until`, and before where the part before it ended.
 pub(crate) async fn read(
     shared: &Shared,
     key: &ThreadKey,
     until: Option<Timestamp>,
-    after: Option<HistoryPlace>,
+    after: Option<ControlPlace>,
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, StoreError> {
     let now = shared.clock.now();
     let until = until.map_or(now, |until| until.min(now));
     // Before the moment after: entries of `until` itself are in.
-    let next = |at: Timestamp| Timestamp(at.0.saturating_add(1));
-    let (at, before, mut told) = match after {
-        Some(place) => {
-            let at = place.at.min(now);
-            (at, (at, place.position), place.told.min(MOST_TOLD))
-        }
-        None => (until, (next(until), Position(0)), 0),
-    };
+    let end = (Timestamp(until.0.saturating_add(1)), Position(0), 0);
+    let before = after.map_or(end, |place| place.min(end));
     let control = shared.store.control(key, Some(before), limit).await?;
-    let refusals = shared.store.refusals(key, Some(next(at)), limit.saturating_add(told)).await?;
-    let mut others: Vec<HistoryEntry> = refusals.into_iter().map(HistoryEntry::from).collect();
-    others.extend(open_lapse(shared, key, at).await?.map(HistoryEntry::from));
-    others.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     let mut entries: Vec<HistoryEntry> = control.into_iter().map(Into::into).collect();
-    entries.extend(others.into_iter().filter(|other| {
-        let is_told = other.at == at && told > 0;
-        told -= usize::from(is_told);
-        !is_told
-    }));
-    // Stable: of one moment, changes of control stand before refusals, each in the order of their commit.
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    let oldest = entries.last().map(|entry| entry.place).filter(|_| entries.len() == limit);
+    entries.extend(resettled_between(shared, key, oldest, before, limit).await?);
+    let lapse = open_lapse(shared, key, before.0.min(until)).await?.map(HistoryEntry::from);
+    entries.extend(lapse.filter(|lapse| lapse.place < before));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.place));
     entries.truncate(limit);
     Ok(entries)
+}
+
+/// What changes of settings did to the thread between two places, newest first. Nobody wrote that down: it would take a row
+/// for each thread of the page.
+async fn resettled_between(
+    shared: &Shared,
+    key: &ThreadKey,
+    oldest: Option<ControlPlace>,
+    before: ControlPlace,
+    limit: usize,
+) -> Result<Vec<HistoryEntry>, StoreError> {
+    let stream = stream_of(key, shared.store.streams());
+    let past = shared.store.past_pages(key.page, stream, (before.0, before.1), MOST_CHANGES).await?;
+    let settings = shared.store.settings();
+    let of = |page: &Option<Arc<Page>>| match page {
+        Some(page) => routing(page, key.surface, &settings.apps),
+        None => Routing::new(key.surface),
+    };
+    let mut rows = Vec::new().into_iter().peekable();
+    let mut newest: Option<Position> = None;
+    let mut found = Vec::new();
+    for past in
+        past.iter().take_while(|past| oldest.is_none_or(|oldest| (past.at, past.position, 0) > oldest))
+    {
+        // The thread's newest row before the change: both go backwards.
+        let row = loop {
+            match rows.next_if(|row: &Arc<JournalRow>| row.position > past.position) {
+                Some(row) => newest = Some(row.position),
+                None if rows.peek().is_some() => break rows.peek(),
+                None => {
+                    let more = shared.store.conversation(key, newest, PIECE).await?;
+                    if more.is_empty() {
+                        break None;
+                    }
+                    rows = more.into_iter().peekable();
+                }
+            }
+        };
+        let Some(row) = row else { break };
+        let moved = resettled(&of(&past.before), &of(&past.after), &row.after, past.at);
+        found.extend(moved.map(|moved| HistoryEntry::from((past, moved))));
+        if found.len() == limit {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// A lapse up to a moment that no row tells of yet.

@@ -32,7 +32,7 @@ pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
 pub use deliveries::{AppHealth, Bookmark, Delivery, Fate};
 pub use engine::{Applied, ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
 pub use faults::Faults;
-pub use history::{HistoryEntry, HistoryPlace};
+pub use history::HistoryEntry;
 pub use probe::{Probe, Probed, Signed};
 pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 pub use resending::{NotResent, Which};

@@ -34,7 +34,7 @@ pub use ownership::{
 pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
-pub use thread::{Entered, Folder, Grant, Lapse, Standing, Thread, Waiting, standing};
+pub use thread::{Entered, Folder, Grant, Lapse, Resettled, Standing, Thread, Waiting, resettled, standing};
 pub use window::{human_closes, standard_open};
 
 use row::{Case, Row, no, ok};

@@ -121,6 +121,36 @@ impl Thread {
     }
 }
 
+/// What a change of settings did to a thread that nobody asked anything of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resettled {
+    /// The rule.
+    pub rule: Rule,
+    /// The owner before.
+    pub from: Option<AppId>,
+    /// The owner after.
+    pub to: Option<AppId>,
+    /// When control of the owner after lapses.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whether a change of settings at `now` gave a thread another owner: one that is disconnected loses it (MODE-4), what the
+/// default app has by itself is the next default app's (MODE-5), and only in Conversation Routing on Messenger is nothing
+/// idle (MODE-3).
+pub fn resettled(before: &Routing, after: &Routing, thread: &Thread, now: Timestamp) -> Option<Resettled> {
+    let (was, is) = (standing(before, thread, now), standing(after, thread, now));
+    if was.owner == is.owner {
+        return None;
+    }
+    let disconnected = was.owner.is_some_and(|owner| after.connection(owner) != before.connection(owner));
+    let rule = match (disconnected, before.fallback(before.mode()), after.fallback(after.mode())) {
+        (true, ..) => Rule("MODE-4"),
+        (false, Some(_), Some(_)) => Rule("MODE-5"),
+        (false, ..) => Rule("MODE-3"),
+    };
+    Some(Resettled { rule, from: was.owner, to: is.owner, expires_at: is.expires_at })
+}
+
 /// Where a thread stands at `now` under the page's present settings. A change of mode moves nothing by itself: owned
 /// threads keep owner and time, and in Conversation Routing on Messenger an idle one is the default app's (MODE-3).
 pub fn standing(routing: &Routing, thread: &Thread, now: Timestamp) -> Standing {

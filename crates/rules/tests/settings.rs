@@ -2,7 +2,8 @@
 
 use baton_rules::build::{Page, account, app, asks, name, page, person};
 use baton_rules::{
-    AppId, Ask, Fields, Mode, PersonId, Profile, Refusal, Surface, Thread, Timestamp, decide, standing,
+    AppId, Ask, Fields, Grant, Mode, PersonId, Profile, Refusal, Surface, Thread, Timestamp, decide,
+    resettled, standing,
 };
 
 #[test]
@@ -108,4 +109,38 @@ fn role_names_and_ids_are_the_same_thing() {
         );
     }
     assert_eq!(name("270".parse().unwrap()), "270", "no letter has the digit 0");
+}
+
+#[test]
+fn mode_3_mode_4_mode_5_a_change_of_settings_says_who_has_control_then() {
+    let free = Thread::default();
+    let grant = |name: &str| Grant { app: app(name), connection: 1, until: Timestamp(9_000) };
+    let held = |name: &str| Thread { control: Some(grant(name)), ..Thread::default() };
+    let routed = |name: &str| page().app("bot").app("desk").default_app(name);
+    let open = page().app("bot").app("desk");
+    let cases = [
+        ("MODE-3", open.clone(), routed("bot"), free.clone(), None, Some("bot")),
+        ("MODE-3", routed("bot"), open.clone(), free.clone(), Some("bot"), None),
+        ("MODE-5", routed("bot"), routed("desk"), free.clone(), Some("bot"), Some("desk")),
+        ("MODE-4", routed("bot"), routed("bot").without("desk"), held("desk"), Some("desk"), Some("bot")),
+        ("MODE-4", open.clone(), open.clone().without("desk"), held("desk"), Some("desk"), None),
+        ("MODE-4", routed("bot"), open.clone().without("bot"), free.clone(), Some("bot"), None),
+        // Nothing moves.
+        ("MODE-5", routed("bot"), routed("bot").app("care"), free, None, None),
+        ("MODE-3", open, routed("bot"), held("desk"), None, None),
+        (
+            "MODE-5",
+            routed("bot"),
+            page().app("bot").app("desk").default_app("care"),
+            held("desk"),
+            None,
+            None,
+        ),
+    ];
+    for (rule, before, after, thread, from, to) in cases {
+        let said = resettled(&before, &after, &thread, Timestamp(1_000));
+        let moved = said.map(|moved| (moved.rule.0, moved.from, moved.to));
+        let expected = (from != to).then(|| (rule, from.map(app), to.map(app)));
+        assert_eq!(moved, expected, "{rule}: {before:?} becomes {after:?}");
+    }
 }

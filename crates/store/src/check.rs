@@ -24,11 +24,6 @@ pub(crate) fn seen_until(now: Timestamp) -> Timestamp {
     now.plus_seconds(-SEEN_SECONDS)
 }
 
-/// The minute in which refusals are folded.
-pub(crate) fn minute(at: Timestamp) -> i64 {
-    at.0.div_euclid(60_000)
-}
-
 /// A batch that would leave a hole, or write into another stream, is a mistake in the program: none of it
 /// is written.
 pub(crate) fn batch(batch: &Batch, stream: Stream, streams: u16, head: Position) -> Result<(), StoreError> {
@@ -62,7 +57,6 @@ fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
     (batch.rows.iter().filter_map(|row| row.thread()))
         .chain(batch.threads.iter().map(|(key, _)| key))
         .chain(batch.control.iter().map(|row| &row.thread))
-        .chain(batch.refusals.iter().map(|row| &row.thread))
         .chain(batch.seen.iter().map(|((key, _), _)| key))
         .chain(batch.due.iter().map(|due| &due.thread))
         .chain(batch.undue.iter().map(|(key, _)| key))
@@ -70,11 +64,10 @@ fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
 
 /// Whether there is anything to write.
 pub(crate) fn is_empty(batch: &Batch) -> bool {
-    let Batch { rows, threads, control, refusals, seen, due, undue, counted } = batch;
+    let Batch { rows, threads, control, seen, due, undue, counted } = batch;
     rows.is_empty()
         && threads.is_empty()
         && control.is_empty()
-        && refusals.is_empty()
         && seen.is_empty()
         && due.is_empty()
         && undue.is_empty()

@@ -35,8 +35,8 @@ pub use delivery::{
     Place, Resend, Resent, Round, Slice, Tried,
 };
 pub use settings::{
-    Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, Secret,
-    Settings, SettingsRefused, Side, Token,
+    Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, PastPage,
+    Secret, Settings, SettingsRefused, Side, Token, routing,
 };
 pub use team::{AUDIT_LINES, AuditLine, Invitation, Member, Role, Session, Team};
 
@@ -102,13 +102,19 @@ impl JournalRow {
     }
 }
 
-/// A change of control, kept for longer than the journal.
+/// Where an entry stands in a thread's history: when, after which position of its stream, and which of those there.
+pub type ControlPlace = (Timestamp, Position, u32);
+
+/// An entry of a thread's history, a change of control or a refused ask; kept for longer than the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRow {
     /// Whose.
     pub thread: ThreadKey,
-    /// The journal row of the same decision.
+    /// The journal row of the same decision; of a refusal, which has none, the stream's last one before it.
     pub position: Position,
+    /// Tells refusals at one place apart, counting from 1; 0 for a change of control. A store counts them itself,
+    /// whatever stands here.
+    pub number: u32,
     /// When.
     pub at: Timestamp,
     /// The rule.
@@ -127,27 +133,15 @@ pub struct ControlRow {
     pub expires_at: Option<Timestamp>,
     /// What the call said.
     pub metadata: Option<Box<str>>,
+    /// Why it was refused, as an identifier of the error catalogue ([`baton_rules::Refusal::id`]); none: it was not.
+    pub refused: Option<Box<str>>,
 }
 
-/// A refused ask, folded: one for each thread, app, rule and minute.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RefusalRow {
-    /// Whose.
-    pub thread: ThreadKey,
-    /// When it last happened.
-    pub at: Timestamp,
-    /// Who asked; none for a person.
-    pub by: Option<AppId>,
-    /// The rule that refused.
-    pub rule: Box<str>,
-    /// The identifier in the error catalogue ([`baton_rules::Refusal::id`]).
-    pub why: Box<str>,
-    /// What was asked.
-    pub cause: Cause,
-    /// What the last such call said.
-    pub metadata: Option<Box<str>>,
-    /// How often in that minute.
-    pub times: u32,
+impl ControlRow {
+    /// Where it stands.
+    pub const fn place(&self) -> ControlPlace {
+        (self.at, self.position, self.number)
+    }
 }
 
 /// What is known of a person beside their conversation.
@@ -260,10 +254,8 @@ pub struct Batch {
     pub rows: Vec<Arc<JournalRow>>,
     /// The threads as they are after the last of these rows.
     pub threads: Vec<(ThreadKey, Remembered)>,
-    /// Changes of control.
+    /// Changes of control, and refused asks, in the order in which they happened.
     pub control: Vec<ControlRow>,
-    /// Refused asks.
-    pub refusals: Vec<RefusalRow>,
     /// Answers to callers' keys.
     pub seen: Vec<(SeenKey, Seen)>,
     /// What must happen by itself from now on, or at another time than it was to.
@@ -501,22 +493,22 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>>;
 
-    /// A thread's changes of control, newest first, before a moment and position.
+    /// A thread's changes of control and refused asks, newest first, before a place.
     fn control(
         &self,
         key: &ThreadKey,
-        before: Option<(Timestamp, Position)>,
+        before: Option<ControlPlace>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>>;
 
-    /// A thread's refused asks, newest first, before a moment. Those of one moment are never split, so that
-    /// the next page can ask by the moment alone: there may be a few more than `limit`.
-    fn refusals(
+    /// Changes of a page's settings that may have moved control, newest first, before a place in a stream.
+    fn past_pages(
         &self,
-        key: &ThreadKey,
-        before: Option<Timestamp>,
+        page: PageId,
+        stream: Stream,
+        before: (Timestamp, Position),
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>>;
+    ) -> BoxFuture<'_, Result<Vec<PastPage>, StoreError>>;
 
     /// What was counted for the ads of a page's surface, by their ids; an ad is there once somebody entered by it.
     fn ad_counts(

@@ -13,16 +13,13 @@ use crate::rows::thread_text;
 use crate::settings::has_first_address;
 use crate::{
     AUDIT_LINES, AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Attempt, AuditLine, Batch,
-    Chain, Change, Changing, ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide,
-    DeliveryHealth, DeliveryState, Due, Errands, Found, JournalRow, KeptClock, Lag, Listed, Parked, Person,
-    Place, Position, RefusalRow, Remembered, Resend, Round, Seen, SeenKey, Settings, Slice, Store,
-    StoreError, Stream, Team, Tried, Wanted, check, stream_of,
+    Chain, Change, Changing, ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter,
+    Decide, DeliveryHealth, DeliveryState, Due, Errands, Found, JournalRow, KeptClock, Lag, Listed, Page,
+    Parked, PastPage, Person, Place, Position, Remembered, Resend, Round, Seen, SeenKey, Settings, Slice,
+    Store, StoreError, Stream, Team, Tried, Wanted, check, stream_of,
 };
 
 mod delivery;
-
-/// The key of a refusal's row: minute, app (0 for a person), rule.
-type Fold = (i64, u64, Box<str>);
 
 /// One node's handle on what is kept in memory.
 #[derive(Debug)]
@@ -39,8 +36,7 @@ struct Image {
     settings: Arc<Settings>,
     logs: Vec<Log>,
     threads: HashMap<ThreadKey, Remembered>,
-    control: BTreeMap<String, BTreeMap<(Timestamp, Position), ControlRow>>,
-    refusals: BTreeMap<String, BTreeMap<Fold, RefusalRow>>,
+    control: BTreeMap<String, BTreeMap<ControlPlace, ControlRow>>,
     seen: HashMap<SeenKey, Seen>,
     seen_by_age: BTreeSet<(Timestamp, SeenKey)>,
     due: BTreeMap<(String, Position), Due>,
@@ -59,6 +55,17 @@ struct Image {
     team: Team,
     /// What was done, and the number of the last line.
     audit: (u64, BTreeMap<u64, AuditLine>),
+    /// Changes of settings that may have moved control, oldest first.
+    past: Vec<Past>,
+}
+
+/// A change of settings that may have moved control.
+#[derive(Debug)]
+struct Past {
+    /// When and where it stands, in each stream.
+    places: Vec<(Timestamp, Position)>,
+    /// Pages before and after.
+    pages: HashMap<PageId, [Option<Arc<Page>>; 2]>,
 }
 
 /// Where an app stands in a stream.
@@ -172,11 +179,11 @@ impl Image {
     /// A change of control has a place of its own: a second one there would replace the first.
     fn free_places(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut places = BTreeSet::new();
-        for row in &batch.control {
+        for row in batch.control.iter().filter(|row| row.refused.is_none()) {
             let text = thread_text(&row.thread);
-            let taken =
-                self.control.get(&text).is_some_and(|kept| kept.contains_key(&(row.at, row.position)));
-            if taken || !places.insert((text, row.at, row.position)) {
+            let place = (row.at, row.position, 0);
+            let taken = self.control.get(&text).is_some_and(|kept| kept.contains_key(&place));
+            if taken || !places.insert((text, place)) {
                 return Err(StoreError::Unavailable("two changes of control at one place".to_owned()));
             }
         }
@@ -191,10 +198,11 @@ impl Image {
         self.threads.extend(batch.threads.iter().cloned());
         for row in &batch.control {
             let rows = self.control.entry(thread_text(&row.thread)).or_default();
-            rows.insert((row.at, row.position), row.clone());
-        }
-        for refusal in &batch.refusals {
-            self.fold(refusal);
+            let here = (row.at, row.position, 0)..=(row.at, row.position, u32::MAX);
+            let last = rows.range(here).next_back().map_or(0, |((_, _, number), _)| *number);
+            let number = if row.refused.is_some() { last.saturating_add(1) } else { 0 };
+            let row = ControlRow { number, ..row.clone() };
+            rows.insert(row.place(), row);
         }
         for (key, seen) in &batch.seen {
             if let Some(before) = self.seen.insert(key.clone(), seen.clone()) {
@@ -215,16 +223,6 @@ impl Image {
             sum.entries += counted.counts.entries;
             sum.conversations += counted.counts.conversations;
         }
-    }
-
-    fn fold(&mut self, refusal: &RefusalRow) {
-        let by = refusal.by.map_or(0, AppId::number);
-        let key = (check::minute(refusal.at), by, refusal.rule.clone());
-        let rows = self.refusals.entry(thread_text(&refusal.thread)).or_default();
-        let (at, times) =
-            rows.get(&key).map_or((refusal.at, 0), |before| (before.at.max(refusal.at), before.times));
-        let times = times.saturating_add(refusal.times);
-        rows.insert(key, RefusalRow { at, times, ..refusal.clone() });
     }
 
     fn forget_seen(&mut self, now: Timestamp) {
@@ -283,6 +281,12 @@ impl Image {
         let rerouted = check::rerouted(&before, &after);
         for due in self.due.values_mut().filter(|due| rerouted.contains(&due.thread.page)) {
             due.at = due.at.min(now);
+        }
+        if !rerouted.is_empty() {
+            let places = positions.iter().zip(&self.logs).map(|(position, log)| (log.last_at, *position));
+            let page = |id: PageId| (id, [before.page(id).cloned(), after.page(id).cloned()]);
+            let pages = rerouted.into_iter().map(page).collect();
+            self.past.push(Past { places: places.collect(), pages });
         }
         for (_, row) in &told {
             self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
@@ -516,7 +520,7 @@ impl Store for MemoryStore {
     fn control(
         &self,
         key: &ThreadKey,
-        before: Option<(Timestamp, Position)>,
+        before: Option<ControlPlace>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
         let text = thread_text(key);
@@ -527,34 +531,29 @@ impl Store for MemoryStore {
         })
     }
 
-    fn refusals(
-        &self,
-        key: &ThreadKey,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
-        let text = thread_text(key);
-        self.at_once(move |image| {
-            let rows = image.refusals.get(&text).into_iter().flat_map(BTreeMap::values);
-            let mut rows: Vec<&RefusalRow> =
-                rows.filter(|row| before.is_none_or(|before| row.at < before)).collect();
-            rows.sort_by_key(|row| {
-                (std::cmp::Reverse(row.at), row.by.map_or(0, AppId::number), row.rule.clone())
-            });
-            // Rows of one moment are never split between two pages: the next one asks by the moment alone.
-            let last = limit.checked_sub(1).and_then(|index| rows.get(index)).map(|row| row.at);
-            let wanted = rows.into_iter().enumerate();
-            let wanted = wanted.take_while(|(index, row)| *index < limit || Some(row.at) == last);
-            Ok(wanted.map(|(_, row)| row.clone()).collect())
-        })
-    }
-
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.at_once(move |image| {
             let due = image.due.iter().filter(|(_, due)| due.at <= until);
             let mut due: Vec<_> = due.collect();
             due.sort_by_key(|(key, due)| (due.at, *key));
             Ok(due.into_iter().take(limit).map(|(_, due)| due.clone()).collect())
+        })
+    }
+
+    fn past_pages(
+        &self,
+        page: PageId,
+        stream: Stream,
+        before: (Timestamp, Position),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<PastPage>, StoreError>> {
+        self.at_once(move |image| {
+            let past = image.past.iter().rev().filter_map(|past| {
+                let (at, position) = *past.places.get(usize::from(stream.0))?;
+                let [before, after] = past.pages.get(&page)?.clone();
+                Some(PastPage { at, position, before, after })
+            });
+            Ok(past.filter(|past| (past.at, past.position) < before).take(limit).collect())
         })
     }
 

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_rules::{AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Profile, Routing, Surface};
+use baton_rules::{
+    AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Profile, Routing, Surface, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::text_id;
@@ -286,7 +288,22 @@ pub(crate) fn has_first_address(before: &Settings, app: &App) -> bool {
     app.webhook_url.is_some() && before.app(app.id).is_some_and(|before| before.webhook_url.is_none())
 }
 
-fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
+/// A page as it was before a change of settings that may have moved control, and after it; none where there was, or is,
+/// no such page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastPage {
+    /// When it changed, in the stream.
+    pub at: Timestamp,
+    /// Where the change stands in the stream.
+    pub position: Position,
+    /// The page before.
+    pub before: Option<Arc<Page>>,
+    /// The page after.
+    pub after: Option<Arc<Page>>,
+}
+
+/// What the rules read of a page's surface. An app that is not there any more has no features.
+pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
     let (side, kept, permission) = match surface {
         Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger, "pages_messaging"),
         Surface::Instagram => {
@@ -325,11 +342,11 @@ fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
         connection.tokens.iter().any(|token| token.permissions.iter().any(|held| held == permission))
     };
     routing.apps = (page.connections.iter().filter(permitted))
-        .filter_map(|connection| {
-            let app = apps.iter().find(|app| app.id == connection.app)?;
+        .map(|connection| {
+            let app = apps.iter().find(|app| app.id == connection.app);
             let fields = connection.fields.iter().filter_map(|name| Fields::named(name));
-            Some(ConnectedApp {
-                id: app.id,
+            ConnectedApp {
+                id: connection.app,
                 connection: connection.generation,
                 fields: fields.fold(Fields::NONE, Fields::with),
                 standby: match surface {
@@ -337,8 +354,8 @@ fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
                     Surface::Instagram => connection.standby_instagram,
                 },
                 take_control: connection.take_control,
-                human_agent: app.human_agent,
-            })
+                human_agent: app.is_some_and(|app| app.human_agent),
+            }
         })
         .collect();
     routing

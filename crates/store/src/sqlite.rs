@@ -27,9 +27,9 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
-    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands,
-    JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend,
-    Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
+    Errands, JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered,
+    Resend, Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 pub use open::Migration;
 use readers::Readers;
@@ -374,25 +374,25 @@ impl Store for SqliteStore {
     fn control(
         &self,
         key: &ThreadKey,
-        before: Option<(Timestamp, Position)>,
+        before: Option<ControlPlace>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
         let (key, streams) = (key.clone(), self.streams);
         self.look(move |db| read::control(db, crate::stream_of(&key, streams), &key, before, limit))
     }
 
-    fn refusals(
-        &self,
-        key: &ThreadKey,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
-        let (key, streams) = (key.clone(), self.streams);
-        self.look(move |db| read::refusals(db, crate::stream_of(&key, streams), &key, before, limit))
-    }
-
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         self.look(move |db| read::due(db, until, limit))
+    }
+
+    fn past_pages(
+        &self,
+        page: PageId,
+        stream: Stream,
+        before: (Timestamp, Position),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<PastPage>, StoreError>> {
+        self.look(move |db| read::past_pages(db, page, stream, before, limit))
     }
 
     fn ad_counts(

@@ -204,6 +204,14 @@ async fn a_newer_schema_is_refused() {
 /// Takes back what every migration after the first did.
 const TO_THE_FIRST: &str = "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
          ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
+         DROP TABLE team; DROP TABLE audit;
+         DROP TABLE control; DROP TABLE past_pages; DROP TABLE changes;
+         CREATE TABLE control (stream INTEGER NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL,
+             rule TEXT NOT NULL, via TEXT, cause TEXT NOT NULL, by INTEGER, owner_from INTEGER, owner_to INTEGER,
+             expires_at INTEGER, metadata TEXT, PRIMARY KEY (stream, thread, at, position)) STRICT, WITHOUT ROWID;
+         CREATE TABLE refusals (stream INTEGER NOT NULL, thread TEXT NOT NULL, minute INTEGER NOT NULL, by INTEGER NOT NULL,
+             rule TEXT NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL, cause TEXT NOT NULL, metadata TEXT,
+             times INTEGER NOT NULL, PRIMARY KEY (stream, thread, minute, by, rule)) STRICT, WITHOUT ROWID;
          DROP TABLE people; DROP TABLE ad_counts; DROP TABLE assets;
          DROP TABLE attempts; DROP TABLE resends; DROP TABLE delivery_health;
          ALTER TABLE dead_letters DROP COLUMN expired; DELETE FROM migrations WHERE number > 1";
@@ -212,7 +220,20 @@ const TO_THE_FIRST: &str = "DROP TABLE page_chains; ALTER TABLE cursors DROP COL
 async fn an_older_schema_is_brought_up_to_date() {
     let place = filled().await;
     change(&place, TO_THE_FIRST);
+    let (key, stream) = (person(1), stream_of(&person(1), 4).0);
+    let thread = format!("{}/m/{}", key.page, key.person);
+    change(
+        &place,
+        &format!(
+            "INSERT INTO control VALUES ({stream}, '{thread}', 5, 1, 'MCR-PASS-1', NULL, 'pass', 11, 11, 12, NULL, 'x');
+             INSERT INTO refusals VALUES ({stream}, '{thread}', 0, 11, 'R-1', 5, 'E-SELF', 'pass', NULL, 3);
+             INSERT INTO refusals VALUES ({stream}, '{thread}', 0, 0, 'R-2', 7, 'E-SELF', 'message', NULL, 1)"
+        ),
+    );
     let store = place.open();
+    let kept = store.control(&key, None, 10).await.unwrap();
+    let told: Vec<_> = kept.iter().map(|row| (&*row.rule, row.by.is_some(), row.refused.is_some())).collect();
+    assert_eq!(told, [("R-2", false, true), ("MCR-PASS-1", true, false), ("R-1", true, true)]);
     let ann = Person { name: Some("Ann".to_owned()), ..Person::default() };
     assert_eq!(store.person(&person(1)).await.unwrap(), Person::default());
     store.keep_person(&person(1), ann.clone()).await.unwrap();

@@ -11,9 +11,9 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
-    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, Errands,
-    JournalRow, KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend,
-    Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
+    Errands, JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered,
+    Resend, Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -369,23 +369,24 @@ impl Store for FaultyStore {
     fn control(
         &self,
         key: &ThreadKey,
-        before: Option<(Timestamp, Position)>,
+        before: Option<ControlPlace>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
         Box::pin(self.run("control", false, self.disk.control(key, before, limit)))
     }
 
-    fn refusals(
-        &self,
-        key: &ThreadKey,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RefusalRow>, StoreError>> {
-        Box::pin(self.run("refusals", false, self.disk.refusals(key, before, limit)))
-    }
-
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
         Box::pin(self.run("due", false, self.disk.due(until, limit)))
+    }
+
+    fn past_pages(
+        &self,
+        page: PageId,
+        stream: Stream,
+        before: (Timestamp, Position),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<PastPage>, StoreError>> {
+        Box::pin(self.run("past_pages", false, self.disk.past_pages(page, stream, before, limit)))
     }
 
     fn ad_counts(

@@ -261,7 +261,8 @@ impl Model<'_> {
     /// A thread's changes of control, oldest first.
     fn kept(&self, thread: &ThreadKey) -> Vec<ControlRow> {
         let rows = self.disk.control(thread, None, usize::MAX).now_or_never().and_then(Result::ok);
-        let mut rows = rows.unwrap_or_default();
+        let mut rows: Vec<_> =
+            rows.unwrap_or_default().into_iter().filter(|row| row.refused.is_none()).collect();
         rows.sort_by_key(|row| row.position);
         rows
     }

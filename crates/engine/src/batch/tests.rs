@@ -292,9 +292,10 @@ fn api_7_refusals_are_kept_for_threads_that_exist_and_change_nothing() {
             calls(&ann, "bot", Ask::Send(Send { tag: Some(Tag::Retired), control: None, survey: false })),
         ],
     );
-    assert!(batch.rows.is_empty() && batch.threads.is_empty() && batch.control.is_empty());
-    let [kept] = &batch.refusals[..] else { panic!("{:?}", batch.refusals) };
-    assert_eq!((&*kept.rule, &*kept.why, kept.times), ("HOP-PASS-5", "E-PASS-NOTOWNER", 1));
+    assert!(batch.rows.is_empty() && batch.threads.is_empty());
+    let [kept] = &batch.control[..] else { panic!("{:?}", batch.control) };
+    assert_eq!((&*kept.rule, kept.refused.as_deref()), ("HOP-PASS-5", Some("E-PASS-NOTOWNER")));
+    assert_eq!((kept.position, kept.from, kept.to), (found.head, None, None));
     assert_eq!((kept.by, kept.at, kept.metadata.as_deref()), (Some(app("desk")), NOW, Some("why")));
     let Err(Failure::Refused { thread, .. }) = &outcomes[0].answer else { panic!() };
     assert_eq!(thread.owner, Some(app("bot").number()), "the answer says who has control");
@@ -420,7 +421,7 @@ fn the_inbox_acts_only_while_control_is_where_it_was_seen() {
         let (batch, outcomes) = decide(&found, &[done(seen)]);
         let Err(Failure::ControlMoved { thread }) = &outcomes[0].answer else { panic!("{outcomes:?}") };
         assert_eq!(thread.owner, Some(app("bot").number()), "who has it is said");
-        assert!(batch.rows.is_empty() && batch.refusals.is_empty());
+        assert!(batch.rows.is_empty() && batch.control.is_empty());
     }
     for seen in [None, Some(Some(app("bot")))] {
         assert!(!matches!(decide(&found, &[done(seen)]).1[0].answer, Err(Failure::ControlMoved { .. })));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use baton_engine::{HistoryEntry, HistoryPlace};
+use baton_engine::HistoryEntry;
 use baton_rules::{Refusal, Surface, Timestamp};
-use baton_store::Position;
+use baton_store::{ControlPlace, Position};
 use baton_wire::GraphError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "Threads",
             "Why somebody had control",
             "Every change of control, refusal and lapse, with its rule, newest first. Calls that are malformed are \
-             none; the same refusal of the same app within a minute is one entry. A lapse is dated when it \
+             none. A lapse is dated when it \
              happened, also where nobody has looked since.",
         )
         .query("at", "As it was at this moment: what came later is left out.", |_| moment())
@@ -77,22 +77,18 @@ async fn list(
     let mut found = shared.engine.history(&key, at, after, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = HistoryPlace::after(&found, after).filter(|_| more).map(|place| {
-        let HistoryPlace { at, position, told } = place;
-        cursor::written(&["history", &at.0.to_string(), &position.0.to_string(), &told.to_string()])
+    let next = found.last().filter(|_| more).map(|last| {
+        let (at, position, number) = last.place;
+        cursor::written(&["history", &at.0.to_string(), &position.0.to_string(), &number.to_string()])
     });
     let data = found.iter().map(|one| Entry::of(one, key.surface)).collect();
     Ok(axum::Json(List::new(data, next)))
 }
 
 /// Where the part before ended.
-fn place(parts: &[String]) -> Option<HistoryPlace> {
-    let [_, at, position, told] = parts else { return None };
-    Some(HistoryPlace {
-        at: Timestamp(at.parse().ok()?),
-        position: Position(position.parse().ok()?),
-        told: told.parse().ok()?,
-    })
+fn place(parts: &[String]) -> Option<ControlPlace> {
+    let [_, at, position, number] = parts else { return None };
+    Some((Timestamp(at.parse().ok()?), Position(position.parse().ok()?), number.parse().ok()?))
 }
 
 impl Entry {

@@ -191,8 +191,7 @@ impl Tally {
     fn happened(&mut self, entry: &HistoryEntry) {
         let number = |app: Option<AppId>| app.map(AppId::number);
         if entry.refused.is_some() {
-            let times = u64::from(entry.times);
-            *self.refusals.entry((entry.rule.to_string(), number(entry.by))).or_default() += times;
+            *self.refusals.entry((entry.rule.to_string(), number(entry.by))).or_default() += 1;
         } else if entry.from != entry.to {
             *self.changes.entry((number(entry.from), number(entry.to))).or_default() += 1;
         }

@@ -29,6 +29,13 @@ const NOT_RUN: &[(&str, &str)] = &[
         "baton test handover.toml --app",
         "needs a bot that runs; the example bots are played by tests of their own",
     ),
+    ("apt ", "changes the machine; packaging/try.sh installs the package in a Debian of its own"),
+    ("systemctl ", "changes the machine"),
+    ("sudo ", "needs the service; packaging/try.sh runs these commands as its user"),
+    (
+        "docker ",
+        "needs an engine for containers; packaging/try.sh runs the program in a folder with nothing else",
+    ),
     ("baton apply -f conversation-routing.toml", "a file that the reader has to write"),
 ];
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::expect;
-use crate::world::{BOT, DESK, World, without_ids};
+use crate::world::{BOT, DESK, OPERATOR, World, without_ids};
 
 fn message(text: &str) -> Value {
     json!({"type": "message", "message": {"text": text}})
@@ -382,7 +382,9 @@ async fn what_happens_between_two_parts_of_a_history_repeats_nothing_and_hides_n
     pass("garage-desk", BOT).await;
     let history = "/baton/v1/pages/2002/threads/ann/history";
     let whole = w.get(history).await.json()["data"].clone();
-    assert!(whole.as_array().unwrap().len() >= 6, "{whole}");
+    let causes: Vec<&str> =
+        whole.as_array().unwrap().iter().map(|one| one["cause"].as_str().unwrap()).collect();
+    assert_eq!(causes, ["pass", "pass", "release", "take", "send", "message"]);
 
     let (mut walked, mut next) = (Vec::new(), Some(String::new()));
     while let Some(after) = next.take() {
@@ -394,4 +396,65 @@ async fn what_happens_between_two_parts_of_a_history_repeats_nothing_and_hides_n
         assert!(walked.len() < 50, "it never ends: {walked:?}");
     }
     assert_eq!(json!(walked), whole);
+}
+
+#[tokio::test]
+async fn each_refusal_is_in_the_history_with_what_it_said() {
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    // The clock stands still, and an app that gets it wrong once gets it wrong again.
+    for said in ["one", "two", "three"] {
+        let body = json!({"recipient": {"id": "ann"}, "target_app_id": BOT, "metadata": said});
+        assert_ne!(w.call("garage-desk", "/me/pass_thread_control", body).await.status, 200);
+    }
+    let history = w.get("/baton/v1/pages/2002/threads/ann/history?limit=3").await.json();
+    let told: Vec<_> =
+        history["data"].as_array().unwrap().iter().map(|one| one["metadata"].as_str().unwrap()).collect();
+    assert_eq!(told, ["three", "two", "one"]);
+}
+
+#[tokio::test]
+async fn only_messages_move_the_time_of_the_last_one() {
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    let thread = "/baton/v1/pages/2002/threads/ann";
+    let before = w.get(thread).await.json()["last_message_at"].clone();
+    expect!(w.post("/baton/v1/clock", json!({"advance": "2h"})).await, 200, "now");
+    let happens = async |event: Value| {
+        expect!(w.post("/baton/v1/pages/2002/people/ann/events", event).await, 200, "rule");
+        w.get(thread).await.json()["last_message_at"].clone()
+    };
+    assert_eq!(happens(json!({"type": "read", "read": {"watermark": 1}})).await, before);
+    assert_eq!(happens(json!({"type": "optin", "optin": {"ref": "x"}})).await, before);
+    assert_ne!(happens(json!({"type": "message", "message": {"text": "hello"}})).await, before);
+}
+
+#[tokio::test]
+async fn what_settings_did_to_a_conversation_is_in_its_history() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let call = json!({"recipient": {"id": "ann"}, "target_app_id": "333"});
+    let history = "/baton/v1/pages/2001/threads/ann/history";
+    let change = async |body: Value| {
+        let request = w.client.patch(w.url("/baton/v1/pages/2001")).bearer_auth(OPERATOR).json(&body);
+        expect!(w.send(request).await, 200, "2001");
+    };
+    change(json!({"messenger": {"default_app": "Desk"}})).await;
+    change(json!({"name": "The market"})).await;
+    expect!(w.call("market-desk", "/me/pass_thread_control", call).await, 200, "true");
+    let gone = w.client.delete(w.url("/baton/v1/apps/333")).bearer_auth(OPERATOR);
+    assert!(w.send(gone).await.status < 300);
+    let told = async |query: &str| {
+        let entries = all(&w, &format!("{history}{query}"), 2).await;
+        let entry = |one: &Value| {
+            let of = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
+            [of("cause"), of("rule"), of("from_app_id"), of("to_app_id")].join(" ")
+        };
+        entries.iter().map(entry).collect::<Vec<_>>()
+    };
+    let whole = ["settings MODE-4 333 222", "pass MCR-PASS-2 222 333", "settings MODE-5 111 222"];
+    assert_eq!(told("").await[..3], whole);
+    expect!(w.post("/baton/v1/clock", json!({"advance": "1h"})).await, 200, "now");
+    w.writes("2001", "ann").await;
+    assert_eq!(told("?at=2026-01-01T00:00:00Z").await[..3], whole);
 }

@@ -9,9 +9,9 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::sqlite::SqliteStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
-    ConfigureError, Configured, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due, JournalRow,
-    KeptClock, Lag, Listed, Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Round, Settings,
-    Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
+    JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered, Resend, Round,
+    Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -154,8 +154,8 @@ impl Store for Witness {
         fn asset(key: &AssetKey) -> Option<Asset>;
         fn assets(page: PageId, kind: AssetKind, after: &str, limit: usize) -> Vec<Asset>;
         fn change_assets(change: AssetChange) -> ();
-        fn control(key: &ThreadKey, before: Option<(Timestamp, Position)>, limit: usize) -> Vec<ControlRow>;
-        fn refusals(key: &ThreadKey, before: Option<Timestamp>, limit: usize) -> Vec<RefusalRow>;
+        fn control(key: &ThreadKey, before: Option<ControlPlace>, limit: usize) -> Vec<ControlRow>;
+        fn past_pages(page: PageId, stream: Stream, before: (Timestamp, Position), limit: usize) -> Vec<PastPage>;
         fn person(key: &ThreadKey) -> Person;
         fn keep_person(key: &ThreadKey, person: Person) -> ();
         fn due(until: Timestamp, limit: usize) -> Vec<Due>;

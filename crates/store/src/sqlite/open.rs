@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_assets", include_str!("../../migrations/sqlite/0005_assets.sql")),
     ("0006_deliveries", include_str!("../../migrations/sqlite/0006_deliveries.sql")),
     ("0007_team", include_str!("../../migrations/sqlite/0007_team.sql")),
+    ("0008_history", include_str!("../../migrations/sqlite/0008_history.sql")),
 ];
 
 /// A database that is ready to be written.

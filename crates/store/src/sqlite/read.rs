@@ -13,8 +13,8 @@ use crate::rows::{
     thread_text,
 };
 use crate::{
-    AdCounts, Chain, ControlRow, Due, JournalRow, KeptClock, Listed, Person, Position, RefusalRow,
-    Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, Chain, ControlPlace, ControlRow, Due, JournalRow, KeptClock, Listed, Page, PastPage, Person,
+    Position, Remembered, Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -259,16 +259,18 @@ pub(super) fn control(
     db: &Connection,
     stream: Stream,
     key: &ThreadKey,
-    before: Option<(Timestamp, Position)>,
+    before: Option<ControlPlace>,
     limit: usize,
 ) -> Result<Vec<ControlRow>, Trouble> {
     let sql =
-        "SELECT at, position, rule, via, cause, by, owner_from, owner_to, expires_at, metadata FROM control
-               WHERE stream = ?1 AND thread = ?2 AND (at, position) < (?3, ?4)
-               ORDER BY at DESC, position DESC LIMIT ?5";
+        "SELECT at, position, rule, via, cause, by, owner_from, owner_to, expires_at, metadata, number, refused
+               FROM control
+               WHERE stream = ?1 AND thread = ?2 AND (at, position, number) < (?3, ?4, ?5)
+               ORDER BY at DESC, position DESC, number DESC LIMIT ?6";
     let text = thread_text(key);
-    let (at, position) = before.map_or((i64::MAX, i64::MAX as u64), |(at, position)| (at.0, position.0));
-    all(db, sql, params![stream.0, text, at, position, at_most(limit)], |row| {
+    let (at, position, number) = before
+        .map_or((i64::MAX, i64::MAX as u64, u32::MAX), |(at, position, number)| (at.0, position.0, number));
+    all(db, sql, params![stream.0, text, at, position, number, at_most(limit)], |row| {
         let position: u64 = row.get(1)?;
         let id = format!("{}/{text}/{position}", stream.0);
         let owner = |column, name| app_in(row, column, "control", name, &id);
@@ -285,40 +287,8 @@ pub(super) fn control(
             to: owner(7, "owner_to")?,
             expires_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
             metadata: row.get(9)?,
-        })
-    })
-}
-
-pub(super) fn refusals(
-    db: &Connection,
-    stream: Stream,
-    key: &ThreadKey,
-    before: Option<Timestamp>,
-    limit: usize,
-) -> Result<Vec<RefusalRow>, Trouble> {
-    // Rows of one moment are never split between two pages: the next one asks by the moment alone.
-    let sql = "SELECT at, by, rule, why, cause, metadata, times FROM refusals
-               WHERE stream = ?1 AND thread = ?2 AND at < ?3 AND at >= coalesce(
-                   (SELECT at FROM refusals WHERE stream = ?1 AND thread = ?2 AND at < ?3
-                    ORDER BY minute DESC, at DESC LIMIT 1 OFFSET ?4), -9223372036854775808)
-               ORDER BY minute DESC, at DESC, by, rule";
-    let Some(others) = limit.checked_sub(1) else { return Ok(Vec::new()) };
-    let text = thread_text(key);
-    let before = before.map_or(i64::MAX, |before| before.0);
-    all(db, sql, params![stream.0, text, before, at_most(others)], |row| {
-        let id = format!("{}/{text}", stream.0);
-        let by: u64 = row.get(1)?;
-        let by = (by != 0).then(|| app(by)).transpose();
-        let word = row.get_ref(4)?.as_str().unwrap_or_default();
-        Ok(RefusalRow {
-            thread: key.clone(),
-            at: Timestamp(row.get(0)?),
-            by: by.map_err(|wrong| damaged("refusals", "by", &id, wrong))?,
-            rule: row.get(2)?,
-            why: row.get(3)?,
-            cause: cause(word).map_err(|wrong| damaged("refusals", "cause", &id, wrong))?,
-            metadata: row.get(5)?,
-            times: row.get(6)?,
+            number: row.get(10)?,
+            refused: row.get(11)?,
         })
     })
 }
@@ -333,6 +303,33 @@ fn thread_in(row: &Row<'_>, column: usize, table: &str) -> Result<ThreadKey, Tro
 pub(super) fn chain_in(row: &Row<'_>, column: usize, table: &str) -> Result<Chain, Trouble> {
     let text: String = row.get(column)?;
     Ok(rows::chain(&text).map_err(|wrong| damaged(table, "chain", &text, wrong))?)
+}
+
+pub(super) fn past_pages(
+    db: &Connection,
+    page: PageId,
+    stream: Stream,
+    (at, position): (Timestamp, Position),
+    limit: usize,
+) -> Result<Vec<PastPage>, Trouble> {
+    let sql = "SELECT changes.at, changes.position, past_pages.before, past_pages.after
+               FROM past_pages JOIN changes ON changes.version = past_pages.version AND changes.stream = ?2
+               WHERE page = ?1 AND (changes.at, changes.position) < (?3, ?4)
+               ORDER BY past_pages.version DESC LIMIT ?5";
+    let values = params![page.number(), stream.0, at.0, position.0, at_most(limit)];
+    all(db, sql, values, |row| {
+        let document = |column, name| -> Result<Option<Arc<Page>>, Trouble> {
+            let text: Option<String> = row.get(column)?;
+            let read = text.map(|text| serde_json::from_str(&text).map(Arc::new)).transpose();
+            Ok(read.map_err(|wrong| damaged("past_pages", name, page.number(), wrong))?)
+        };
+        Ok(PastPage {
+            at: Timestamp(row.get(0)?),
+            position: Position(row.get(1)?),
+            before: document(2, "before")?,
+            after: document(3, "after")?,
+        })
+    })
 }
 
 pub(super) fn ad_counts(

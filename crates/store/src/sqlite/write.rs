@@ -14,8 +14,8 @@ use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
 use crate::settings::has_first_address;
 use crate::{
     Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Counted, Decide, Due,
-    Found, JournalRow, KeptClock, Person, Position, RefusalRow, Remembered, Seen, SeenKey, Settings,
-    SettingsRefused, StoreError, Stream, Wanted, check,
+    Found, JournalRow, KeptClock, Person, Position, Remembered, Seen, SeenKey, Settings, SettingsRefused,
+    StoreError, Stream, Wanted, check,
 };
 
 /// What the writer knows without reading, inside of a transaction as after it.
@@ -109,9 +109,6 @@ impl Tx<'_> {
         for row in &batch.control {
             self.control(stream, row)?;
         }
-        for row in &batch.refusals {
-            self.refusal(stream, row)?;
-        }
         for (key, seen) in &batch.seen {
             self.seen(stream, key, seen)?;
         }
@@ -190,8 +187,10 @@ impl Tx<'_> {
     fn control(&self, stream: Stream, row: &ControlRow) -> Result<(), Trouble> {
         let sql =
             "INSERT INTO control (stream, thread, at, position, rule, via, cause, by, owner_from, owner_to,
-                       expires_at, metadata)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                       expires_at, metadata, refused, number)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+                       iif(?13 IS NULL, 0, 1 + (SELECT coalesce(max(number), 0) FROM control
+                           WHERE stream = ?1 AND thread = ?2 AND at = ?3 AND position = ?4)))";
         self.run(
             sql,
             params![
@@ -207,32 +206,7 @@ impl Tx<'_> {
                 row.to.map(AppId::number),
                 row.expires_at.map(|at| at.0),
                 row.metadata,
-            ],
-        )
-    }
-
-    fn refusal(&self, stream: Stream, row: &RefusalRow) -> Result<(), Trouble> {
-        let sql = "INSERT INTO refusals (stream, thread, minute, by, rule, at, why, cause, metadata, times)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                   ON CONFLICT (stream, thread, minute, by, rule) DO UPDATE SET
-                       at = max(at, excluded.at),
-                       why = excluded.why,
-                       cause = excluded.cause,
-                       metadata = excluded.metadata,
-                       times = min(times + excluded.times, 4294967295)";
-        self.run(
-            sql,
-            params![
-                stream.0,
-                thread_text(&row.thread),
-                check::minute(row.at),
-                row.by.map_or(0, AppId::number),
-                row.rule,
-                row.at.0,
-                row.why,
-                row.cause.name(),
-                row.metadata,
-                row.times,
+                row.refused,
             ],
         )
     }
@@ -327,7 +301,19 @@ impl Tx<'_> {
         for app in after.apps.iter().filter(|app| has_first_address(&before, app)) {
             self.forget_delivery(app.id.number())?;
         }
-        for page in check::rerouted(&before, &after) {
+        let rerouted = check::rerouted(&before, &after);
+        if !rerouted.is_empty() {
+            for ((stream, position), head) in (0u16..).zip(&positions).zip(&heads) {
+                let sql = "INSERT INTO changes (version, stream, position, at) VALUES (?1, ?2, ?3, ?4)";
+                self.run(sql, params![after.version, stream, position.0, head.last_at.0])?;
+            }
+        }
+        for page in rerouted {
+            let document = |settings: &Settings| {
+                settings.page(page).map(|document| written(page.number(), document)).transpose()
+            };
+            let sql = "INSERT INTO past_pages (page, version, before, after) VALUES (?1, ?2, ?3, ?4)";
+            self.run(sql, params![page.number(), after.version, document(&before)?, document(&after)?])?;
             // The keys of a page's threads begin with its number and a slash, and a zero comes after the slash.
             let sql = "UPDATE due SET at = min(at, ?1) WHERE thread >= ?2 AND thread < ?3";
             self.run(sql, params![now.0, format!("{page}/"), format!("{page}0")])?;
@@ -380,10 +366,7 @@ impl Tx<'_> {
             before.iter().enumerate().map(|(ord, (id, document))| (*id, (ord, document))).collect();
         for (ord, (id, document)) in after.iter().enumerate() {
             if rest.remove(id) != Some((ord, document)) {
-                let text = serde_json::to_string(document).map_err(|error| {
-                    StoreError::Unavailable(format!("settings of {id} cannot be written: {error}"))
-                })?;
-                self.run(sql, params![id, ord, text])?;
+                self.run(sql, params![id, ord, written(*id, document)?])?;
             }
         }
         Ok(rest.into_keys().collect())
@@ -413,6 +396,12 @@ impl Tx<'_> {
             None => self.run("DELETE FROM meta WHERE name = 'clock_frozen'", []),
         }
     }
+}
+
+/// The settings of an app or a page, as they are kept.
+fn written(id: u64, document: &impl Serialize) -> Result<String, StoreError> {
+    let text = serde_json::to_string(document);
+    text.map_err(|error| StoreError::Unavailable(format!("settings of {id} cannot be written: {error}")))
 }
 
 fn no_stream(stream: Stream) -> StoreError {

@@ -15,7 +15,7 @@ use baton_store::{
     AdCounts, Announce, Announcement, App, Asset, AssetChange, AssetKey, AssetKind, Attempt, AuditLine,
     Batch, Chain, Change, ConfigureError, Configured, Connection, ControlRow, Counted, Cursor, DeadLetter,
     Decide, DeliveryHealth, Due, Found, Invitation, JournalRow, KeptClock, KeptMoveToMain, Member, Page,
-    Parked, Person, Place, Position, RefusalRow, Remembered, Resend, Role, Round, Secret, Seen, Session,
+    Parked, PastPage, Person, Place, Position, Remembered, Resend, Role, Round, Secret, Seen, Session,
     Settings, SettingsRefused, Side, Store, StoreError, Stream, Team, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
@@ -79,6 +79,7 @@ every_store! {
     answers_to_keys_are_kept_for_three_days
     settings_stand_in_every_stream
     settings_that_do_not_change_leave_no_row
+    what_a_page_was_is_kept_where_its_routing_changed
     what_a_change_tells_apps_stands_right_after_it
     what_cannot_be_told_is_a_change_that_is_not_made
     a_conversation_is_walked_from_any_of_its_rows
@@ -88,8 +89,7 @@ every_store! {
     reading_looks_at_so_many_rows
     rounds_are_kept
     control_is_paged_newest_first
-    refusals_are_folded_by_the_minute
-    refusals_of_one_moment_stay_on_one_page
+    refusals_stand_among_the_changes_each_on_its_own
     due_rows_come_in_due_order
     what_a_thread_holds_back_is_found_with_it
     a_page_that_is_routed_otherwise_has_nothing_to_wait_for
@@ -336,8 +336,7 @@ fn everything(key: &ThreadKey, position: Position, now: Timestamp) -> Batch {
             key.clone(),
             Remembered { thread: thread(now), last: position, last_message_at: now },
         )],
-        control: vec![control_row(key, now, position)],
-        refusals: vec![refusal(key, now, 11, "HOP-PASS-5")],
+        control: vec![control_row(key, now, position), refusal(key, now, position, "again")],
         seen: vec![((key.clone(), "k".into()), Seen { fingerprint: [1; 32], answer: Bytes::new(), at: now })],
         due: vec![due_row(key, 1, now)],
         undue: Vec::new(),
@@ -349,7 +348,6 @@ async fn nothing_is_known(store: &dyn Store, key: &ThreadKey) {
     assert_eq!(store.thread(key).await.unwrap(), None);
     assert_eq!(store.conversation(key, None, 10).await.unwrap(), Vec::new());
     assert_eq!(store.control(key, None, 10).await.unwrap(), Vec::new());
-    assert_eq!(store.refusals(key, None, 10).await.unwrap(), Vec::new());
     let due = store.due(at(1_000_000), 100).await.unwrap();
     assert!(due.iter().all(|due| due.thread != *key));
     assert_eq!(seen(store, at(0), key).await, None);
@@ -527,6 +525,32 @@ async fn settings_stand_in_every_stream(disk: Disk) {
     let later = configure(&*store, at(300), &[11, 12, 13], &[104]).await;
     assert_eq!(store.cursors(app(11)).await.unwrap(), starts(11, done.positions), "an old app's stay");
     assert_eq!(store.cursors(app(13)).await.unwrap(), starts(13, later.positions));
+}
+
+async fn what_a_page_was_is_kept_where_its_routing_changed(disk: Disk) {
+    let store = disk.open();
+    let stream = Stream(1);
+    let neighbour = persons_of(stream).next().unwrap();
+    say(&*store, at(100), &[neighbour]).await;
+    let made = configure(&*store, at(50), &[11], &[104, 105]).await;
+    let routed = configure(&*store, at(200), &[11, 12], &[104, 105]).await;
+    let gone = configure(&*store, at(300), &[11, 12], &[105]).await;
+    let end = (at(1_000), Position(u64::MAX >> 1));
+    let all = store.past_pages(page(104), stream, end, 10).await.unwrap();
+    let index = usize::from(stream.0);
+    let past = |when, change: &Configured| PastPage {
+        at: when,
+        position: change.positions[index],
+        before: change.before.page(page(104)).cloned(),
+        after: change.after.page(page(104)).cloned(),
+    };
+    // That it was made is nothing to tell: nobody had written to it.
+    assert_eq!(all, [past(at(300), &gone), past(at(200), &routed)]);
+    assert!(all[0].after.is_none() && made.after.page(page(104)).is_some());
+    let place = (all[0].at, all[0].position);
+    assert_eq!(store.past_pages(page(104), stream, place, 10).await.unwrap(), all[1..]);
+    assert_eq!(store.past_pages(page(104), stream, end, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.past_pages(page(105), stream, end, 10).await.unwrap().len(), 1);
 }
 
 async fn settings_that_do_not_change_leave_no_row(disk: Disk) {
@@ -788,6 +812,8 @@ fn control_row(key: &ThreadKey, now: Timestamp, position: Position) -> ControlRo
         to: None,
         expires_at: Some(at(86_400)),
         metadata: Some("please".into()),
+        number: 0,
+        refused: None,
     }
 }
 
@@ -813,74 +839,64 @@ async fn control_is_paged_newest_first(disk: Disk) {
     loop {
         let some = store.control(&keys[0], before, 2).await.unwrap();
         let Some(last) = some.last() else { break };
-        before = Some((last.at, last.position));
+        before = Some(last.place());
         paged.extend(some);
     }
     assert_eq!(paged, all);
 }
 
-fn refusal(key: &ThreadKey, now: Timestamp, by: u64, rule: &str) -> RefusalRow {
-    RefusalRow {
-        thread: key.clone(),
-        at: now,
-        by: AppId::new(by),
-        rule: rule.into(),
-        why: "E-PASS-NOTOWNER".into(),
-        cause: Cause::Pass,
-        metadata: None,
-        times: 1,
+fn refusal(key: &ThreadKey, now: Timestamp, position: Position, said: &str) -> ControlRow {
+    ControlRow {
+        rule: "HOP-PASS-5".into(),
+        from: None,
+        expires_at: None,
+        metadata: Some(said.into()),
+        refused: Some("E-PASS-NOTOWNER".into()),
+        ..control_row(key, now, position)
     }
 }
 
-async fn refuse(store: &dyn Store, row: RefusalRow) {
-    let stream = stream_of(&row.thread, STREAMS);
-    let batch = Batch { refusals: vec![row.clone()], ..Batch::default() };
-    write(store, row.at, stream, batch).await.unwrap();
-}
-
-async fn refusals_are_folded_by_the_minute(disk: Disk) {
+async fn refusals_stand_among_the_changes_each_on_its_own(disk: Disk) {
     let store = disk.open();
-    let key = person(1);
-    // The start is 20 seconds after a full minute: the next one begins at 40.
-    assert_eq!((START / 1000) % 60, 20);
-    refuse(&*store, refusal(&key, at(0), 11, "R-1")).await;
-    let last = RefusalRow {
-        metadata: Some("the last".into()),
-        why: "E-SELF".into(),
-        ..refusal(&key, at(39), 11, "R-1")
+    let stream = Stream(0);
+    let keys: Vec<_> = persons_of(stream).take(2).collect();
+    let (key, other) = (&keys[0], &keys[1]);
+    // A clock that stands still: the order is told by the places alone. Nothing but a refusal moves no position.
+    let changed = |position: u64| Batch {
+        rows: vec![Arc::new(row(key, Position(position), None, at(0)))],
+        control: vec![control_row(key, at(0), Position(position))],
+        ..Batch::default()
     };
-    refuse(&*store, RefusalRow { times: 4, ..last.clone() }).await;
-    refuse(&*store, refusal(&key, at(40), 11, "R-1")).await;
-    refuse(&*store, refusal(&key, at(41), 11, "R-2")).await;
-    refuse(&*store, refusal(&key, at(42), 12, "R-1")).await;
-    refuse(&*store, refusal(&key, at(43), 0, "R-1")).await;
-    refuse(&*store, refusal(&person(2), at(44), 11, "R-1")).await;
-    let all = vec![
-        refusal(&key, at(43), 0, "R-1"),
-        refusal(&key, at(42), 12, "R-1"),
-        refusal(&key, at(41), 11, "R-2"),
-        refusal(&key, at(40), 11, "R-1"),
-        RefusalRow { times: 5, ..last },
+    let refused = |key: &ThreadKey, position: u64, said: &[&str]| Batch {
+        control: said.iter().map(|said| refusal(key, at(0), Position(position), said)).collect(),
+        ..Batch::default()
+    };
+    let batches = [
+        refused(key, 0, &["a"]),
+        changed(1),
+        refused(key, 1, &["b", "c"]),
+        refused(other, 1, &["of another"]),
+        refused(key, 1, &["d"]),
+        changed(2),
+        refused(key, 2, &["e"]),
     ];
-    assert_eq!(store.refusals(&key, None, 100).await.unwrap(), all);
-    assert_eq!(store.refusals(&key, None, 2).await.unwrap(), all[..2]);
-    assert_eq!(store.refusals(&key, Some(at(42)), 2).await.unwrap(), all[2..4]);
-    assert_eq!(store.refusals(&key, Some(at(40)), 2).await.unwrap(), all[4..]);
-    assert_eq!(store.refusals(&key, None, 0).await.unwrap(), []);
-}
-
-async fn refusals_of_one_moment_stay_on_one_page(disk: Disk) {
-    let store = disk.open();
-    let key = person(1);
-    for (second, by) in [(9, 11), (5, 12), (5, 13), (5, 14), (1, 15)] {
-        refuse(&*store, refusal(&key, at(second), by, "R-1")).await;
+    for batch in batches {
+        write(&*store, at(0), stream, batch).await.unwrap();
     }
-    let seconds = async |before: Option<i64>| {
-        let rows = store.refusals(&key, before.map(at), 2).await.unwrap();
-        rows.iter().map(|row| (row.at.0 - START) / 1000).collect::<Vec<_>>()
+    let told = |rows: &[ControlRow]| -> Vec<(u64, u32, String)> {
+        let said =
+            |row: &ControlRow| row.refused.as_ref().and(row.metadata.as_deref()).unwrap_or("").to_owned();
+        rows.iter().map(|row| (row.position.0, row.number, said(row))).collect()
     };
-    assert_eq!(seconds(None).await, [9, 5, 5, 5]);
-    assert_eq!(seconds(Some(5)).await, [1]);
+    let all = store.control(key, None, 100).await.unwrap();
+    let newest_first =
+        [(2, 1, "e"), (2, 0, ""), (1, 3, "d"), (1, 2, "c"), (1, 1, "b"), (1, 0, ""), (0, 1, "a")];
+    assert_eq!(told(&all), newest_first.map(|(position, number, said)| (position, number, said.to_owned())));
+    for (index, last) in all.iter().enumerate() {
+        let next = store.control(key, Some(last.place()), 2).await.unwrap();
+        assert_eq!(next, all[index + 1..].iter().take(2).cloned().collect::<Vec<_>>());
+    }
+    assert_eq!(store.control(other, None, 100).await.unwrap().len(), 1);
 }
 
 fn due_row(key: &ThreadKey, number: u64, when: Timestamp) -> Due {
@@ -1265,7 +1281,6 @@ async fn told(store: &dyn Store) -> String {
         add(&store.person(&key).await);
         add(&store.conversation(&key, None, 100).await);
         add(&store.control(&key, None, 100).await);
-        add(&store.refusals(&key, None, 100).await);
         add(&seen(store, at(500), &key).await);
     }
     text
@@ -1345,7 +1360,6 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.conversation(&key, None, 1).await);
     is_closed(store.chain(&key.clone().into(), None, 1).await);
     is_closed(store.control(&key, None, 1).await);
-    is_closed(store.refusals(&key, None, 1).await);
     is_closed(store.due(at(0), 1).await);
     is_closed(store.ad_counts(page(104), Surface::Messenger).await);
     is_closed(store.person(&key).await);

@@ -309,7 +309,8 @@ proptest! {
         prop_assert!(sent.iter().all(|mid| given.any(|known| known == mid)), "once, in order: {:?}", sent);
         let dropped = disk.control.iter().filter(|row| {
             let via = row.via.as_deref();
-            matches!(&*row.rule, "HOP-SURVEY-5" | "API-13") || via == Some("HOP-SURVEY-5")
+            let given_up = matches!(&*row.rule, "HOP-SURVEY-5" | "API-13") || via == Some("HOP-SURVEY-5");
+            given_up && row.refused.is_none()
         });
         prop_assert_eq!(disk.accepted.len(), sent.len() + dropped.count() + disk.due.len());
     }
