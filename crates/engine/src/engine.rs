@@ -23,12 +23,11 @@ use crate::announce;
 use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
 use crate::committer::{self, Job};
-use crate::delivery::{self, Delivery};
+use crate::delivery::{self, Delivery, Errand};
 use crate::due::{self, Dues};
 use crate::faults;
 use crate::history::{self, HistoryEntry};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
-use crate::resending;
 use crate::retry::Profile;
 use crate::transport::Transport;
 use crate::verification;
@@ -257,7 +256,14 @@ impl Engine {
     /// Starts committers, and delivery of what is pending.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
         let streams = parts.store.streams();
+        // All that can fail comes before the first task: one that was begun by a start that failed would go on beside
+        // those of the next one.
         let heads = parts.store.heads().await?;
+        let errands = parts.store.errands().await?;
+        let mut healths = Vec::new();
+        for app in &parts.store.settings().apps {
+            healths.push((app.id, parts.store.delivery_state(app.id).await?.health));
+        }
         let waiting = parts.policy.waiting.max(1);
         let faults = Arc::<faults::Table>::default();
         let transport = if parts.clock.as_virtual().is_some() {
@@ -291,12 +297,13 @@ impl Engine {
                 jobs
             })
             .collect();
-        for app in &shared.store.settings().apps {
-            let health = shared.store.delivery_state(app.id).await?.health;
-            shared.delivery.health().insert(app.id, health);
-            delivery::wake(&shared, app.id);
+        for (app, health) in healths {
+            shared.delivery.health().insert(app, health);
+            delivery::wake(&shared, app);
         }
-        resending::start(&shared).await?;
+        for (app, to) in errands {
+            delivery::wake_for(&shared, Errand::again(app, &to));
+        }
         let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
         engine.shared.tasks.spawn(due::run(engine.clone()));
         Ok(engine)

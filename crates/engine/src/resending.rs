@@ -199,14 +199,6 @@ async fn parked(shared: &Arc<Shared>, app: AppId) -> Result<u64, StoreError> {
     Ok(parked_rows(shared, app).await?.len() as u64)
 }
 
-/// Starts sending again what was to be sent again when the program last ended.
-pub(crate) async fn start(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    for (app, to) in shared.store.errands().await? {
-        delivery::wake_for(shared, Errand::again(app, &to));
-    }
-    Ok(())
-}
-
 /// What is chosen so far.
 struct Chosen {
     app: AppId,
