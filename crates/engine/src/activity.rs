@@ -9,6 +9,8 @@ use baton_store::{Chain, JournalRow};
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
+use crate::lanes::GivenUp;
+
 /// How much of what happened is kept.
 const KEPT: usize = 1_000;
 /// Lines that a listener may be behind before it misses some.
@@ -87,11 +89,26 @@ impl Activity {
                 *rows = rows.iter().map(slim).collect();
             }
             ActivityKind::Delivery { body, .. } => *body = Bytes::new(),
-            ActivityKind::Refusal { .. } | ActivityKind::Verification { .. } | ActivityKind::Clock { .. } => {
-            }
+            ActivityKind::Refusal { .. }
+            | ActivityKind::Verification { .. }
+            | ActivityKind::Standing { .. }
+            | ActivityKind::Clock { .. } => {}
         }
         activity
     }
+}
+
+/// How the delivery to an app stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has failed for long.
+    Alerted,
+    /// It was stopped.
+    Disabled,
+    /// Somebody let it go on.
+    Resumed,
+    /// It arrives again, after an alert.
+    Recovered,
 }
 
 /// The kinds of happenings.
@@ -138,6 +155,8 @@ pub enum ActivityKind {
         body: Bytes,
         /// When it is tried again.
         again_at: Option<Timestamp>,
+        /// It is not tried any more, and why.
+        given_up: Option<GivenUp>,
     },
     /// An app's address was asked to verify itself.
     Verification {
@@ -145,6 +164,15 @@ pub enum ActivityKind {
         app: AppId,
         /// Why it failed; none when it did not.
         error: Option<Box<str>>,
+    },
+    /// How the delivery to an app stands has changed.
+    Standing {
+        /// The app.
+        app: AppId,
+        /// How it stands.
+        standing: Standing,
+        /// Why, for people.
+        reason: Box<str>,
     },
     /// The settings changed.
     Settings {

@@ -16,6 +16,9 @@ pub trait Clock: Send + Sync + 'static {
     /// Waits until the clock shows a moment; ready at once if it already does.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()>;
 
+    /// Milliseconds that passed by themselves, since some moment: what an advance adds does not count.
+    fn lived_ms(&self) -> i64;
+
     /// The clock as one that can be moved, if it can.
     fn as_virtual(&self) -> Option<&VirtualClock> {
         None
@@ -43,6 +46,10 @@ async fn real_sleep(milliseconds: i64) {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         system_now()
+    }
+
+    fn lived_ms(&self) -> i64 {
+        system_now().0
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
@@ -194,6 +201,10 @@ impl Inner {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         self.locked().show()
+    }
+
+    fn lived_ms(&self) -> i64 {
+        system_now().0
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {

@@ -7,19 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, Channel, Timestamp};
 use baton_store::{
-    App, Attempt, Chain, Cursor, DeliveryHealth, JournalRow, LastFailure, Place, Position, Round, Slice,
-    StoreError, Stream,
+    App, Attempt, Chain, Cursor, DeliveryHealth, Disabled, JournalRow, LastFailure, Place, Position, Round,
+    Slice, StoreError, Stream,
 };
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::{Notify, mpsc};
 
-use crate::activity::ActivityKind;
+use crate::activity::{ActivityKind, Standing};
 use crate::books::Books;
 use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Source, Step};
+use crate::retry::Profile;
 use crate::verification::verify;
 use crate::walk::{PIECE, Pieces};
 use crate::webhook::Webhook;
@@ -399,17 +400,17 @@ impl Worker {
 
     fn answered(&mut self, reported: &Reported) {
         let (now, jitter) = (self.shared.clock.now(), self.random.random());
-        let again_at = {
+        let became = {
             let mut books = self.books();
             let books = &mut *books;
             books.took(u32::try_from(reported.took_ms).unwrap_or(u32::MAX));
             let Some(lanes) = books.lanes.as_mut() else { return };
             let attempts: Vec<Attempt> =
                 reported.items.iter().filter_map(|item| self.attempt(item, lanes, reported, now)).collect();
-            let again = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
+            let became = lanes.answered(&reported.items, &reported.answer, &reported.reason, now, jitter);
             books.unsettled.add(Round { attempts, ..Round::default() });
             books.unsettled.health |= self.errand.is_apps_own();
-            again
+            became
         };
         self.note_health(reported, now);
         let events = (reported.items.iter())
@@ -423,7 +424,8 @@ impl Worker {
             error: (reported.answer != Answered::Served).then(|| reported.reason.as_str().into()),
             duration_ms: reported.took_ms,
             body: reported.sent.clone(),
-            again_at,
+            again_at: became.again,
+            given_up: became.given_up,
         });
     }
 
@@ -457,20 +459,33 @@ impl Worker {
         Place { stream: item.chain.stream(self.shared.store.streams()), position: item.row.position }
     }
 
-    /// How the app does, by this answer.
+    /// How the app does, by this answer; who listens is told when it fails for long, when nothing more is sent to it
+    /// for that, and when it answers again.
     fn note_health(&self, reported: &Reported, now: Timestamp) {
         if !self.errand.is_apps_own() {
             return;
         }
-        let mut all = self.shared.delivery.health();
-        let health = all.entry(self.errand.app).or_default();
-        if reported.answer == Answered::Served {
-            health.delivered_at = Some(now.0);
-            health.failing_since = None;
-        } else {
-            health.failing_since.get_or_insert(now.0);
-            let error = reported.reason.as_str().into();
-            health.last_failure = Some(LastFailure { at: now.0, status: reported.status, error });
+        let served = reported.answer == Answered::Served;
+        let told = {
+            let mut all = self.shared.delivery.health();
+            let health = all.entry(self.errand.app).or_default();
+            if served {
+                served_again(health, now)
+            } else {
+                let error = reported.reason.as_str().into();
+                health.last_failure = Some(LastFailure { at: now.0, status: reported.status, error });
+                failed_again(health, self.shared.policy.profile, now, self.shared.clock.lived_ms())
+            }
+        };
+        if let Some((standing, reason)) = told {
+            let app = self.errand.app;
+            match standing {
+                Standing::Alerted | Standing::Disabled => {
+                    tracing::warn!(%app, reason, "delivery to an app fails");
+                }
+                Standing::Recovered | Standing::Resumed => tracing::info!(%app, reason, "delivery to an app"),
+            }
+            self.shared.tell(ActivityKind::Standing { app, standing, reason: reason.into() });
         }
     }
 
@@ -573,7 +588,11 @@ impl Worker {
                 }
                 Ok(answer) => {
                     let (status, reason) = (answer.status, wrong(answer.status));
-                    (Answered::Status(status), Some(status), reason, answer.body)
+                    let answered = match (status, answer.retry_after) {
+                        (429 | 503, Some(seconds)) => Answered::Busy(i64::from(seconds) * 1000),
+                        _ => Answered::Status(status),
+                    };
+                    (answered, Some(status), reason, answer.body)
                 }
                 Err(error) => (Answered::Nothing, None, error.to_string(), Bytes::new()),
             };
@@ -591,6 +610,40 @@ fn wrong(status: u16) -> String {
     }
 }
 
+/// A webhook arrived.
+fn served_again(health: &mut DeliveryHealth, now: Timestamp) -> Option<(Standing, String)> {
+    health.delivered_at = Some(now.0);
+    (health.failing_since, health.failing_since_lived) = (None, None);
+    let reason = "webhooks arrive again".to_owned();
+    std::mem::take(&mut health.alerted).then_some((Standing::Recovered, reason))
+}
+
+/// One did not.
+fn failed_again(
+    health: &mut DeliveryHealth,
+    profile: Profile,
+    now: Timestamp,
+    lived_ms: i64,
+) -> Option<(Standing, String)> {
+    health.failing_since.get_or_insert(now.0);
+    let failing_ms = lived_ms - *health.failing_since_lived.get_or_insert(lived_ms);
+    let error = health.last_failure.as_ref().map(|last| last.error.to_string()).unwrap_or_default();
+    let minutes = failing_ms / 60_000;
+    if profile.disable_after_ms().is_some_and(|most| failing_ms >= most) && health.disabled.is_none() {
+        let reason = format!("nothing but failures for {minutes} minutes; the last one: {error}");
+        health.disabled = Some(Disabled { at: now.0, reason: reason.as_str().into() });
+        health.alerted = true;
+        return Some((Standing::Disabled, format!("{reason}; nothing is lost: resume it when it is mended")));
+    }
+    if failing_ms >= profile.alert_after_ms() && !std::mem::replace(&mut health.alerted, true) {
+        return Some((
+            Standing::Alerted,
+            format!("nothing but failures for {minutes} minutes; the last one: {error}"),
+        ));
+    }
+    None
+}
+
 /// Whether an app has the same address, by the same secrets.
 fn is_reached_alike(app: &App, before: &App) -> bool {
     app.webhook_url == before.webhook_url
@@ -602,5 +655,46 @@ async fn sleep(shared: &Shared, until: Option<Timestamp>) {
     match until {
         Some(at) => shared.clock.sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    /// What is told of an app that fails at these minutes.
+    fn told(profile: Profile, minutes: impl IntoIterator<Item = i64>) -> Vec<(i64, Standing)> {
+        let mut health = DeliveryHealth::default();
+        let mut told = Vec::new();
+        for minute in minutes {
+            // The virtual clock is a year ahead by an advance, which does not count.
+            let now = Timestamp(minute * MINUTE + 365 * 24 * 60 * MINUTE * minute);
+            let what = failed_again(&mut health, profile, now, minute * MINUTE);
+            told.extend(what.map(|(standing, _)| (minute, standing)));
+        }
+        told
+    }
+
+    #[test]
+    fn somebody_is_told_of_an_app_that_fails_for_long_and_then_it_is_stopped() {
+        let every = || (0..=10_000).step_by(5);
+        assert_eq!(told(Profile::Meta, every()), [(15, Standing::Alerted), (60, Standing::Disabled)]);
+        assert_eq!(told(Profile::Patient, every()), [(60, Standing::Alerted), (2_160, Standing::Disabled)]);
+        assert_eq!(told(Profile::NeverDisable, every()), [(15, Standing::Alerted)]);
+        assert_eq!(told(Profile::Meta, [7, 100]), [(100, Standing::Disabled)]);
+    }
+
+    #[test]
+    fn one_that_arrives_begins_it_anew() {
+        let mut health = DeliveryHealth::default();
+        assert_eq!(failed_again(&mut health, Profile::Meta, Timestamp(0), 0), None);
+        let alerted = failed_again(&mut health, Profile::Meta, Timestamp(0), 20 * MINUTE);
+        assert_eq!(alerted.map(|(standing, _)| standing), Some(Standing::Alerted));
+        let recovered = served_again(&mut health, Timestamp(7));
+        assert_eq!(recovered.map(|(standing, _)| standing), Some(Standing::Recovered));
+        assert_eq!((health.delivered_at, served_again(&mut health, Timestamp(8))), (Some(7), None));
+        assert_eq!(failed_again(&mut health, Profile::Meta, Timestamp(9), 61 * MINUTE), None);
     }
 }

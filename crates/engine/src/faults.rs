@@ -192,7 +192,7 @@ mod tests {
             body: Bytes,
         ) -> BoxFuture<'_, Result<Answer, SendError>> {
             self.0.lock().unwrap().push(body);
-            async { Ok(Answer { status: 200, body: Bytes::new() }) }.boxed()
+            async { Ok(Answer { status: 200, body: Bytes::new(), retry_after: None }) }.boxed()
         }
 
         fn vet(&self, _url: &str) -> BoxFuture<'_, Result<(), SendError>> {
@@ -200,7 +200,7 @@ mod tests {
         }
 
         fn get(&self, _url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
-            async { Ok(Answer { status: 200, body: Bytes::new() }) }.boxed()
+            async { Ok(Answer { status: 200, body: Bytes::new(), retry_after: None }) }.boxed()
         }
     }
 

@@ -15,7 +15,7 @@ use baton_store::{
     Chain, Cursor, DeadLetter, JournalRow, Parked, Place, Position, Resent, Round, Slice, Stream,
 };
 
-use crate::retry::{HOPELESS_TRIES, Profile, delay_ms, is_hopeless};
+use crate::retry::{HOPELESS_TRIES, MOST_RETRY_AFTER_MS, Profile, delay_ms, is_hopeless};
 use crate::walk::Pieces;
 
 /// Failures in a row after which an app is taken to fail altogether.
@@ -78,6 +78,8 @@ pub(crate) enum Answered {
     Served,
     /// Another status.
     Status(u16),
+    /// 429 or 503, and for how many milliseconds the receiver wants to be left alone.
+    Busy(i64),
     /// No answer: no connection, or none in time.
     Nothing,
 }
@@ -87,6 +89,24 @@ impl Answered {
     fn is_hopeless(&self) -> bool {
         matches!(self, Answered::Status(status) if is_hopeless(*status))
     }
+}
+
+/// What became of a webhook by its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Became {
+    /// When it is tried again, where it failed.
+    pub(crate) again: Option<Timestamp>,
+    /// An event of it is not tried any more.
+    pub(crate) given_up: Option<GivenUp>,
+}
+
+/// Why an event is not tried any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// For how it was answered.
+    Dead,
+    /// It was too old.
+    Expired,
 }
 
 /// How an event stands.
@@ -168,11 +188,18 @@ struct Health {
     last: Option<Timestamp>,
     /// No probe before this.
     pause: Option<Timestamp>,
+    /// The receiver wants to be left alone until then.
+    busy_until: Option<Timestamp>,
 }
 
 impl Health {
     fn fails_altogether(&self) -> bool {
         (self.several || self.silent) && self.failures >= FAILING
+    }
+
+    /// Before when nothing is sent to the app, whatever waits.
+    fn held_until(&self) -> Option<Timestamp> {
+        self.pause.filter(|_| self.fails_altogether()).max(self.busy_until)
     }
 }
 
@@ -260,8 +287,8 @@ impl Lanes {
 
     /// When conversations that wait out a failure are tried again.
     pub(crate) fn dues(&self) -> HashMap<&Chain, Timestamp> {
-        let pause = self.health.pause.filter(|_| self.health.fails_altogether());
-        self.waiting.iter().map(|(due, chain)| (chain, pause.map_or(*due, |pause| pause.max(*due)))).collect()
+        let held = self.health.held_until();
+        self.waiting.iter().map(|(due, chain)| (chain, held.map_or(*due, |held| held.max(*due)))).collect()
     }
 
     /// How an event of a conversation stands, by these [`dues`](Self::dues).
@@ -273,10 +300,7 @@ impl Lanes {
             Some(Talk { parked: Some(walk), .. }) if place.position <= walk.passed => {
                 if place.position > walk.done { Stands::Parked(due) } else { Stands::Behind }
             }
-            _ if lane.open.contains(&place.position) => {
-                let paused = self.health.pause.filter(|_| self.health.fails_altogether());
-                Stands::Waits(due.or(paused))
-            }
+            _ if lane.open.contains(&place.position) => Stands::Waits(due.or(self.health.held_until())),
             _ if place.position <= lane.read_to => Stands::Behind,
             _ => Stands::Ahead,
         }
@@ -289,7 +313,7 @@ impl Lanes {
 
     /// Has a conversation tried again at once, whatever it waits for.
     pub(crate) fn hasten(&mut self, chain: &Chain) {
-        self.health.pause = None;
+        (self.health.pause, self.health.busy_until) = (None, None);
         let waits = self.waiting.iter().find(|(_, waits)| waits == chain).cloned();
         if let Some(due) = waits
             && self.waiting.remove(&due)
@@ -321,6 +345,9 @@ impl Lanes {
         }
         if let Some(read) = self.read(head) {
             return read;
+        }
+        if let Some(until) = self.health.busy_until.filter(|until| now < *until) {
+            return Step::Wait(Some(until));
         }
         if self.health.fails_altogether()
             && let Some(wait) = self.probe(now)
@@ -553,7 +580,7 @@ impl Lanes {
         self.round.unpark.push((self.app, stream, chain.clone()));
     }
 
-    /// The answer to a webhook. Returns when it is tried again, where it failed.
+    /// The answer to a webhook.
     pub(crate) fn answered(
         &mut self,
         items: &[Item],
@@ -561,7 +588,7 @@ impl Lanes {
         reason: &str,
         now: Timestamp,
         jitter: f64,
-    ) -> Option<Timestamp> {
+    ) -> Became {
         self.under_way = self.under_way.saturating_sub(1);
         if *answer == Answered::Served {
             if self.health.fails_altogether() {
@@ -571,7 +598,7 @@ impl Lanes {
             for item in items {
                 self.served(item);
             }
-            return None;
+            return Became::default();
         }
         let mut chains: Vec<&Chain> = items.iter().map(|item| &item.chain).collect();
         chains.dedup();
@@ -582,17 +609,31 @@ impl Lanes {
         self.health.several |= tells && chains.iter().any(|chain| *chain != known);
         self.health.silent |= *answer == Answered::Nothing;
         self.health.last = Some(now);
-        let mut again = None;
+        if let Answered::Busy(ms) = answer
+            && !chains.iter().any(|chain| self.others_succeed(chain))
+        {
+            self.health.busy_until = self.health.busy_until.max(Some(left_alone(now, *ms)));
+        }
+        let mut became = Became::default();
         for chain in chains {
-            again = self.failed(chain, answer, reason, now, jitter).or(again);
+            let this = self.failed(chain, answer, reason, now, jitter);
+            became.again = this.again.or(became.again);
+            became.given_up = this.given_up.or(became.given_up);
         }
         if self.health.fails_altogether() {
             let failures = self.health.failures - FAILING + 1;
             let pause = Timestamp(now.0 + delay_ms(self.bounds.profile, failures, false, jitter));
             self.health.pause = Some(pause);
-            again = Some(pause);
+            became.again = Some(pause);
         }
-        again
+        became.again = became.again.max(became.again.and(self.health.busy_until));
+        became
+    }
+
+    /// Whether anything else of the app was served since a conversation began to fail.
+    fn others_succeed(&self, chain: &Chain) -> bool {
+        let served = self.health.served;
+        self.talks.get(chain).is_some_and(|talk| talk.since.is_some() && served > talk.served_then)
     }
 
     /// The app answers again: what waits because it did not is tried now. What is parked waits for itself.
@@ -606,7 +647,7 @@ impl Lanes {
     }
 
     /// The app's address does not verify: as if it did not answer.
-    pub(crate) fn unverified(&mut self, items: &[Item], now: Timestamp, jitter: f64) -> Option<Timestamp> {
+    pub(crate) fn unverified(&mut self, items: &[Item], now: Timestamp, jitter: f64) -> Became {
         self.health.failures = self.health.failures.max(FAILING - 1);
         self.answered(items, &Answered::Nothing, "the address is not verified", now, jitter)
     }
@@ -659,25 +700,30 @@ impl Lanes {
         reason: &str,
         now: Timestamp,
         jitter: f64,
-    ) -> Option<Timestamp> {
+    ) -> Became {
         let (app, served, profile) = (self.app, self.health.served, self.bounds.profile);
-        let fails_altogether = self.health.fails_altogether();
-        let talk = self.talks.get_mut(chain)?;
+        let (fails_altogether, others_succeed) = (self.health.fails_altogether(), self.others_succeed(chain));
+        let Some(talk) = self.talks.get_mut(chain) else { return Became::default() };
         talk.busy = false;
         talk.failures = talk.failures.saturating_add(1);
         if talk.since.is_none() {
             talk.since = Some(now);
             talk.served_then = served;
         }
-        let others_succeed = served > talk.served_then;
         let mut hopeless = answer.is_hopeless();
         talk.hopeless += u32::from(hopeless);
         hopeless &= others_succeed || self.source != Source::Journal;
         let at = talk.stream;
-        if hopeless && talk.hopeless >= HOPELESS_TRIES && !fails_altogether {
-            let row = talk.queue.pop_front()?;
-            let (attempts, stream) = (talk.failures, self.lanes[at].stream);
+        let expires = profile.expires_after_ms().filter(|_| !fails_altogether);
+        let alone = self.source != Source::Journal;
+        let too_old = |since: Timestamp| expires.is_some_and(|most| now.0 - since.0 >= most);
+        let expired = (others_succeed || alone) && talk.since.is_some_and(too_old);
+        if expired || hopeless && talk.hopeless >= HOPELESS_TRIES && !fails_altogether {
+            let Some(row) = talk.queue.pop_front() else { return Became::default() };
+            let (attempts, stream, since) = (talk.failures, self.lanes[at].stream, talk.since);
             talk.recovered();
+            // What stands behind one that was too old is as old, as a rule: each gets a try, until one arrives.
+            talk.since = since.filter(|_| expired);
             let dead = DeadLetter {
                 app,
                 stream,
@@ -686,23 +732,27 @@ impl Lanes {
                 at: now,
                 attempts,
                 reason: reason.into(),
-                expired: false,
+                expired,
             };
             self.give_up(at, dead);
             self.done_with(chain, row.position);
             // What was given up is not tried again after a restart.
             self.record_progress(now);
             self.advance(at);
-            return None;
+            let given_up = if expired { GivenUp::Expired } else { GivenUp::Dead };
+            return Became { again: None, given_up: Some(given_up) };
         }
         let tries = if hopeless { talk.hopeless } else { talk.failures };
-        let due = Timestamp(now.0 + delay_ms(profile, tries, hopeless, jitter));
+        let mut due = Timestamp(now.0 + delay_ms(profile, tries, hopeless, jitter));
+        if let Answered::Busy(ms) = answer {
+            due = due.max(left_alone(now, *ms));
+        }
         if talk.parked.is_some() || (others_succeed && talk.failures >= 2) {
             self.park(chain, due);
         }
         self.waiting.insert((due, chain.clone()));
         self.crowded(at);
-        Some(due)
+        Became { again: Some(due), given_up: None }
     }
 
     /// A row is not tried any more. One that was sent elsewhere is not the app's to miss.
@@ -814,6 +864,11 @@ impl Talk {
             self.served_before = served;
         }
     }
+}
+
+/// Until when a receiver is left alone that wants to be, for so many milliseconds.
+fn left_alone(now: Timestamp, ms: i64) -> Timestamp {
+    Timestamp(now.0 + ms.clamp(0, MOST_RETRY_AFTER_MS))
 }
 
 /// Adds a talk's next events of one kind; the kind is that of its first, or the given one.

@@ -27,12 +27,13 @@ mod verification;
 mod walk;
 mod webhook;
 
-pub use activity::{Activity, ActivityKind};
+pub use activity::{Activity, ActivityKind, Standing};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
 pub use deliveries::{AppHealth, Bookmark, Delivery, Fate};
 pub use engine::{Applied, ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
 pub use faults::Faults;
 pub use history::HistoryEntry;
+pub use lanes::GivenUp;
 pub use probe::{Probe, Probed, Signed};
 pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 pub use resending::{NotResent, Which};

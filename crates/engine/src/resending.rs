@@ -5,6 +5,7 @@ use std::sync::Arc;
 use baton_rules::{AppId, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow, Place, Resend, Round, StoreError};
 
+use crate::activity::{ActivityKind, Standing};
 use crate::deliveries::{Fate, Scan, judge, parked_rows};
 use crate::delivery::{self, Errand};
 use crate::engine::{Engine, Shared};
@@ -180,11 +181,13 @@ impl Engine {
         let changed = {
             let mut all = shared.delivery.health();
             let health = all.entry(app).or_default();
-            let changed = health.disabled.take().is_some();
-            health.failing_since = None;
-            changed.then(|| health.clone())
+            let ended = health.disabled.take();
+            (health.failing_since, health.failing_since_lived, health.alerted) = (None, None, false);
+            ended.map(|ended| (ended.reason, health.clone()))
         };
-        if let Some(health) = changed {
+        if let Some((reason, health)) = changed {
+            let reason = format!("somebody resumed it; it had stopped for {reason}").into();
+            shared.tell(ActivityKind::Standing { app, standing: Standing::Resumed, reason });
             shared.store.settle(Round { health: vec![(app, health)], ..Round::default() }).await?;
         }
         for errand in [Errand::news(app), Errand::again(app, "")] {

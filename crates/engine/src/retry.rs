@@ -27,6 +27,39 @@ impl Profile {
     }
 }
 
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+impl Profile {
+    /// How long an app may fail altogether before somebody is told.
+    pub(crate) const fn alert_after_ms(self) -> i64 {
+        match self {
+            Profile::Patient => HOUR_MS,
+            Profile::NeverDisable | Profile::Meta => 15 * MINUTE_MS,
+        }
+    }
+
+    /// How long an app may fail altogether before nothing more is sent to it; none: for ever.
+    pub(crate) const fn disable_after_ms(self) -> Option<i64> {
+        match self {
+            Profile::Patient => Some(36 * HOUR_MS),
+            Profile::NeverDisable => None,
+            Profile::Meta => Some(HOUR_MS),
+        }
+    }
+
+    /// How long a conversation may fail while others succeed before its event is given up; none: for ever.
+    pub(crate) const fn expires_after_ms(self) -> Option<i64> {
+        match self {
+            Profile::Patient | Profile::Meta => Some(36 * HOUR_MS),
+            Profile::NeverDisable => None,
+        }
+    }
+}
+
+/// The longest that a receiver may ask to be left alone (`Retry-After`).
+pub(crate) const MOST_RETRY_AFTER_MS: i64 = HOUR_MS;
+
 /// Tries that a hopeless answer gets while the app's other conversations succeed: about two minutes.
 pub(crate) const HOPELESS_TRIES: u32 = 6;
 /// Their own delays, whatever the profile, in seconds.

@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: u16,
     /// How its body begins.
     pub body: Bytes,
+    /// For how many seconds it wants to be left alone (`Retry-After`, where that is a number).
+    pub retry_after: Option<u32>,
 }
 
 /// Why there was no answer.
@@ -183,6 +185,8 @@ impl HttpTransport {
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {
         let response = request.send().await.map_err(|error| self.explain(&error))?;
         let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
         let mut body = Vec::new();
         let mut read = 0;
         let mut stream = response.bytes_stream();
@@ -194,7 +198,7 @@ impl HttpTransport {
                 break;
             }
         }
-        Ok(Answer { status, body: body.into() })
+        Ok(Answer { status, body: body.into(), retry_after })
     }
 
     fn explain(&self, error: &reqwest::Error) -> SendError {

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baton_engine::{
-    Answer, Clock, Engine, Failure, Parts, Policy, Profile, Request, Requested, SendError, Transport,
-    VirtualClock,
+    Answer, Clock, ClockRefused, Engine, Failure, Parts, Policy, Profile, Request, Requested, SendError,
+    Transport, VirtualClock, Which,
 };
 use baton_rules::build::{app, person};
 use baton_rules::{Fields, PageId, Surface, ThreadKey, Timestamp};
@@ -61,13 +61,13 @@ impl Transport for Receiver {
                 self.gate.notified().await;
             }
             if refused {
-                return Ok(Answer { status: 503, body: Bytes::new() });
+                return Ok(Answer { status: 503, body: Bytes::new(), retry_after: None });
             }
             if self.silent.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
             if self.up.load(Ordering::SeqCst) {
-                Ok(Answer { status: 200, body: Bytes::new() })
+                Ok(Answer { status: 200, body: Bytes::new(), retry_after: None })
             } else {
                 Err(SendError::Failed("connection refused".to_owned()))
             }
@@ -75,7 +75,7 @@ impl Transport for Receiver {
     }
 
     fn get(&self, _: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
-        Box::pin(async { Ok(Answer { status: 404, body: Bytes::new() }) })
+        Box::pin(async { Ok(Answer { status: 404, body: Bytes::new(), retry_after: None }) })
     }
 }
 
@@ -122,16 +122,51 @@ fn settings() -> Settings {
     Settings::new(0, vec![Arc::new(bot)], vec![Arc::new(page)])
 }
 
+/// A virtual clock, and time that passes by itself only as the test says.
+struct Time {
+    shown: VirtualClock,
+    lived_ms: AtomicI64,
+}
+
+impl Time {
+    fn set(&self, to: Timestamp) -> Result<(), ClockRefused> {
+        self.shown.set(to)
+    }
+}
+
+impl Clock for Time {
+    fn now(&self) -> Timestamp {
+        self.shown.now()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        self.shown.sleep_until(at)
+    }
+
+    fn lived_ms(&self) -> i64 {
+        self.lived_ms.load(Ordering::SeqCst)
+    }
+
+    fn as_virtual(&self) -> Option<&VirtualClock> {
+        Some(&self.shown)
+    }
+}
+
 struct Node {
     engine: Engine,
     store: MemoryStore,
-    clock: Arc<VirtualClock>,
+    clock: Arc<Time>,
     receiver: Arc<Receiver>,
     tried: mpsc::UnboundedReceiver<(String, String)>,
 }
 
 /// A node over this store, its clock standing still; its receiver is down.
 async fn node(store: &MemoryStore, at: Timestamp) -> Node {
+    node_by(store, at, Profile::NeverDisable).await
+}
+
+/// The same, with this patience.
+async fn node_by(store: &MemoryStore, at: Timestamp, profile: Profile) -> Node {
     let (sender, tried) = mpsc::unbounded_channel();
     let receiver = Arc::new(Receiver {
         up: AtomicBool::new(false),
@@ -141,18 +176,13 @@ async fn node(store: &MemoryStore, at: Timestamp) -> Node {
         gate: Notify::new(),
         tried: sender,
     });
-    let clock = Arc::new(VirtualClock::new(KeptClock { offset: 0, frozen: Some(at) }));
+    let shown = VirtualClock::new(KeptClock { offset: 0, frozen: Some(at) });
+    let clock = Arc::new(Time { shown, lived_ms: AtomicI64::new(0) });
     let parts = Parts {
         store: Arc::new(store.reopen()),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         transport: Arc::clone(&receiver) as Arc<dyn Transport>,
-        policy: Policy {
-            profile: Profile::NeverDisable,
-            in_flight: 4,
-            read_ahead: 100,
-            waiting: 100,
-            verify_again: false,
-        },
+        policy: Policy { profile, in_flight: 4, read_ahead: 100, waiting: 100, verify_again: false },
         seed: 1,
     };
     let engine = Engine::start(parts).await.unwrap();
@@ -166,10 +196,13 @@ async fn disk() -> MemoryStore {
     store
 }
 
+fn thread(name: &str) -> ThreadKey {
+    ThreadKey { page: PageId::new(1).unwrap(), surface: Surface::Messenger, person: person(name) }
+}
+
 impl Node {
     async fn say(&self, name: &str, text: &str) -> Result<(), Failure> {
-        let thread =
-            ThreadKey { page: PageId::new(1).unwrap(), surface: Surface::Messenger, person: person(name) };
+        let thread = thread(name);
         let what = Requested::Person(PersonEvent::of_text(text));
         self.engine.submit(Request { thread, what, key: None }).await.map(|_| ())
     }
@@ -293,4 +326,57 @@ async fn a_stop_with_nothing_under_way_is_quick() {
     node.say("ann", "1").await.unwrap();
     // The receiver is down and the clock stands still: the retry would come in a second that never comes.
     timeout(Duration::from_secs(1), node.engine.stop(Duration::from_secs(10))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_fails_for_too_long_is_stopped_and_gets_everything_when_it_is_resumed() {
+    const HOUR: i64 = 3_600_000;
+    let disk = disk().await;
+    let mut node = node_by(&disk, NOW, Profile::Meta).await;
+    for text in ["one", "two"] {
+        node.say("ann", text).await.unwrap();
+    }
+    assert_eq!(node.next().await.1, "one");
+    // The failure is heard after it was tried.
+    while node.engine.app_health(app("bot")).await.unwrap().kept.failing_since.is_none() {
+        tokio::task::yield_now().await;
+    }
+    node.clock.lived_ms.store(HOUR, Ordering::SeqCst);
+    assert_eq!(node.next().await.1, "one");
+    while node.engine.app_health(app("bot")).await.unwrap().kept.disabled.is_none() {
+        tokio::task::yield_now().await;
+    }
+    node.say("ann", "three").await.unwrap();
+    node.clock.set(Timestamp(NOW.0 + 48 * HOUR)).unwrap();
+    assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "nothing more is tried");
+    // Also not by another process.
+    node.engine.stop(Duration::from_secs(1)).await;
+    let mut node = node_by(&disk, Timestamp(NOW.0 + 49 * HOUR), Profile::Meta).await;
+    assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "nothing more is tried");
+    node.receiver.up.store(true, Ordering::SeqCst);
+    assert_eq!(node.engine.resume(app("bot")).await.unwrap(), 3);
+    assert_eq!(of("ann", &node.served(3).await), ["one", "two", "three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_sent_again_is_sent_by_the_next_process() {
+    let disk = disk().await;
+    let mut node = node(&disk, NOW).await;
+    node.receiver.up.store(true, Ordering::SeqCst);
+    for text in ["one", "two", "three"] {
+        node.say("ann", text).await.unwrap();
+    }
+    node.say("bob", "else").await.unwrap();
+    node.served(4).await;
+    node.receiver.up.store(false, Ordering::SeqCst);
+    let which = Which::Of(thread("ann"));
+    assert_eq!(node.engine.resend(app("bot"), &which, None).await.unwrap(), 3);
+    assert_eq!(node.next().await.1, "one");
+    node.engine.stop(Duration::from_secs(1)).await;
+    let mut node = node_by(&disk, node.clock.now(), Profile::NeverDisable).await;
+    node.receiver.up.store(true, Ordering::SeqCst);
+    assert_eq!(of("ann", &node.served(3).await), ["one", "two", "three"]);
+    node.engine.stop(Duration::from_secs(1)).await;
+    let mut node = node_by(&disk, node.clock.now(), Profile::NeverDisable).await;
+    assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "and only once");
 }

@@ -84,7 +84,10 @@ async fn a_webhook_arrives_as_it_is() {
     })
     .await;
     let answer = post(&local(), &format!("http://{at}/hook?x=1")).await.unwrap();
-    assert_eq!(answer, Answer { status: 200, body: Bytes::from_static(b"EVENT_RECEIVED") });
+    assert_eq!(
+        answer,
+        Answer { status: 200, body: Bytes::from_static(b"EVENT_RECEIVED"), retry_after: None }
+    );
     let request = arrived.await.unwrap();
     assert!(request.starts_with("POST /hook?x=1 HTTP/1.1\r\n"), "{request}");
     for line in ["content-type: application/json\r\n", "x-hub-signature-256: sha256=00\r\n"] {

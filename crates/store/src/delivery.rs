@@ -206,6 +206,10 @@ pub struct DeliveryHealth {
     pub delivered_at: Option<i64>,
     /// Since when nothing but failures, in milliseconds.
     pub failing_since: Option<i64>,
+    /// The same by a clock that no advance moves.
+    pub failing_since_lived: Option<i64>,
+    /// Somebody was told that it fails.
+    pub alerted: bool,
     /// The last failure.
     pub last_failure: Option<LastFailure>,
     /// Delivery was stopped.

@@ -26,7 +26,13 @@ struct Inner {
 impl SimClock {
     /// A clock that shows this moment.
     pub fn starting_at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Inner { now, jumped: 0, made: 0, timers: BTreeMap::new() })))
+        Self::going_on(now, now)
+    }
+
+    /// A clock that shows this moment, where [`SimClock::lived`] shows another: in an earlier life there were jumps.
+    pub fn going_on(now: Timestamp, lived: Timestamp) -> Arc<Self> {
+        let jumped = now.0 - lived.0;
+        Arc::new(Self(Mutex::new(Inner { now, jumped, made: 0, timers: BTreeMap::new() })))
     }
 
     /// A runtime of one thread, for one life of a node. Whenever it has nothing to do, the clock moves on.
@@ -109,6 +115,10 @@ impl Drop for Timer<'_> {
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
         self.locked().now
+    }
+
+    fn lived_ms(&self) -> i64 {
+        self.lived().0
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {

@@ -75,7 +75,7 @@ impl Model<'_> {
                 let places = rows.iter().map(|(stream, row)| (*stream, row.position));
                 let open = places.filter(|place| self.counts(app, *place)).filter(|place| {
                     let acked = fates.get(&(app, *place)).is_some_and(|fate| fate.acked.is_some());
-                    !acked && !dead.contains(place)
+                    !acked && !dead.contains_key(place)
                 });
                 pending.extend(open.map(|place| (app, place)));
             }
@@ -186,9 +186,13 @@ impl Model<'_> {
         fates
     }
 
-    fn dead(&self, app: AppId) -> BTreeSet<Place> {
+    /// What was given up, and whether for its age.
+    fn dead(&self, app: AppId) -> BTreeMap<Place, bool> {
         let dead = self.disk.dead_letters(app, None, usize::MAX).now_or_never().and_then(Result::ok);
-        dead.unwrap_or_default().into_iter().map(|dead| (dead.stream, dead.position)).collect()
+        dead.unwrap_or_default()
+            .into_iter()
+            .map(|dead| ((dead.stream, dead.position), dead.expired))
+            .collect()
     }
 
     /// Every app got everything, or it was given up for a reason; in each conversation a row is sent only when
@@ -212,16 +216,17 @@ impl Model<'_> {
                         }
                         continue;
                     };
-                    if dead.contains(&place) && fate.hopeless < TRIES {
+                    if dead.get(&place) == Some(&false) && fate.hopeless < TRIES {
                         wrong.push(format!("{role}'s {place:?} was given up after {} tries", fate.hopeless));
                     }
-                    if fate.acked.is_none() && !dead.contains(&place) && !poisoned {
+                    if fate.acked.is_none() && !dead.contains_key(&place) && !poisoned {
                         wrong.push(format!("{role} never accepted {place:?}"));
                     }
                     if let Some((earlier, behind)) = before
                         && let Some((first, webhook)) = fate.sent.first()
                     {
-                        let given_up = behind.sent.iter().filter(|(sent, _)| sent < first).count() >= TRIES;
+                        let given_up = dead.get(&earlier) == Some(&true)
+                            || behind.sent.iter().filter(|(sent, _)| sent < first).count() >= TRIES;
                         let together = behind.sent.iter().any(|(sent, with)| with == webhook && sent < first);
                         if behind.acked.is_none_or(|acked| acked > *first) && !given_up && !together {
                             wrong.push(format!("{role} was sent {place:?} before {earlier:?} was behind"));

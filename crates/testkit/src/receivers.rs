@@ -304,7 +304,7 @@ impl Receivers {
             Fate::TakenSilently | Fate::Silent => return Err(timeout()),
         };
         events.iter().for_each(|event| self.record.told_status(event.number, status));
-        Ok(Answer { status, body: Bytes::new() })
+        Ok(Answer { status, body: Bytes::new(), retry_after: None })
     }
 
     async fn shake(&self, app: AppId, url: String) -> Result<Answer, SendError> {
@@ -316,13 +316,17 @@ impl Receivers {
             let wrong = self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..3);
             return match wrong {
                 0 => Err(timeout()),
-                1 => Ok(Answer { status: 403, body: Bytes::new() }),
-                _ => Ok(Answer { status: 200, body: Bytes::from_static(b"<html>hello</html>") }),
+                1 => Ok(Answer { status: 403, body: Bytes::new(), retry_after: None }),
+                _ => Ok(Answer {
+                    status: 200,
+                    body: Bytes::from_static(b"<html>hello</html>"),
+                    retry_after: None,
+                }),
             };
         };
         let asked = url.split(['?', '&']).next().unwrap_or_default().to_owned();
         self.record.seen().shaken.insert(asked);
-        Ok(Answer { status: 200, body: Bytes::copy_from_slice(challenge.as_bytes()) })
+        Ok(Answer { status: 200, body: Bytes::copy_from_slice(challenge.as_bytes()), retry_after: None })
     }
 }
 

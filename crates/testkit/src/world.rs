@@ -76,6 +76,8 @@ struct World {
     dies: f64,
     random: SmallRng,
     now: Timestamp,
+    /// The same without the jumps.
+    lived: Timestamp,
 }
 
 /// Tells the story of a seed: `minutes` of trouble, and then calm. `all` keeps all of its trace.
@@ -87,7 +89,8 @@ pub fn tell(seed: u64, minutes: i64, all: bool) -> anyhow::Result<Told> {
         let share = minutes.saturating_mul(60_000) / i64::try_from(lives)?;
         let length = world.random.random_range(share / 2..share + share / 2 + 1);
         world.live(if spare { End::Stop } else { End::Crash }, length)?;
-        world.now = Timestamp(world.now.0 + world.random.random_range(0..60_000));
+        let down = world.random.random_range(0..60_000);
+        (world.now, world.lived) = (Timestamp(world.now.0 + down), Timestamp(world.lived.0 + down));
     }
     world.calm_down();
     world.live(End::Calm, 30_000)?;
@@ -138,6 +141,7 @@ impl World {
             dies: 0.016 / f64::from(i32::try_from(minutes).unwrap_or(i32::MAX).max(4)),
             random,
             now: Timestamp(BEGINNING),
+            lived: Timestamp(BEGINNING),
         }
     }
 
@@ -172,7 +176,7 @@ impl World {
     fn live(&mut self, end: End, length: i64) -> anyhow::Result<()> {
         self.record.born();
         self.record.note(self.now, format_args!("the node starts: {:?}", self.policy));
-        let clock = SimClock::starting_at(self.now);
+        let clock = SimClock::going_on(self.now, self.lived);
         let crash = Arc::new(Crash::default());
         let rates = self.rates(end);
         let seed = self.random.random();
@@ -201,7 +205,7 @@ impl World {
         });
         // With the runtime everything dies that was under way.
         drop(runtime);
-        self.now = clock.now();
+        (self.now, self.lived) = (clock.now(), clock.lived());
         if !survived {
             self.record.seen().crashes += 1;
         } else if rates.fails + rates.lost == 0.0 {

@@ -12,6 +12,7 @@ use super::*;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
 
 fn key(name: &str) -> Chain {
     ThreadKey { page: PageId::new(1).unwrap(), surface: Surface::Messenger, person: person(name) }.into()
@@ -241,11 +242,12 @@ impl Rig {
                 self.served_now.insert(place);
             }
         }
-        let again = self.lanes.answered(items, answer, "it failed", self.now, 0.5);
+        let became = self.lanes.answered(items, answer, "it failed", self.now, 0.5);
         let dead_before = self.kept.dead.clone();
         self.record();
         self.served_now.extend(self.kept.dead.difference(&dead_before));
-        again
+        assert_eq!(became.given_up.is_some(), self.kept.dead != dead_before);
+        became.again
     }
 
     fn restart(&mut self) {
@@ -772,7 +774,7 @@ fn an_address_that_does_not_verify_is_an_app_that_fails() {
     let items = rig.step().unwrap();
     rig.under_way.clear();
     let again = rig.lanes.unverified(&items, rig.now, 0.5);
-    assert!(again > Some(rig.now));
+    assert!(again.again > Some(rig.now));
     rig.run(MINUTE, |_, _| Answered::Served);
     assert!(rig.is_idle());
 }
@@ -905,4 +907,63 @@ fn every_row_is_served_or_given_up_in_order_whatever_happens() {
     for seed in 0..400 {
         story(seed);
     }
+}
+
+#[test]
+fn a_receiver_that_wants_to_be_left_alone_is() {
+    let mut rig = Rig::of(bounds(), &["ann", "bob"]);
+    let items = rig.step().unwrap();
+    let again = rig.answer(&items, &Answered::Busy(120_000));
+    assert_eq!(again, Some(Timestamp(120_000)));
+    assert_eq!(rig.step().unwrap_err(), Some(Timestamp(120_000)), "bob's waits too");
+    rig.now = Timestamp(120_000);
+    assert!(rig.step().is_ok());
+}
+
+#[test]
+fn one_conversation_that_is_told_to_wait_holds_up_no_other_while_those_are_served() {
+    let busy = Answered::Busy(HOUR);
+    let mut rig = Rig::of(bounds(), &["bad"]);
+    rig.run(HOUR, except("bad", busy.clone()));
+    rig.say(&["ann", "bob"]);
+    rig.run(3 * HOUR, except("bad", busy));
+    assert_eq!(rig.served.len(), 2);
+    rig.say(&["ann"]);
+    let now = rig.now;
+    rig.run(now.0 + MINUTE, except("bad", Answered::Busy(HOUR)));
+    assert_eq!((rig.served.len(), rig.kept.parked.len()), (3, 1), "ann waits for nobody");
+    let tries = rig.posted.iter().filter(|(_, position)| *position == Position(1)).count();
+    assert_eq!(tries, 4, "bad's is tried each hour, and not more often");
+}
+
+#[test]
+fn a_receiver_is_not_left_alone_for_days_because_it_says_so() {
+    let mut rig = Rig::of(bounds(), &["ann"]);
+    let items = rig.step().unwrap();
+    assert_eq!(rig.answer(&items, &Answered::Busy(i64::MAX)), Some(Timestamp(3_600_000)));
+}
+
+#[test]
+fn what_waits_too_long_while_others_succeed_is_given_up_for_its_age() {
+    let mut rig = Rig::of(Bounds { profile: Profile::Patient, ..bounds() }, &["bad", "ann", "bad"]);
+    rig.run(36 * HOUR - 1, except("bad", Answered::Status(503)));
+    assert_eq!(rig.kept.dead, BTreeSet::new());
+    let tries = rig.posted.len();
+    rig.run(48 * HOUR, except("bad", Answered::Status(503)));
+    assert_eq!(rig.kept.dead, BTreeSet::from([(Stream(0), Position(1)), (Stream(0), Position(3))]));
+    let of_last = rig.posted.iter().filter(|place| **place == (Stream(0), Position(3))).count();
+    assert_eq!(of_last, 1, "what stands behind it is as old, and gets a try: {tries}");
+    assert_eq!(rig.kept.parked, HashMap::new());
+}
+
+#[test]
+fn what_is_sent_again_and_is_answered_wrongly_is_given_up_whatever_becomes_of_others() {
+    let mut rig = Rig::of(bounds(), &["bad", "bad"]);
+    let cursors = [Cursor { app: app("bot"), stream: Stream(0), served: Position(0) }];
+    rig.lanes = Lanes::new(app("bot"), Source::Resends("".into()), bounds(), &cursors, Vec::new());
+    rig.run(3_600_000, except("bad", Answered::Status(500)));
+    let both = [(Stream(0), Position(1)), (Stream(0), Position(2))];
+    assert_eq!(rig.kept.dead, BTreeSet::from(both));
+    assert_eq!(rig.posted.len(), 12, "six tries each");
+    assert_eq!((rig.cursor(), rig.kept.parked.len()), (0, 0), "the app's own cursor is nothing to it");
 }

@@ -127,6 +127,19 @@ struct Delivery {
     duration_ms: u64,
     /// When it is tried again; null: it is not, or it arrived.
     next_attempt_at: Option<Moment>,
+    /// It is not tried any more; null: it arrived, or is tried again.
+    given_up: Option<GivenUp>,
+}
+
+/// Why an event is not tried any more.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "GivenUpFor")]
+enum GivenUp {
+    /// For how it was answered: it is a dead letter.
+    Dead,
+    /// It was too old.
+    Expired,
 }
 
 /// An event in a webhook.
@@ -139,13 +152,14 @@ struct Sent {
     event: String,
 }
 
-/// The settings changed, or an address was asked to verify itself.
-#[derive(Debug, Serialize, JsonSchema)]
+/// The settings changed, an address was asked to verify itself, or how the delivery to an app stands has changed.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "SettingsHappening")]
 struct Settings {
-    /// Counts changes; null: it was a verification.
+    /// Counts changes; null: it was something else.
     version: Option<u64>,
     verification: Option<Verification>,
+    delivery: Option<AppDelivery>,
     /// What apps are told of a page itself, because of this change.
     events: Vec<Announced>,
 }
@@ -157,6 +171,30 @@ pub(super) struct Announced {
     of: Of,
     #[serde(flatten)]
     notice: Notice,
+}
+
+/// How the delivery to an app stands has changed.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AppDelivery {
+    app_id: App,
+    state: Standing,
+    /// Why, for people.
+    reason: String,
+}
+
+/// How the delivery to an app stands.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "AppDeliveryState")]
+enum Standing {
+    /// It has failed for long.
+    Failing,
+    /// It was stopped, until somebody resumes it.
+    Disabled,
+    /// Somebody let it go on.
+    Resumed,
+    /// Webhooks arrive again, after an alert.
+    Recovered,
 }
 
 /// An address was asked to verify itself.
@@ -234,7 +272,9 @@ fn stream_shape(schemas: &mut Schemas) -> Value {
 /// Whether somebody in this role is told: who answers people hears of conversations, not of webhooks.
 fn is_told(role: Role, kind: &ActivityKind) -> bool {
     match kind {
-        ActivityKind::Delivery { .. } | ActivityKind::Verification { .. } => role != Role::Agent,
+        ActivityKind::Delivery { .. } | ActivityKind::Verification { .. } | ActivityKind::Standing { .. } => {
+            role != Role::Agent
+        }
         ActivityKind::Decision { .. }
         | ActivityKind::Refusal { .. }
         | ActivityKind::Settings { .. }
@@ -396,7 +436,17 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
             What::Decision(decision(thread, (*from, *to, *expires_at), rows))
         }
         ActivityKind::Refusal { thread, refused, owner } => What::Refusal(refusal(thread, refused, *owner)),
-        ActivityKind::Delivery { app, events, standby, status, error, duration_ms, body: _, again_at } => {
+        ActivityKind::Delivery {
+            app,
+            events,
+            standby,
+            status,
+            error,
+            duration_ms,
+            body: _,
+            again_at,
+            given_up,
+        } => {
             let sent =
                 |(chain, event): &(Chain, Box<str>)| Sent { of: chain.into(), event: event.to_string() };
             What::Delivery(Delivery {
@@ -407,16 +457,30 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
                 error: error.as_deref().map(str::to_owned),
                 duration_ms: *duration_ms,
                 next_attempt_at: again_at.map(Moment),
+                given_up: given_up.map(|given_up| match given_up {
+                    baton_engine::GivenUp::Dead => GivenUp::Dead,
+                    baton_engine::GivenUp::Expired => GivenUp::Expired,
+                }),
             })
         }
         ActivityKind::Verification { app, error } => {
             let error = error.as_deref().map(str::to_owned);
             let verification = Verification { app_id: (*app).into(), verified: error.is_none(), error };
-            What::Settings(Settings { version: None, verification: Some(verification), events: Vec::new() })
+            What::Settings(Settings { verification: Some(verification), ..Settings::default() })
+        }
+        ActivityKind::Standing { app, standing, reason } => {
+            let state = match standing {
+                baton_engine::Standing::Alerted => Standing::Failing,
+                baton_engine::Standing::Disabled => Standing::Disabled,
+                baton_engine::Standing::Resumed => Standing::Resumed,
+                baton_engine::Standing::Recovered => Standing::Recovered,
+            };
+            let delivery = AppDelivery { app_id: (*app).into(), state, reason: reason.to_string() };
+            What::Settings(Settings { delivery: Some(delivery), ..Settings::default() })
         }
         ActivityKind::Settings { version, told } => {
             let events = announced(told);
-            What::Settings(Settings { version: Some(*version), verification: None, events })
+            What::Settings(Settings { version: Some(*version), events, ..Settings::default() })
         }
         ActivityKind::Clock { was } => What::Clock(Clock { now: Moment(line.at), was: Moment(*was) }),
     };

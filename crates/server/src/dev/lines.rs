@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use baton_engine::{Activity, ActivityKind, Engine};
+use baton_engine::{Activity, ActivityKind, Engine, Standing};
 use baton_rules::{AppId, Cause, Refused, ThreadKey, Timestamp};
 use baton_store::{JournalRow, Settings};
 use serde_json::Value;
@@ -144,6 +144,15 @@ impl Log {
                     (said.clone(), said, "its webhooks wait until it does".to_owned())
                 });
                 self.receiver(at, *app, trouble, settings)
+            }
+            ActivityKind::Standing { app, standing, reason } => {
+                let word = match standing {
+                    Standing::Alerted => "fails",
+                    Standing::Disabled => "stopped",
+                    Standing::Resumed => "resumed",
+                    Standing::Recovered => "recovered",
+                };
+                vec![plain(at, "delivery", &format!("{}: {word}: {reason}", name(*app, settings)))]
             }
             ActivityKind::Settings { version, told } => {
                 let apps =

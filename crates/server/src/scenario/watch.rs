@@ -183,6 +183,7 @@ impl Watch {
             },
             ActivityKind::Refusal { .. }
             | ActivityKind::Verification { .. }
+            | ActivityKind::Standing { .. }
             | ActivityKind::Settings { .. }
             | ActivityKind::Clock { .. } => {}
         }

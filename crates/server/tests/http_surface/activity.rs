@@ -62,7 +62,8 @@ async fn the_list_has_every_kind_newest_first() {
     assert_eq!(
         without_id(&lines[4]),
         json!({
-            "event": "settings", "at": early, "version": lines[4]["version"], "verification": null, "events": [],
+            "event": "settings", "at": early, "version": lines[4]["version"], "verification": null,
+            "delivery": null, "events": [],
         })
     );
     // In pages, to the end, once each.

@@ -8,11 +8,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use baton_store::{DeliveryHealth, Disabled, Round};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::world::{ROUTING, World};
+use crate::world::{ROUTING, START, World};
 
 /// A webhook as it came.
 #[derive(Debug)]
@@ -298,4 +299,56 @@ async fn what_cannot_be_sent_again_is_refused() {
     assert_eq!((nowhere.status, nowhere.slug().as_str()), (409, "no-address"));
     let health = w.get("/baton/v1/apps/222/health").await.json();
     assert_eq!((&health["state"], &health["verified"]), (&json!("no_address"), &json!(false)));
+}
+
+#[tokio::test]
+async fn an_app_that_was_stopped_says_why_and_gets_everything_when_it_is_resumed() {
+    let mut bot = Bot::start().await;
+    let w = world(&bot).await;
+    let reason = "nothing but failures for 2160 minutes; the last one: HTTP 503";
+    let disabled = Some(Disabled { at: START, reason: reason.into() });
+    let health = vec![("111".parse().unwrap(), DeliveryHealth { disabled, ..DeliveryHealth::default() })];
+    let w = w.again_with(Round { health, ..Round::default() }).await;
+    says(&w, "ann", "one").await;
+    let health = w.get("/baton/v1/apps/111/health").await.json();
+    assert_eq!((&health["state"], &health["pending"]), (&json!("disabled"), &json!(1)));
+    assert_eq!(health["disabled"], json!({"since": "2026-01-01T00:00:00.000Z", "reason": reason}));
+    assert_eq!(states(&list(&w, "").await), ["pending"]);
+    let resumed = w.post("/baton/v1/apps/111/resume", json!({})).await;
+    assert_eq!((resumed.status, resumed.json()), (200, json!({"count": 1})));
+    assert_eq!(bot.next().await.said, "one");
+    let health = w.get("/baton/v1/apps/111/health").await.json();
+    assert_eq!(health["disabled"], Value::Null);
+    let lines = w.get("/baton/v1/activity").await.json();
+    let told = lines["data"].as_array().unwrap().iter().find_map(|line| line["delivery"].as_object());
+    let told = told.unwrap();
+    assert_eq!((&told["app_id"], &told["state"]), (&json!("111"), &json!("resumed")));
+    assert!(told["reason"].as_str().unwrap().ends_with(reason), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_expires_and_says_so_everywhere() {
+    let bot = Bot::start().await;
+    let w = world(&bot).await;
+    bot.answers("ann", 503);
+    says(&w, "ann", "old").await;
+    let expired = loop {
+        // Somebody else's arrives: it is not the app that fails.
+        says(&w, "bob", "fine").await;
+        let expired = list(&w, "?state=expired").await;
+        if !expired.is_empty() {
+            break expired;
+        }
+        w.post("/baton/v1/clock", json!({"advance": "2h"})).await;
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((expired.len(), &expired[0]["given_up"]["reason"]), (1, &json!("HTTP 503")));
+    let health = w.get("/baton/v1/apps/111/health").await.json();
+    assert_eq!((&health["expired"], &health["dead"]), (&json!(1), &json!(0)));
+    let lines = w.get("/baton/v1/activity?limit=200").await.json();
+    let given_up = |line: &Value| line["event"] == "delivery" && line["given_up"] == "expired";
+    assert!(lines["data"].as_array().unwrap().iter().any(given_up), "{lines}");
+    bot.answers("ann", 200);
+    assert_eq!(resend(&w, json!({"ids": [expired[0]["id"]]})).await, 1);
+    until(&w, None, "?state=expired", |found| found.is_empty()).await;
 }

@@ -27,6 +27,10 @@ impl Wall {
 }
 
 impl Clock for Wall {
+    fn lived_ms(&self) -> i64 {
+        self.now().0
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
     }

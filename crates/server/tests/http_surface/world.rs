@@ -12,7 +12,7 @@ use baton_server::routing_file::Mint;
 use baton_server::serve::tls::Door;
 use baton_server::serve::{self, State};
 use baton_store::memory::MemoryStore;
-use baton_store::{App, KeptClock, Secret, Settings};
+use baton_store::{App, KeptClock, Round, Secret, Settings, Store};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -243,10 +243,16 @@ impl World {
 
     /// Stops, and starts again on what was written.
     pub(crate) async fn again(self) -> Self {
+        self.again_with(Round::default()).await
+    }
+
+    /// Stops, and starts again on what was written and this, as if it had been written too.
+    pub(crate) async fn again_with(self, round: Round) -> Self {
         let (now, disk, engine) = (self.engine.now(), self.disk.reopen(), self.engine.clone());
         let transport = Arc::clone(&self.transport);
         self.stop().await;
         engine.stop(Duration::from_secs(5)).await;
+        disk.settle(round).await.unwrap();
         Self::on(disk, now, (Limits::default(), true), transport, Entrance::default()).await
     }
 
