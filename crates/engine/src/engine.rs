@@ -29,7 +29,7 @@ use crate::faults;
 use crate::history::{self, HistoryEntry};
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
-use crate::transport::Transport;
+use crate::transport::{SendError, Transport};
 use crate::verification;
 
 mod assets;
@@ -460,6 +460,12 @@ impl Engine {
         let unverified = settings.apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified);
         let asked = unverified.map(|app| async { Some((app.id, self.verify(app.id).await?)) });
         futures_util::future::join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// Why no webhook may go to an address, as far as it says so itself: one that is written as numbers. Names are
+    /// looked at whenever they are connected to.
+    pub fn is_forbidden(&self, url: &str) -> Option<SendError> {
+        self.shared.transport.is_forbidden(url)
     }
 
     /// Asks an address to verify itself before it is anybody's: `None`, or why it failed.

@@ -103,6 +103,10 @@ fn app_of(headers: &[(&'static str, String)]) -> Option<AppId> {
 }
 
 impl Transport for Faulty {
+    fn is_forbidden(&self, url: &str) -> Option<SendError> {
+        self.inner.is_forbidden(url)
+    }
+
     fn post(
         &self,
         url: &str,
@@ -185,6 +189,10 @@ mod tests {
     struct Noted(Mutex<Vec<Bytes>>);
 
     impl Transport for Noted {
+        fn is_forbidden(&self, _url: &str) -> Option<SendError> {
+            None
+        }
+
         fn post(
             &self,
             _url: &str,

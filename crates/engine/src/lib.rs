@@ -39,5 +39,5 @@ pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Re
 pub use resending::{NotResent, Which};
 pub use retry::Profile;
 pub use told::{Newest, Places, Told};
-pub use transport::{Answer, HttpTransport, SendError, Transport, USER_AGENT, Vetting};
+pub use transport::{Answer, HttpTransport, Names, SendError, SystemNames, Transport, USER_AGENT, Vetting};
 pub use webhook::Webhook;

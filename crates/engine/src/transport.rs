@@ -1,7 +1,7 @@
 //! The only HTTP client code: webhooks to apps. Addresses are vetted on what a name resolves to, at the
 //! moment of connecting; redirects are not followed; the environment's proxies are ignored.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use ipnet::IpNet;
+use url::Url;
 
 /// What a receiver answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,9 @@ pub trait Transport: Send + Sync + 'static {
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>>;
 
+    /// Whether an address may be posted to, as far as it says so itself: one that is written as numbers.
+    fn is_forbidden(&self, url: &str) -> Option<SendError>;
+
     /// Whether an address may be posted to, as far as can be said without connecting.
     fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>>;
 
@@ -64,6 +68,27 @@ impl Vetting {
     pub fn allows(&self, address: IpAddr) -> bool {
         is_public(address)
             || self.allowed.iter().any(|net| net.contains(&canonical(address)) || net.contains(&address))
+    }
+
+    /// Whether no webhook may go to an address, as far as it says so itself: one that is written as numbers, or names
+    /// this machine. Other names are looked at whenever they are connected to.
+    pub fn forbids(&self, url: &Url) -> Option<IpAddr> {
+        let said = literal(url);
+        said.first().copied().filter(|_| !said.iter().any(|address| self.allows(*address)))
+    }
+}
+
+/// The addresses that an address says itself: numbers, or this machine's own name.
+fn literal(url: &Url) -> Vec<IpAddr> {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => vec![address.into()],
+        Some(url::Host::Ipv6(address)) => vec![address.into()],
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            let own = name == "localhost" || name.ends_with(".localhost");
+            if own { vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] } else { Vec::new() }
+        }
+        None => Vec::new(),
     }
 }
 
@@ -112,34 +137,58 @@ fn is_public(address: IpAddr) -> bool {
     !NOT_PUBLIC.iter().filter_map(|net| net.parse::<IpNet>().ok()).any(|net| net.contains(&address))
 }
 
+/// Finds the addresses of a name.
+pub trait Names: Send + Sync + 'static {
+    /// Every address that the name has now.
+    fn addresses(&self, name: &str) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>>;
+}
+
+/// The system's resolver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemNames;
+
+impl Names for SystemNames {
+    fn addresses(&self, name: &str) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+        let name = name.to_owned();
+        async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|at| at.ip()).collect()) }.boxed()
+    }
+}
+
 /// Resolves names and leaves out what may not be reached, so that the address that was checked is the one
 /// that is connected to.
-struct VettedResolver(Vetting);
+#[derive(Clone)]
+struct VettedResolver {
+    vetting: Vetting,
+    names: Arc<dyn Names>,
+}
+
+impl VettedResolver {
+    /// The addresses of a name that may be reached.
+    async fn resolved(&self, name: &str) -> Result<Vec<SocketAddr>, SendError> {
+        let found = self.names.addresses(name).await;
+        let found =
+            found.map_err(|error| SendError::Failed(format!("{name} cannot be resolved: {error}")))?;
+        let allowed = found.into_iter().filter(|at| self.vetting.allows(*at));
+        let allowed: Vec<SocketAddr> = allowed.map(|at| SocketAddr::new(at, 0)).collect();
+        if allowed.is_empty() { Err(SendError::Forbidden(name.to_owned())) } else { Ok(allowed) }
+    }
+}
 
 impl reqwest::dns::Resolve for VettedResolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let vetting = self.0.clone();
+        let vetted = self.clone();
         async move {
-            let addresses: reqwest::dns::Addrs =
-                Box::new(resolved(name.as_str(), &vetting).await?.into_iter());
+            let addresses: reqwest::dns::Addrs = Box::new(vetted.resolved(name.as_str()).await?.into_iter());
             Ok(addresses)
         }
         .boxed()
     }
 }
 
-/// The addresses of a name that may be reached.
-async fn resolved(name: &str, vetting: &Vetting) -> Result<Vec<SocketAddr>, SendError> {
-    let found = tokio::net::lookup_host((name, 0)).await;
-    let found = found.map_err(|error| SendError::Failed(format!("{name} cannot be resolved: {error}")))?;
-    let allowed: Vec<SocketAddr> = found.filter(|at| vetting.allows(at.ip())).collect();
-    if allowed.is_empty() { Err(SendError::Forbidden(name.to_owned())) } else { Ok(allowed) }
-}
-
 /// Webhooks over HTTP.
 pub struct HttpTransport {
     client: reqwest::Client,
-    vetting: Vetting,
+    resolver: VettedResolver,
     timeout: Duration,
 }
 
@@ -153,10 +202,16 @@ const BODY_START: usize = 512;
 impl HttpTransport {
     /// A transport to allowed addresses; `timeout` covers connecting, sending and the answer.
     pub fn new(vetting: Vetting, timeout: Duration) -> Result<Self, SendError> {
+        Self::resolving(vetting, timeout, Arc::new(SystemNames))
+    }
+
+    /// The same, with names resolved otherwise than by the system.
+    pub fn resolving(vetting: Vetting, timeout: Duration, names: Arc<dyn Names>) -> Result<Self, SendError> {
+        let resolver = VettedResolver { vetting, names };
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(VettedResolver(vetting.clone())))
+            .dns_resolver(Arc::new(resolver.clone()))
             .timeout(timeout)
             .connect_timeout(timeout)
             .pool_max_idle_per_host(64)
@@ -165,20 +220,15 @@ impl HttpTransport {
             .user_agent(USER_AGENT)
             .build()
             .map_err(|error| SendError::Failed(error.to_string()))?;
-        Ok(Self { client, vetting, timeout })
+        Ok(Self { client, resolver, timeout })
     }
 
     /// A resolver is not asked for addresses that are written as numbers: those are vetted here.
-    fn vet_numbers(&self, url: &str) -> Result<reqwest::Url, SendError> {
-        let url = reqwest::Url::parse(url).map_err(|error| SendError::Failed(error.to_string()))?;
-        let address = match url.host() {
-            Some(url::Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(url::Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(url::Host::Domain(_)) | None => None,
-        };
-        match address {
-            Some(address) if !self.vetting.allows(address) => Err(SendError::Forbidden(address.to_string())),
-            Some(_) | None => Ok(url),
+    fn vet_numbers(&self, url: &str) -> Result<Url, SendError> {
+        let url = Url::parse(url).map_err(|error| SendError::Failed(error.to_string()))?;
+        match self.resolver.vetting.forbids(&url) {
+            Some(address) => Err(SendError::Forbidden(address.to_string())),
+            None => Ok(url),
         }
     }
 
@@ -234,12 +284,16 @@ impl Transport for HttpTransport {
         .boxed()
     }
 
+    fn is_forbidden(&self, url: &str) -> Option<SendError> {
+        self.vet_numbers(url).err()
+    }
+
     fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>> {
         let url = self.vet_numbers(url);
         async move {
             let url = url?;
             match url.host() {
-                Some(url::Host::Domain(name)) => resolved(name, &self.vetting).await.map(|_| ()),
+                Some(url::Host::Domain(name)) => self.resolver.resolved(name).await.map(|_| ()),
                 Some(_) | None => Ok(()),
             }
         }

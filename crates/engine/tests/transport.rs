@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use baton_engine::{Answer, HttpTransport, SendError, Transport, Vetting};
+use baton_engine::{Answer, HttpTransport, Names, SendError, Transport, Vetting};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -256,4 +259,106 @@ async fn the_handshake_reads_the_answer() {
     let at = answers("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123456789").await;
     let answer = local().get(&format!("http://{at}/?hub.challenge=123456789")).await.unwrap();
     assert_eq!(answer.body, Bytes::from_static(b"123456789"));
+}
+
+/// A resolver that answers otherwise each time, as one does that means no good; the last answer stays.
+struct Rebinding(Mutex<Vec<Vec<IpAddr>>>);
+
+impl Names for Rebinding {
+    fn addresses(&self, _: &str) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+        async move { Ok(answer) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_bound_anew_reaches_nothing_private() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://receiver.test:{}/hook", listener.local_addr().unwrap().port());
+    let (public, own): (IpAddr, IpAddr) = ("1.1.1.1".parse().unwrap(), "127.0.0.1".parse().unwrap());
+    let names = Arc::new(Rebinding(Mutex::new(vec![vec![public], vec![own]])));
+    let transport = HttpTransport::resolving(Vetting::default(), TIMEOUT, names).unwrap();
+    transport.vet(&url).await.unwrap();
+    for _ in 0..2 {
+        assert!(matches!(post(&transport, &url).await, Err(SendError::Forbidden(_))));
+    }
+    assert!(matches!(transport.vet(&url).await, Err(SendError::Forbidden(_))));
+    assert!(listener.accept().now_or_never().is_none(), "nobody connected");
+}
+
+#[tokio::test]
+async fn of_a_names_addresses_only_those_that_are_allowed_are_tried() {
+    let private: IpAddr = "127.0.0.2".parse().unwrap();
+    let allowed: IpAddr = "127.0.0.1".parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let names = Arc::new(Rebinding(Mutex::new(vec![vec![private, allowed]])));
+    let vetting = Vetting { allowed: vec!["127.0.0.1/32".parse().unwrap()] };
+    let transport = HttpTransport::resolving(vetting, TIMEOUT, names).unwrap();
+    let url = format!("http://receiver.test:{port}/hook");
+    assert!(
+        matches!(post(&transport, &url).await, Err(SendError::Failed(_))),
+        "nobody listens where it may go"
+    );
+    assert!(listener.accept().now_or_never().is_none(), "nobody connected");
+}
+
+#[tokio::test]
+async fn webhooks_share_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                loop {
+                    request(&mut stream).await;
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK").await.unwrap();
+                }
+            });
+        }
+    });
+    let transport = local();
+    for _ in 0..10 {
+        assert_eq!(post(&transport, &url).await.unwrap().status, 200);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn how_long_a_receiver_wants_to_be_left_alone_is_read() {
+    for (header, seconds) in [
+        ("retry-after: 120\r\n", Some(120)),
+        ("", None),
+        ("retry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n", None),
+        ("retry-after: -1\r\n", None),
+    ] {
+        let at = receiver(move |mut stream| async move {
+            request(&mut stream).await;
+            let answer = format!("HTTP/1.1 503 Busy\r\n{header}content-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        })
+        .await;
+        let answer = post(&local(), &format!("http://{at}/")).await.unwrap();
+        assert_eq!((answer.status, answer.retry_after), (503, seconds), "{header}");
+    }
+}
+
+#[test]
+fn this_machines_own_names_are_vetted_like_its_numbers() {
+    let transport = |allowed: &str| {
+        let vetting = Vetting { allowed: vec![allowed.parse().unwrap()] };
+        HttpTransport::new(vetting, TIMEOUT).unwrap()
+    };
+    for url in ["http://localhost:5001/", "http://LOCALHOST./", "https://printer.localhost/"] {
+        assert!(matches!(transport("10.0.0.0/8").is_forbidden(url), Some(SendError::Forbidden(_))), "{url}");
+        assert_eq!(transport("127.0.0.0/8").is_forbidden(url), None, "{url}");
+        assert_eq!(transport("::1/128").is_forbidden(url), None, "{url}");
+    }
+    // What other names lead to is seen when they are connected to.
+    assert_eq!(transport("127.0.0.0/8").is_forbidden("http://localhost.example/"), None);
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use baton_engine::Applied;
+use baton_engine::{Applied, Engine};
 use baton_rules::AppId;
-use baton_store::{ConfigureError, Settings};
+use baton_store::{ConfigureError, Settings, SettingsRefused};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -68,13 +68,32 @@ where
     Ok(Made { what, unverified, notices: activity::announced(&notices) })
 }
 
+/// Refuses addresses that are new and that webhooks may not go to; `pointer` says where an app's stands in the body.
+pub(super) fn refuse_unreachable(
+    engine: &Engine,
+    before: &Settings,
+    after: &Settings,
+    pointer: impl Fn(AppId) -> String,
+) -> Result<(), Problem> {
+    let known = |id: AppId| before.app(id).and_then(|app| app.webhook_url.as_deref());
+    let refused = after.apps.iter().filter_map(|app| {
+        let url = app.webhook_url.as_deref().filter(|url| known(app.id) != Some(url))?;
+        let detail = engine.is_forbidden(url)?.to_string();
+        Some(SettingsRefused { rule: None, pointer: pointer(app.id), detail })
+    });
+    let refused: Vec<SettingsRefused> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(refused.into()) }
+}
+
 /// A new app or page (`kind`): answers 201 with all that was made up for it.
 pub(super) async fn create(shared: &Shared, kind: &'static str, given: Value) -> Result<Response, Problem> {
+    let engine = shared.engine.clone();
     let plan = move |settings: &Settings, mint: &mut Mint| {
         if let Some(existing) = existing(kind, &given, settings) {
             return Err(Problem::new(&problem::EXISTS).detail(existing));
         }
         let plan = routing_file::create(kind, &given, settings, mint)?;
+        refuse_unreachable(&engine, settings, &plan.settings, |_| "/webhook_url".to_owned())?;
         // What is new stands at the end.
         let item = match kind {
             "apps" => plan.settings.apps.last().map(|app| Item::App(app.id)),
@@ -121,6 +140,7 @@ pub(super) async fn edit(
     let condition = Condition::of(headers);
     let removes = edit == Edit::Remove;
     let wanted = item.clone();
+    let engine = shared.engine.clone();
     let plan = move |settings: &Settings, mint: &mut Mint| {
         let before = routing_file::table_of(settings, &item);
         condition.check(before.as_ref())?;
@@ -132,6 +152,7 @@ pub(super) async fn edit(
             return Err(unknown(&item));
         }
         let plan = routing_file::change(&item, &edit, settings, mint)?;
+        refuse_unreachable(&engine, settings, &plan.settings, |_| "/webhook_url".to_owned())?;
         Ok((plan.settings.clone(), (plan, before.is_none())))
     };
     let Made { what: (plan, is_new), unverified, .. } = change(shared, shared.mint(), plan).await?;

@@ -24,7 +24,7 @@ use super::values::{self, App, Person};
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::routing_file::{
-    Change, FileTable, Generated, Mint, RoutingInput, RoutingShown, Warning, apply, render, shown,
+    Change, FileTable, Generated, Mint, Plan, RoutingInput, RoutingShown, Warning, apply, render, shown,
 };
 use crate::serve::Shared;
 
@@ -153,16 +153,23 @@ async fn put(
     let mint = shared.mint();
     let settings = shared.engine.settings();
     condition.check(Some(&file(&settings)))?;
-    let mut plan = apply(&given, &settings, prune, &mut mint.clone())?;
+    let engine = shared.engine.clone();
+    let planned = move |settings: &Settings, mint: &mut Mint| -> Result<Plan, Problem> {
+        let plan = apply(&given, settings, prune, mint)?;
+        let pointer = |id| format!("/apps/{id}/webhook_url");
+        change::refuse_unreachable(&engine, settings, &plan.settings, pointer)?;
+        Ok(plan)
+    };
+    let mut plan = planned(&settings, &mut mint.clone())?;
     let moved = moved(&shared.engine, &settings, &plan.settings).await?;
     let (mut unverified, mut notices) = (Vec::new(), Vec::new());
     if !dry_run {
-        let planned = move |settings: &Settings, mint: &mut Mint| {
+        let change = move |settings: &Settings, mint: &mut Mint| {
             condition.check(Some(&file(settings)))?;
-            let plan = apply(&given, settings, prune, mint)?;
+            let plan = planned(settings, mint)?;
             Ok((plan.settings.clone(), plan))
         };
-        let made = change::change(&shared, mint, planned).await?;
+        let made = change::change(&shared, mint, change).await?;
         (plan, unverified, notices) = (made.what, made.unverified, made.notices);
     }
     let mut warnings = plan.warnings;

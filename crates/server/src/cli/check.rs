@@ -1,6 +1,5 @@
 //! `baton check`: what `serve` and `apply` would say of the files, without starting or changing anything.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use baton_engine::Vetting;
@@ -184,18 +183,12 @@ impl Report {
     }
 }
 
-/// Webhook addresses that the settings do not let anything go to. Names are not resolved, but this machine's own.
+/// Webhook addresses that the settings do not let anything go to, as far as they say so themselves.
 fn not_reached(routing: &Value, allowed: &Vetting) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, app) in routing["apps"].as_array().into_iter().flatten().enumerate() {
         let url = app["webhook_url"].as_str().and_then(|url| url::Url::parse(url).ok());
-        let address = match url.as_ref().and_then(url::Url::host) {
-            Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(url::Host::Domain("localhost")) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Some(url::Host::Domain(_)) | None => continue,
-        };
-        if !allowed.allows(address) {
+        if let Some(address) = url.and_then(|url| allowed.forbids(&url)) {
             let detail = format!(
                 "webhooks do not go to {address}, which is not public: add its network to delivery.allow_addresses"
             );

@@ -352,3 +352,38 @@ async fn what_is_too_old_expires_and_says_so_everywhere() {
     assert_eq!(resend(&w, json!({"ids": [expired[0]["id"]]})).await, 1);
     until(&w, None, "?state=expired", |found| found.is_empty()).await;
 }
+
+#[tokio::test]
+async fn an_address_that_is_not_public_is_refused_when_it_is_saved() {
+    let bot = Bot::start().await;
+    let w = world(&bot).await;
+    for host in [
+        "10.0.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "224.0.0.1",
+        "0.0.0.0",
+        "0x0a000001",
+        "167772161",
+        "[::ffff:10.0.0.1]",
+        "[64:ff9b::a00:1]",
+        "[2002:a00:1::]",
+        "[2001:0:a00:1::]",
+        "[fd00::1]",
+    ] {
+        let body = json!({"webhook_url": format!("http://{host}/hook")}).to_string();
+        let request = w.client.patch(w.url("/baton/v1/apps/111")).bearer_auth(crate::world::OPERATOR);
+        let reply = w.send(request.header("content-type", "application/json").body(body)).await;
+        assert_eq!((reply.status, reply.slug().as_str()), (400, "bad-body"), "{host}: {}", reply.text);
+        assert_eq!(reply.json()["errors"][0]["pointer"], "/webhook_url");
+    }
+    let file = "[[apps]]\nid = \"111\"\nname = \"Sales bot\"\nwebhook_url = \"http://10.0.0.1/hook\"\n";
+    for path in ["/baton/v1/routing", "/baton/v1/routing?dry_run=true"] {
+        let reply = w.put(path, "application/toml", file).await;
+        assert_eq!((reply.status, reply.slug().as_str()), (400, "bad-body"), "{path}: {}", reply.text);
+        assert_eq!(reply.json()["errors"][0]["pointer"], "/apps/111/webhook_url");
+    }
+    let new = json!({"name": "Another", "webhook_url": "http://[fe80::1]/"});
+    assert_eq!(w.post("/baton/v1/apps", new).await.json()["errors"][0]["pointer"], "/webhook_url");
+    assert_eq!(w.get("/baton/v1/apps/111").await.json()["webhook_url"], bot.url);
+}

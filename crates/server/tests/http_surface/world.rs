@@ -92,6 +92,10 @@ fn with_what_no_file_has(settings: &Settings) -> Settings {
 struct Nowhere;
 
 impl Transport for Nowhere {
+    fn is_forbidden(&self, _: &str) -> Option<SendError> {
+        None
+    }
+
     fn vet(&self, _url: &str) -> BoxFuture<'_, Result<(), SendError>> {
         async { Err(SendError::Failed("nobody is reached".to_owned())) }.boxed()
     }
