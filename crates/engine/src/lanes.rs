@@ -674,13 +674,12 @@ impl Lanes {
     /// A row is behind its talk: on with the next, or the talk ends.
     fn done_with(&mut self, chain: &Chain, position: Position) {
         let Some(talk) = self.talks.get_mut(chain) else { return };
+        let lane = &mut self.lanes[talk.stream];
+        // Of a parked conversation too: it may be back in its lane when the app's delivery stops.
+        lane.ahead = lane.ahead.max(position);
         match &mut talk.parked {
             Some(walk) => walk.done = position,
-            None => {
-                let lane = &mut self.lanes[talk.stream];
-                lane.open.remove(&position);
-                lane.ahead = lane.ahead.max(position);
-            }
+            None => _ = lane.open.remove(&position),
         }
         // Of a webhook with several events of one talk, only the last one's leaves it ready.
         if self.ready.back() == Some(chain) {

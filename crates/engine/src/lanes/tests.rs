@@ -472,6 +472,25 @@ fn a_stop_behind_a_row_that_is_still_open_repeats_nothing() {
 }
 
 #[test]
+fn a_stop_repeats_nothing_of_a_conversation_that_was_parked_and_came_back() {
+    let mut rig = Rig::of(bounds(), &["bad", "ann"]);
+    rig.run(2 * SECOND, except("bad", Answered::Status(503)));
+    assert_eq!(rig.cursor(), 2, "it is parked, and passed");
+    // Its next row arrives behind one that is tried once, and stays open.
+    rig.say(&["cyd", "bad"]);
+    rig.now = Timestamp(MINUTE);
+    rig.run(MINUTE, except("cyd", Answered::Status(503)));
+    assert!(rig.kept.parked.is_empty() && rig.cursor() == 2);
+    rig.lanes.stop(rig.now);
+    rig.record();
+    rig.restart();
+    rig.posted.clear();
+    rig.run(2 * MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.positions(), [3]);
+    assert!(rig.is_idle());
+}
+
+#[test]
 fn what_was_given_up_of_a_parked_conversation_is_not_tried_again_after_a_restart() {
     let mut rig = Rig::of(bounds(), &["bad", "bad"]);
     let mut crumbs = 0;
