@@ -115,6 +115,8 @@ fn changed(settings: &Settings, deed: Deed) -> Settings {
     let (mut apps, mut pages) = (settings.apps.clone(), settings.pages.clone());
     let number = settings.version + 1;
     match deed {
+        // Nobody connects an app that is not there.
+        Deed::Connect(role, _) if settings.app(app(role)).is_none() => {}
         Deed::Connect(role, page) => on(&mut pages, page, |page| connect(page, app(role))),
         Deed::Lead(page, role) if page == ROUTING => {
             on(&mut pages, page, |page| {
