@@ -527,9 +527,13 @@ impl Scan {
         self.streams.iter().all(|stream| stream.rows.is_empty() && stream.scanned.0 == 0)
     }
 
+    /// For each stream, before which position what comes is; none where there is nothing more.
+    pub(crate) fn before(&self) -> Option<impl Iterator<Item = Position>> {
+        (!self.is_done()).then(|| self.streams.iter().map(Backwards::before))
+    }
+
     /// Where to go on; none where there is nothing more.
     fn bookmark(&self) -> Option<Bookmark> {
-        let before = || self.streams.iter().map(Backwards::before).collect();
-        (!self.is_done()).then(|| Bookmark::Before(before()))
+        self.before().map(|before| Bookmark::Before(before.collect()))
     }
 }

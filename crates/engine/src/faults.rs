@@ -15,6 +15,7 @@ use rand::{Rng, SeedableRng};
 use crate::clock::{Clock, ClockRefused};
 use crate::engine::Engine;
 use crate::transport::{Answer, SendError, Transport};
+use crate::webhook::WebhookId;
 
 /// How long a webhook is held back so that others overtake it, in milliseconds: at least, and at most.
 const HELD_BACK: (i64, i64) = (200, 1_500);
@@ -99,7 +100,7 @@ impl Faulty {
 /// The app that a webhook is for: its id says so.
 fn app_of(headers: &[(&'static str, String)]) -> Option<AppId> {
     let (_, id) = headers.iter().find(|(name, _)| *name == "webhook-id")?;
-    id.strip_prefix("msg_")?.split('-').next()?.parse().ok()
+    WebhookId::read(id).map(|id| id.app)
 }
 
 impl Transport for Faulty {

@@ -40,4 +40,4 @@ pub use resending::{NotResent, Which};
 pub use retry::Profile;
 pub use told::{Newest, Places, Told};
 pub use transport::{Answer, HttpTransport, Names, SendError, SystemNames, Transport, USER_AGENT, Vetting};
-pub use webhook::Webhook;
+pub use webhook::{Webhook, WebhookId};

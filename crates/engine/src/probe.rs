@@ -5,12 +5,11 @@ use baton_rules::{AppId, Channel, PageId, Surface};
 use baton_wire::envelope::{Entry, envelope};
 use baton_wire::signature::{sign, standard};
 use bytes::Bytes;
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::transport::SendError;
+use crate::verification::Question;
 
 /// How a webhook is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,18 +66,14 @@ impl Engine {
         let app = settings.app(app)?;
         let url = to.map(str::to_owned).or_else(|| app.webhook_url.clone())?;
         let watch = Stopwatch::start();
-        let (answer, challenge) = match probe {
+        let (answer, is_challenge) = match probe {
             Probe::Handshake { is_right } => {
                 let token = app.verify_token.as_ref().map(baton_store::Secret::reveal).unwrap_or_default();
                 let token = if is_right { token.to_owned() } else { format!("not-{token}") };
-                let challenge =
-                    SmallRng::seed_from_u64(shared.draw()).random_range(100_000_000_u32..2_000_000_000);
-                let challenge = challenge.to_string();
-                let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-                let joint = if url.contains('?') { '&' } else { '?' };
-                let query =
-                    format!("hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={encoded}");
-                (shared.transport.get(&format!("{url}{joint}{query}")).await, Some(challenge))
+                let question = Question::drawn(&url, &token, shared.draw());
+                let answer = shared.transport.get(&question.url).await;
+                let is_challenge = answer.as_ref().ok().map(|answer| question.is_answered_by(&answer.body));
+                (answer, is_challenge)
             }
             Probe::Webhook { account, surface, channel, item, signed, id } => {
                 let both = app.compat.iter().any(|switch| switch == "empty-messaging-beside-standby");
@@ -102,10 +97,6 @@ impl Engine {
             }
         };
         let took_ms = watch.elapsed_ms();
-        let is_challenge = challenge.and_then(|challenge| {
-            let answer = answer.as_ref().ok()?;
-            Some(answer.body.trim_ascii() == challenge.as_bytes())
-        });
         Some(Probed { answer: answer.map(|answer| (answer.status, answer.body)), took_ms, is_challenge })
     }
 }

@@ -6,18 +6,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use baton_rules::{AppId, Notice, Timestamp};
-use baton_store::{Chain, JournalRow, Position, StoreError, Stream};
+use baton_store::{Chain, JournalRow, Place, Position, StoreError, Stream};
 use baton_wire::MessageId;
 use tokio::sync::watch;
 
+use crate::deliveries::{Bookmark, Scan};
 use crate::engine::Engine;
 use crate::lanes::Item;
-use crate::webhook::Webhook;
+use crate::webhook::{Webhook, WebhookId};
 
 /// Rows of a stream that are looked at at once.
 const ROWS: usize = 500;
-/// How often one reading backwards looks: an app that hears little is not looked for through the whole journal.
-const LOOKS: usize = 200;
 /// Webhooks that may be caught up with, at most.
 const CAUGHT_UP: usize = 10_000;
 
@@ -29,8 +28,8 @@ pub type Places = Vec<Position>;
 pub struct Told {
     /// What it is a part of.
     pub chain: Chain,
-    /// The stream.
-    pub stream: Stream,
+    /// Where it stands.
+    pub place: Place,
     /// The event.
     pub row: Arc<JournalRow>,
     /// How the app hears it.
@@ -41,8 +40,8 @@ pub struct Told {
 
 impl Told {
     /// The id that it is delivered with, on its own.
-    pub fn id(&self) -> String {
-        format!("msg_{}-{}-{}-1", self.notice.app, self.stream.0, self.row.position.0)
+    pub const fn id(&self) -> WebhookId {
+        WebhookId::single(self.notice.app, self.place)
     }
 }
 
@@ -87,9 +86,7 @@ impl Engine {
                 }
             }
         }
-        Ok(merged(found, |at, than| at < than)
-            .filter_map(|(stream, row)| self.told(app, stream, row))
-            .collect())
+        Ok(merged(found).filter_map(|(place, row)| self.told(app, place, row)).collect())
     }
 
     /// The webhooks of an app up to these places, newest first. There may be fewer than `limit` although more
@@ -100,28 +97,12 @@ impl Engine {
         places: &Places,
         limit: usize,
     ) -> Result<Newest, StoreError> {
-        let mut back: Vec<Back> =
-            (0..).map(Stream).zip(places).map(|(stream, place)| Back::of(stream, *place)).collect();
-        let (mut looks, mut webhooks) = (LOOKS, Vec::new());
-        while webhooks.len() < limit {
-            for one in &mut back {
-                while one.rows.is_empty() && one.unread > Position(0) && looks > 0 {
-                    looks -= 1;
-                    one.read(self, app).await?;
-                }
-            }
-            // What is not read yet may be newer than what is.
-            if back.iter().any(|one| one.rows.is_empty() && one.unread > Position(0)) {
-                break;
-            }
-            let newest = back.iter_mut().filter(|one| !one.rows.is_empty());
-            let Some(one) = newest.max_by_key(|one| one.rows.front().map(|row| row.at)) else { break };
-            let (stream, row) = (one.stream, one.rows.pop_front());
-            webhooks.extend(row.and_then(|row| self.told(app, stream, row)));
-        }
-        let next: Places = back.iter().map(Back::place).collect();
-        let more = next.iter().any(|place| *place > Position(0));
-        Ok(Newest { webhooks, next: more.then_some(next) })
+        let before = places.iter().map(|place| place.next()).collect();
+        let mut scan = Scan::after(self.shared(), app, Some(Bookmark::Before(before)));
+        let rows = scan.next(self.shared(), limit).await?;
+        let webhooks = rows.into_iter().filter_map(|(place, row)| self.told(app, place, row)).collect();
+        let next = scan.before().map(|before| before.map(Position::previous).collect());
+        Ok(Newest { webhooks, next })
     }
 
     /// Where every stream stood before the webhooks of an app since a moment, the newest 10,000 of them.
@@ -135,8 +116,8 @@ impl Engine {
                     return Ok(places);
                 }
                 seen += 1;
-                if let Some(place) = places.get_mut(usize::from(webhook.stream.0)) {
-                    *place = Position(webhook.row.position.0.saturating_sub(1));
+                if let Some(place) = places.get_mut(usize::from(webhook.place.stream.0)) {
+                    *place = webhook.place.position.previous();
                 }
             }
             next = newest.next;
@@ -146,20 +127,20 @@ impl Engine {
 
     /// The row that the id of a message, or of a webhook, names; none where it is not of this database, or is kept no
     /// longer.
-    pub async fn row_of(&self, id: &str) -> Result<Option<(Stream, Arc<JournalRow>)>, StoreError> {
+    pub async fn row_of(&self, id: &str) -> Result<Option<(Place, Arc<JournalRow>)>, StoreError> {
         let shared = self.shared();
-        let Some((stream, position)) = MessageId::place(&shared.key, id).or_else(|| place(id)) else {
+        let of_message = MessageId::place(&shared.key, id)
+            .map(|(stream, position)| Place { stream: Stream(stream), position: Position(position) });
+        let named = of_message.or_else(|| WebhookId::read(id).map(|id| id.first));
+        let Some(place) = named.filter(|place| place.stream.0 < shared.store.streams()) else {
             return Ok(None);
         };
-        if stream >= shared.store.streams() {
-            return Ok(None);
-        }
-        let row = shared.store.row(Stream(stream), Position(position)).await?;
-        Ok(row.map(|row| (Stream(stream), row)))
+        let row = shared.store.row(place.stream, place.position).await?;
+        Ok(row.map(|row| (place, row)))
     }
 
     /// A row as an app hears it; none where it does not, or is gone.
-    fn told(&self, app: AppId, stream: Stream, row: Arc<JournalRow>) -> Option<Told> {
+    fn told(&self, app: AppId, place: Place, row: Arc<JournalRow>) -> Option<Told> {
         let settings = self.settings();
         let chain = row.chain.clone()?;
         let notice = *row.notices.iter().find(|notice| notice.app == app)?;
@@ -168,60 +149,17 @@ impl Engine {
         let only = std::slice::from_ref(&item);
         let webhook = Webhook::of(&settings, settings.app(app)?, only, streams, self.now());
         let Item { chain, row, notice } = item;
-        Some(Told { chain, stream, row, notice, webhook })
+        Some(Told { chain, place, row, notice, webhook })
     }
-}
-
-/// The place that the id of a webhook names: `msg_APP-STREAM-POSITION-COUNT`.
-fn place(id: &str) -> Option<(u16, u64)> {
-    let mut parts = id.strip_prefix("msg_")?.split('-').skip(1);
-    let (stream, position) = (parts.next()?, parts.next()?);
-    Some((stream.parse().ok()?, position.parse().ok()?))
 }
 
 /// Rows of several streams as one list: of each stream in its order, those of different streams by their time.
 fn merged(
     mut found: Vec<(Stream, VecDeque<Arc<JournalRow>>)>,
-    comes_first: impl Fn(Timestamp, Timestamp) -> bool,
-) -> impl Iterator<Item = (Stream, Arc<JournalRow>)> {
+) -> impl Iterator<Item = (Place, Arc<JournalRow>)> {
     std::iter::from_fn(move || {
-        let mut first: Option<(usize, Timestamp)> = None;
-        for (index, (_, rows)) in found.iter().enumerate() {
-            let Some(at) = rows.front().map(|row| row.at) else { continue };
-            if first.is_none_or(|(_, than)| comes_first(at, than)) {
-                first = Some((index, at));
-            }
-        }
-        let (stream, rows) = found.get_mut(first?.0)?;
-        rows.pop_front().map(|row| (*stream, row))
+        let fronts = found.iter_mut().filter(|(_, rows)| !rows.is_empty());
+        let (stream, rows) = fronts.min_by_key(|(_, rows)| rows.front().map(|row| row.at))?;
+        rows.pop_front().map(|row| (Place { stream: *stream, position: row.position }, row))
     })
-}
-
-/// A stream, read backwards.
-struct Back {
-    stream: Stream,
-    /// What was read and not taken, newest first.
-    rows: VecDeque<Arc<JournalRow>>,
-    /// Up to here nothing was read.
-    unread: Position,
-}
-
-impl Back {
-    fn of(stream: Stream, place: Position) -> Self {
-        Self { stream, rows: VecDeque::new(), unread: place }
-    }
-
-    async fn read(&mut self, engine: &Engine, app: AppId) -> Result<(), StoreError> {
-        let from = Position(self.unread.0.saturating_sub(ROWS as u64));
-        let slice = engine.shared().store.read(app, self.stream, from, ROWS).await?;
-        let own = slice.rows.into_iter().filter(|row| row.position <= self.unread);
-        self.rows = own.rev().collect();
-        self.unread = from;
-        Ok(())
-    }
-
-    /// Everything after it was taken.
-    fn place(&self) -> Position {
-        self.rows.front().map_or(self.unread, |row| row.position)
-    }
 }

@@ -44,19 +44,39 @@ pub(crate) async fn verify(shared: &Arc<Shared>, app: AppId, seed: u64) -> Optio
     error
 }
 
+/// What an address is asked, and what it must answer.
+pub(crate) struct Question {
+    /// The address with the question.
+    pub(crate) url: String,
+    challenge: String,
+}
+
+impl Question {
+    pub(crate) fn drawn(url: &str, token: &str, seed: u64) -> Self {
+        let challenge =
+            SmallRng::seed_from_u64(seed).random_range(100_000_000_u32..2_000_000_000).to_string();
+        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let url =
+            format!("{url}{joint}hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
+        Self { url, challenge }
+    }
+
+    /// Whether a body is the challenge.
+    pub(crate) fn is_answered_by(&self, body: &[u8]) -> bool {
+        body.trim_ascii() == self.challenge.as_bytes()
+    }
+}
+
 /// Whether an address answers the verification request: `None`, or why not.
 pub(crate) async fn handshake(shared: &Shared, url: &str, token: &str, seed: u64) -> Option<String> {
-    let challenge = SmallRng::seed_from_u64(seed).random_range(100_000_000_u32..2_000_000_000).to_string();
-    let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    let asked =
-        format!("{url}{joint}hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={encoded}");
-    match shared.transport.get(&asked).await {
+    let question = Question::drawn(url, token, seed);
+    match shared.transport.get(&question.url).await {
         Ok(answer) if answer.status != 200 => Some(format!(
             "HTTP {} to the verification request: answer 200 with the value of hub.challenge",
             answer.status
         )),
-        Ok(answer) if answer.body.trim_ascii() != challenge.as_bytes() => Some(
+        Ok(answer) if !question.is_answered_by(&answer.body) => Some(
             "the answer is not the challenge: compare hub.verify_token, and answer hub.challenge as it is"
                 .to_owned(),
         ),

@@ -1,12 +1,44 @@
 //! What is sent to an app: the same bytes with the same signatures for the same events, whenever it is made.
 
-use baton_rules::{PageId, Surface, Timestamp};
-use baton_store::{App, Settings};
+use baton_rules::{AppId, PageId, Surface, Timestamp};
+use baton_store::{App, Place, Settings};
 use baton_wire::envelope::{Entry, envelope};
 use baton_wire::signature::sign;
 use bytes::Bytes;
 
 use crate::lanes::Item;
+
+/// What a webhook is known by (`webhook-id`): the same over retries, and so to whoever hears it twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebhookId {
+    /// The app that it goes to.
+    pub app: AppId,
+    /// Where its first event stands.
+    pub first: Place,
+    /// How many events it carries: a batch that is cut otherwise is another message.
+    pub count: usize,
+}
+
+impl WebhookId {
+    /// Of a webhook that carries one event.
+    pub const fn single(app: AppId, first: Place) -> Self {
+        Self { app, first, count: 1 }
+    }
+
+    /// The id that a text is; none where it is another text.
+    pub fn read(text: &str) -> Option<Self> {
+        let (app, rest) = text.strip_prefix("msg_")?.split_once('-')?;
+        let (first, count) = rest.rsplit_once('-')?;
+        Some(Self { app: app.parse().ok()?, first: first.parse().ok()?, count: count.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for WebhookId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { app, first, count } = self;
+        write!(f, "msg_{app}-{first}-{count}")
+    }
+}
 
 /// A request that carries events to an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +61,10 @@ impl Webhook {
             let signatures = sign(app.secret.reveal(), &body);
             headers.push(("x-hub-signature", signatures.sha1));
             headers.push(("x-hub-signature-256", signatures.sha256));
-            headers.extend(standard(app, items, streams, now, &body));
+            headers.extend(items.first().into_iter().flat_map(|first| {
+                let first = Place { stream: first.chain.stream(streams), position: first.row.position };
+                standard(app, (first, items.len()), now, &body)
+            }));
         }
         Self { url: app.webhook_url.clone().unwrap_or_default(), headers, body }
     }
@@ -39,18 +74,11 @@ impl Webhook {
 /// try, and a signature over both and the body.
 fn standard(
     app: &App,
-    items: &[Item],
-    streams: u16,
+    (first, count): (Place, usize),
     now: Timestamp,
     body: &[u8],
 ) -> [(&'static str, String); 3] {
-    // A batch that is cut otherwise is another message: its id says what is in it.
-    let place = |item: &Item| {
-        let stream = item.chain.stream(streams);
-        format!("{}-{}", stream.0, item.row.position.0)
-    };
-    let first = items.first().map(place).unwrap_or_default();
-    let id = format!("msg_{}-{first}-{}", app.id, items.len());
+    let id = WebhookId { app: app.id, first, count }.to_string();
     let timestamp = now.seconds().to_string();
     let signature = baton_wire::signature::standard(app.secret.reveal(), &id, &timestamp, body);
     [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]

@@ -54,6 +54,12 @@ impl Position {
     pub const fn next(self) -> Position {
         Position(self.0 + 1)
     }
+
+    /// The place before this one; of 0, 0.
+    #[must_use]
+    pub const fn previous(self) -> Position {
+        Position(self.0.saturating_sub(1))
+    }
 }
 
 /// The stream of a thread: [`Chain::stream`].

@@ -18,10 +18,10 @@ use super::fields::Fields;
 use super::input::{self, Json, OnApp, moment};
 use super::operation::Operation;
 use super::query::{Query, in_parts};
-use super::schemas::Schemas;
+use super::schemas::{Schemas, closed};
 use super::threads::READING;
 use super::time;
-use super::values::{App, Heard, Moment, Of, PAGE_ID, PERSON_ID};
+use super::values::{App, Heard, Moment, Of, PAGE_ID, PERSON_ID, message_id};
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
@@ -365,21 +365,14 @@ async fn one(
 
 /// What [`read`] reads.
 fn shape(schemas: &mut Schemas) -> Value {
-    let one = |title: &str, properties: Value, required: Value| {
-        let mut properties = properties;
+    let one = |title: &str, mut properties: Value, required: &[&str]| {
         properties["to"] = json!({
             "type": ["string", "null"],
             "format": "uri",
             "maxLength": MOST_ADDRESS,
             "description": "Another address than the app's own.",
         });
-        json!({
-            "type": "object",
-            "title": title,
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false,
-        })
+        closed(title, &properties, required)
     };
     let id = json!({"type": "string", "pattern": "^[0-9]+-[0-9]+$"});
     let ids = json!({"type": "array", "items": id, "minItems": 1, "maxItems": MOST_IDS});
@@ -389,9 +382,9 @@ fn shape(schemas: &mut Schemas) -> Value {
         json!({
             "description": "Which events are sent again: one of these.",
             "oneOf": [
-                one("ids", json!({"ids": ids}), json!(["ids"])),
-                one("person", json!({"page_id": page, "person_id": person}), json!(["page_id", "person_id"])),
-                one("since", json!({"since": moment()}), json!(["since"])),
+                one("ids", json!({"ids": ids}), &["ids"]),
+                one("person", json!({"page_id": page, "person_id": person}), &["page_id", "person_id"]),
+                one("since", json!({"since": moment()}), &["since"]),
             ],
         })
     })
@@ -572,13 +565,6 @@ impl From<baton_engine::Delivery> for Delivery {
             }),
         }
     }
-}
-
-/// The id in an event's item: of the message, or of the tap.
-fn message_id(item: &[u8]) -> Option<String> {
-    let item: Value = serde_json::from_slice(item).ok()?;
-    let own = ["message", "postback"].iter().find_map(|kind| item.get(kind)?.get("mid")?.as_str());
-    own.map(str::to_owned)
 }
 
 impl From<baton_store::Attempt> for Attempt {

@@ -17,7 +17,7 @@ use super::answer::Decided;
 use super::fields::Fields;
 use super::input::{Json, OnThread, app_id};
 use super::operation::Operation;
-use super::schemas::Schemas;
+use super::schemas::{Schemas, closed};
 use super::threads::{self, DECIDING};
 use super::{events, inbox};
 use crate::door::{Needs, Recording};
@@ -69,15 +69,6 @@ pub(super) fn operations() -> Vec<Operation> {
 /// What [`post`] reads.
 fn shape(schemas: &mut Schemas) -> Value {
     let (event, inbox) = (events::event(schemas), inbox::shape(schemas));
-    let one = |title: &str, properties: Value, required: &[&str]| {
-        json!({
-            "type": "object",
-            "title": title,
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false,
-        })
-    };
     let calls: Vec<&str> = CALLS.iter().map(|(name, _)| *name).collect();
     let call = json!({
         "app_id": app_id(),
@@ -88,9 +79,9 @@ fn shape(schemas: &mut Schemas) -> Value {
         json!({
             "description": "What is asked about.",
             "oneOf": [
-                one("event", json!({"event": event}), &["event"]),
-                one("inbox", json!({"inbox": inbox}), &["inbox"]),
-                one("call", call, &["app_id", "call"]),
+                closed("event", &json!({"event": event}), &["event"]),
+                closed("inbox", &json!({"inbox": inbox}), &["inbox"]),
+                closed("call", &call, &["app_id", "call"]),
             ],
         })
     })

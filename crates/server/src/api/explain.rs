@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use baton_engine::Request;
+use baton_engine::{Request, WebhookId};
 use baton_rules::{
     AppId, Channel, Heard as Told, Routing, Thread, ThreadKey, Timestamp, Unheard, standing, unheard,
 };
-use baton_store::JournalRow;
+use baton_store::{JournalRow, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -233,7 +233,7 @@ async fn get(State(shared): State<Arc<Shared>>, Named(id): Named) -> Result<axum
     };
     let apps = match &key {
         Some(key) => {
-            apps(&shared, key, row.as_ref().map(|(stream, row)| (stream.0, &**row)), call.as_deref()).await
+            apps(&shared, key, row.as_ref().map(|(place, row)| (*place, &**row)), call.as_deref()).await
         }
         None => Vec::new(),
     };
@@ -304,7 +304,7 @@ async fn control(
 async fn apps(
     shared: &Shared,
     key: &ThreadKey,
-    row: Option<(u16, &JournalRow)>,
+    row: Option<(Place, &JournalRow)>,
     call: Option<&calls::Call>,
 ) -> Vec<OfApp> {
     let settings = shared.engine.settings();
@@ -333,9 +333,7 @@ async fn apps(
         all.push(OfApp {
             app_id: app.into(),
             channel: notice.map(|notice| Heard::on(notice.channel == Channel::Standby)),
-            webhook_id: notice
-                .and(row)
-                .map(|(stream, row)| format!("msg_{app}-{stream}-{}-1", row.position.0)),
+            webhook_id: notice.and(row).map(|(place, _)| WebhookId::single(app, place).to_string()),
             unheard: why.map(Reason::from),
             field,
             rule: why.and_then(Unheard::rule).map(|rule| rule.0),

@@ -3,7 +3,7 @@
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::problem::Document;
 
@@ -57,7 +57,7 @@ impl Schemas {
             let schema = make(self);
             self.written.insert(name.to_owned(), schema);
         }
-        serde_json::json!({"$ref": format!("#/components/schemas/{name}")})
+        json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
     /// All of them by name.
@@ -85,4 +85,15 @@ impl Schemas {
 
 fn plain(schema: Schema) -> Value {
     schema.to_value()
+}
+
+/// An object with these members and no others.
+pub(crate) fn closed(title: &str, properties: &Value, required: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "title": title,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
 }

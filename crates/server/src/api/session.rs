@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::input::Json;
 use super::members::{NAME, RoleShown};
 use super::operation::Operation;
-use super::schemas::Schemas;
+use super::schemas::{Schemas, closed};
 use crate::door::{Caller, LONGEST_PASSWORD, Link, Needs, Recording, SHORTEST_PASSWORD, SignedIn};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
@@ -137,24 +137,15 @@ fn password() -> Value {
 }
 
 fn shape(schemas: &mut Schemas) -> Value {
-    let one = |title: &str, properties: Value, required: &[&str]| {
-        json!({
-            "type": "object",
-            "title": title,
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false,
-        })
-    };
     let text = || json!({"type": "string", "minLength": 1, "maxLength": CODE});
     let name = || json!({"type": "string", "minLength": 1, "maxLength": NAME});
     schemas.written("SignIn", |_| {
         json!({
             "description": "What somebody signs in with.",
             "oneOf": [
-                one("password", json!({"name": name(), "password": text()}), &["name", "password"]),
-                one("link", json!({"link": text(), "name": name(), "password": password()}), &["link"]),
-                one("token", json!({"operator_token": text()}), &["operator_token"]),
+                closed("password", &json!({"name": name(), "password": text()}), &["name", "password"]),
+                closed("link", &json!({"link": text(), "name": name(), "password": password()}), &["link"]),
+                closed("token", &json!({"operator_token": text()}), &["operator_token"]),
             ],
         })
     })

@@ -224,3 +224,10 @@ impl From<&GraphError> for Codes {
         Self { code: Some(error.code), subcode: error.subcode }
     }
 }
+
+/// The id of the message that an event has or is about.
+pub(crate) fn message_id(item: &[u8]) -> Option<String> {
+    let item: serde_json::Value = serde_json::from_slice(item).ok()?;
+    let mut contents = item.as_object()?.values();
+    contents.find_map(|content| content["mid"].as_str()).map(str::to_owned)
+}

@@ -26,7 +26,7 @@ use super::operation::Operation;
 use super::query::{Query, in_parts};
 use super::schemas::Schemas;
 use super::threads::READING;
-use super::values::{App, Heard, Moment, Of, Why};
+use super::values::{App, Heard, Moment, Of, Why, message_id};
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
@@ -217,7 +217,7 @@ impl Listener {
         }
         loop {
             if let Some(webhook) = self.waiting.pop_front() {
-                if let Some(told) = self.told.get_mut(usize::from(webhook.stream.0)) {
+                if let Some(told) = self.told.get_mut(usize::from(webhook.place.stream.0)) {
                     *told = webhook.row.position;
                 }
                 let data = json!(shown(&webhook)).to_string();
@@ -254,7 +254,7 @@ fn shown(told: &Told) -> Shown {
     let own = webhook.headers.iter().map(|(name, value)| (*name, value.as_str()));
     let headers = std::iter::once(("user-agent", USER_AGENT)).chain(own);
     Shown {
-        webhook_id: told.id(),
+        webhook_id: told.id().to_string(),
         at: Moment(row.at),
         of: (&told.chain).into(),
         channel: Heard::on(told.notice.channel == Channel::Standby),
@@ -266,11 +266,4 @@ fn shown(told: &Told) -> Shown {
         headers: headers.map(|(name, value)| (name.to_owned(), json!(value))).collect(),
         body: String::from_utf8_lossy(&webhook.body).into_owned(),
     }
-}
-
-/// The id of the message that an event has or is about.
-fn message_id(item: &[u8]) -> Option<String> {
-    let item: Value = serde_json::from_slice(item).ok()?;
-    let mut contents = item.as_object()?.values();
-    contents.find_map(|content| content["mid"].as_str()).map(str::to_owned)
 }
