@@ -1,6 +1,7 @@
 //! A thread's history as it is read: changes of control, refusals and lapses, newest first. The lapse that nobody has
 //! stumbled on yet and what changes of settings did are told too, though no row says so.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use baton_rules::{AppId, Cause, Lapse, Resettled, Routing, ThreadKey, Timestamp, resettled, standing};
@@ -37,8 +38,10 @@ pub struct HistoryEntry {
     pub place: ControlPlace,
 }
 
-/// Changes of a page's settings that are looked at for one part of a history.
-const MOST_CHANGES: usize = 1_000;
+/// Changes of a page's settings that are looked at for one part of a history: so many at once, and at most. Hardly any
+/// conversation is older than some of its page's.
+const CHANGES: usize = 16;
+const MOST_CHANGES: usize = 1_024;
 
 /// Rows of a conversation that are read at once when looking for the one of a moment.
 const PIECE: usize = 200;
@@ -132,65 +135,78 @@ async fn resettled_between(
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, StoreError> {
     let stream = stream_of(key, shared.store.streams());
-    let past = shared.store.past_pages(key.page, stream, (before.0, before.1), MOST_CHANGES).await?;
     let settings = shared.store.settings();
     let of = |page: &Option<Arc<Page>>| match page {
         Some(page) => routing(page, key.surface, &settings.apps),
         None => Routing::new(key.surface),
     };
-    let mut rows = Vec::new().into_iter().peekable();
-    let mut newest: Option<Position> = None;
+    let mut talk = Talk::of(key);
     let mut found = Vec::new();
-    for past in
-        past.iter().take_while(|past| oldest.is_none_or(|oldest| (past.at, past.position, 0) > oldest))
-    {
-        // The thread's newest row before the change: both go backwards.
-        let row = loop {
-            match rows.next_if(|row: &Arc<JournalRow>| row.position > past.position) {
-                Some(row) => newest = Some(row.position),
-                None if rows.peek().is_some() => break rows.peek(),
-                None => {
-                    let more = shared.store.conversation(key, newest, PIECE).await?;
-                    if more.is_empty() {
-                        break None;
-                    }
-                    rows = more.into_iter().peekable();
-                }
+    // A change is the first of what stands at its place.
+    let (at, position, number) = before;
+    let mut end = (at, if number > 0 { position.next() } else { position });
+    for _ in 0..MOST_CHANGES / CHANGES {
+        let changes = shared.store.past_pages(key.page, stream, end, CHANGES).await?;
+        for past in &changes {
+            if oldest.is_some_and(|oldest| (past.at, past.position, 0) < oldest) {
+                return Ok(found);
             }
-        };
-        let Some(row) = row else { break };
-        let moved = resettled(&of(&past.before), &of(&past.after), &row.after, past.at);
-        found.extend(moved.map(|moved| HistoryEntry::from((past, moved))));
-        if found.len() == limit {
-            break;
+            let before = talk.newest(shared, |row| row.position < past.position).await?;
+            let Some(row) = before else { return Ok(found) };
+            let moved = resettled(&of(&past.before), &of(&past.after), &row.after, past.at);
+            found.extend(moved.map(|moved| HistoryEntry::from((past, moved))));
+            if found.len() == limit {
+                return Ok(found);
+            }
+        }
+        match changes.last() {
+            Some(last) if changes.len() == CHANGES => end = (last.at, last.position),
+            Some(_) | None => break,
         }
     }
     Ok(found)
+}
+
+/// A conversation, read backwards for one row after the other.
+struct Talk<'a> {
+    key: &'a ThreadKey,
+    /// What was read and may be wanted, newest first.
+    rows: VecDeque<Arc<JournalRow>>,
+    /// The oldest row that was read.
+    read: Option<Position>,
+}
+
+impl<'a> Talk<'a> {
+    const fn of(key: &'a ThreadKey) -> Self {
+        Self { key, rows: VecDeque::new(), read: None }
+    }
+
+    /// The newest row that is wanted; what is newer is not looked at again.
+    async fn newest(
+        &mut self,
+        shared: &Shared,
+        is_wanted: impl Fn(&JournalRow) -> bool,
+    ) -> Result<Option<Arc<JournalRow>>, StoreError> {
+        loop {
+            while let Some(row) = self.rows.front() {
+                if is_wanted(row) {
+                    return Ok(Some(Arc::clone(row)));
+                }
+                self.rows.pop_front();
+            }
+            self.rows = shared.store.conversation(self.key, self.read, PIECE).await?.into();
+            match self.rows.back() {
+                Some(oldest) => self.read = Some(oldest.position),
+                None => return Ok(None),
+            }
+        }
+    }
 }
 
 /// A lapse up to a moment that no row tells of yet.
 async fn open_lapse(shared: &Shared, key: &ThreadKey, at: Timestamp) -> Result<Option<Lapse>, StoreError> {
     let settings = shared.store.settings();
     let Some(routing) = settings.routing(key.page, key.surface) else { return Ok(None) };
-    let row = row_at(shared, key, at).await?;
+    let row = Talk::of(key).newest(shared, |row| row.at <= at).await?;
     Ok(row.and_then(|row| standing(routing, &row.after, at).lapse))
-}
-
-/// The newest row of a conversation that is not after a moment.
-async fn row_at(
-    shared: &Shared,
-    key: &ThreadKey,
-    at: Timestamp,
-) -> Result<Option<Arc<JournalRow>>, StoreError> {
-    let mut before = None;
-    loop {
-        let rows = shared.store.conversation(key, before, PIECE).await?;
-        if let Some(row) = rows.iter().find(|row| row.at <= at) {
-            return Ok(Some(Arc::clone(row)));
-        }
-        match rows.last() {
-            Some(last) if last.previous.is_some() => before = Some(last.position),
-            Some(_) | None => return Ok(None),
-        }
-    }
 }
