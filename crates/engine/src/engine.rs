@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use baton_rules::{AppId, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner};
+use baton_rules::{
+    AppId, Cause, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner,
+};
 use baton_store::{
     AdCounts, Batch, Change, Changing, ConfigureError, Configured, ControlPlace, DeliveryHealth, Found,
     JournalRow, Listed, Person, Position, Remembered, Round, Settings, Slice, Store, StoreError, Stream,
@@ -382,7 +384,8 @@ impl Engine {
         answer.map(|receipt| Receipt { message_id: None, ..receipt })
     }
 
-    /// The app that made the button that a person tapped: the one that sent the message it stands in.
+    /// The app that made the button that a person tapped: the one that sent the message it stands in, or the
+    /// receiving app of the ad whose template it stands in (AD-3).
     async fn creator(&self, request: &Request) -> Result<Option<AppId>, StoreError> {
         let Requested::Person(event) = &request.what else { return Ok(None) };
         let Some(button) = event.button() else { return Ok(None) };
@@ -397,10 +400,8 @@ impl Engine {
         let mut looked = 0;
         while looked < BUTTONS {
             let rows = store.conversation(&request.thread, before, 100).await?;
-            let made =
-                |row: &&Arc<JournalRow>| row.by.is_some() && webhook::has_button(&row.whole, button.payload);
-            if let Some(row) = rows.iter().find(made) {
-                return Ok(row.by);
+            if let Some(app) = rows.iter().find_map(maker) {
+                return Ok(Some(app));
             }
             let Some(last) = rows.last() else { break };
             before = Some(last.position);
@@ -411,6 +412,16 @@ impl Engine {
 
     /// The settings as they were last committed.
     pub fn settings(&self) -> Arc<Settings> {
+        let settings = self.settings();
+        let maker = |row: &Arc<JournalRow>| match row.cause {
+            Cause::Ad => {
+                let (id, key) = (webhook::ad_of(&row.whole)?, &request.thread);
+                let ads = &settings.page(key.page)?.ads;
+                let ad = ads.iter().find(|ad| ad.id == id && Surface::from(ad.on) == key.surface)?;
+                ad.receiving_app.filter(|_| webhook::template_has_button(&ad.template, button.payload))
+            }
+            _ => row.by.filter(|_| webhook::has_button(&row.whole, button.payload)),
+        };
         self.shared.store.settings()
     }
 

@@ -248,23 +248,41 @@ const OWNERS: &[&str] = &[
 /// Whether a rendered echo has a button (or a quick reply) with this payload: who made a button is found
 /// by walking the conversation.
 pub fn has_button(item: &[u8], payload: &str) -> bool {
-    let Ok(Value::Object(item)) = serde_json::from_slice::<Value>(item) else { return false };
-    let Some(message) = item.get("message") else { return false };
-    if message.get("is_echo") != Some(&Value::Bool(true)) {
-        return false;
-    }
+    let item: Value = serde_json::from_slice(item).unwrap_or_default();
+    item["message"]["is_echo"] == true && offers(&item["message"], payload)
+}
+
+/// The same of an ad's message template.
+pub fn template_has_button(template: &str, payload: &str) -> bool {
+    let template: Value = serde_json::from_str(template).unwrap_or_default();
+    offers(&template["message"], payload)
+}
+
+/// The ad by which a person came, if that is what a rendered event tells.
+pub fn ad_of(item: &[u8]) -> Option<String> {
+    let item: Value = serde_json::from_slice(item).ok()?;
+    let holders = [&item, &item["message"], &item["postback"]];
+    let ad = holders.into_iter().find_map(|holder| holder["referral"]["ad_id"].as_str())?;
+    Some(ad.to_owned())
+}
+
+/// Whether a message offers a button or a quick reply with this payload.
+fn offers(message: &Value, payload: &str) -> bool {
     let within = |holder: &Value, key: &str| {
-        let buttons = holder.get(key).and_then(Value::as_array);
+        let buttons = holder[key].as_array();
         buttons.is_some_and(|buttons| buttons.iter().any(|button| is_button(button, payload)))
     };
     let template = |attachment: &Value| {
-        let Some(template) = attachment.get("payload") else { return false };
-        let elements = template.get("elements").and_then(Value::as_array);
+        let template = &attachment["payload"];
+        let elements = template["elements"].as_array();
         within(template, "buttons")
             || elements.is_some_and(|elements| elements.iter().any(|element| within(element, "buttons")))
     };
-    let attachments = message.get("attachments").and_then(Value::as_array);
-    within(message, "quick_replies") || attachments.is_some_and(|all| all.iter().any(template))
+    // A template has its one `attachment` as it was sent, an echo a list.
+    let attachments = message["attachments"].as_array();
+    within(message, "quick_replies")
+        || template(&message["attachment"])
+        || attachments.is_some_and(|all| all.iter().any(template))
 }
 
 /// Whether a button carries a payload that comes back. A `phone_number` button has one too, but that is

@@ -1,4 +1,5 @@
-//! AD-6 from outside: what people do counts, once, and is told with the ad and with its page.
+//! Ads from outside. AD-3: whose their buttons are. AD-6: what people do counts, once, and is told with the ad and
+//! with its page.
 
 use baton_server::config::Limits;
 use serde_json::{Value, json};
@@ -16,6 +17,33 @@ async fn enters(w: &World, person: &str, id: &str) {
 async fn counts(w: &World) -> (Value, Value) {
     let ad = w.get(AD).await.json();
     (ad["entries"].clone(), ad["conversations"].clone())
+}
+
+#[tokio::test]
+async fn ad_3_a_button_of_the_template_leads_to_the_receiving_app_later_too() {
+    let w = World::start().await;
+    let buttons = json!([{"type": "postback", "title": "Sizes", "payload": "SIZES"}]);
+    let payload = json!({"template_type": "button", "text": "Buns!", "buttons": buttons});
+    let message = json!({
+        "attachment": {"type": "template", "payload": payload},
+        "receiving_app_id": 222,
+        "receiving_app_control_expiration": 4,
+    });
+    let patch = json!({"ads": [{"on": "messenger", "id": "9001", "name": "Sale", "template": json!({"message": message}).to_string()}]});
+    let patched =
+        w.send(w.client.patch(w.url("/baton/v1/pages/2001")).bearer_auth(OPERATOR).json(&patch)).await;
+    assert_eq!(patched.status, 200, "{}", patched.text);
+    enters(&w, "ann", "a").await;
+    let pass = json!({"recipient": {"id": "ann"}, "target_app_id": "111"});
+    assert_eq!(w.call("market-desk", "/me/pass_thread_control", pass).await.status, 200);
+    let tap = |payload: &str| json!({"type": "postback", "postback": {"title": "Sizes", "payload": payload}});
+    let other = w.post("/baton/v1/pages/2001/people/ann/events", tap("COLOURS")).await.json();
+    assert_eq!((&other["rule"], &other["thread"]["owner_app_id"]), (&json!("MCR-PB-3"), &json!("111")));
+    let sizes = w.post("/baton/v1/pages/2001/people/ann/events", tap("SIZES")).await.json();
+    assert_eq!((&sizes["rule"], &sizes["thread"]["owner_app_id"]), (&json!("MCR-PB-1"), &json!("222")));
+    // Who never came by the ad never saw its button.
+    let bob = w.post("/baton/v1/pages/2001/people/bob/events", tap("SIZES")).await.json();
+    assert_eq!(bob["rule"], "MCR-PB-3");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
 mod activity;
-mod ad_counts;
+mod ads;
 mod app_roles;
 mod apps;
 mod attachments;
