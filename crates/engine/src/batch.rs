@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lapse, Metadata, Refused, Routing, Surface,
-    Survey, Thread, ThreadKey, Timestamp, decide, standing,
+    Action, AdCount, AppId, Cause, Decision, Desk, EventKind, Lack, Lapse, Metadata, Refused, Routing,
+    Surface, Survey, Thread, ThreadKey, Timestamp, decide, standing,
 };
 use baton_store::{
     AdCounts, Batch, ControlRow, Counted, Found, JournalRow, Page, Position, Remembered, Seen, SeenKey,
@@ -31,6 +31,8 @@ pub(crate) struct Prepared {
     pub(crate) creator: Option<AppId>,
     /// The version of the settings by which the caller was let in: it is decided by these or not at all.
     pub(crate) under: Option<u64>,
+    /// What the caller's token lacks for this: it is refused.
+    pub(crate) lack: Option<Lack>,
 }
 
 /// What became of one request.
@@ -140,7 +142,11 @@ impl Work<'_> {
         }
         let action = action(prepared);
         let thread = before.as_ref().map(|remembered| &remembered.thread);
-        match decide(routing, &request.thread.person, thread, &action, now) {
+        let decided = match prepared.lack {
+            Some(lack) => Err(lack.refuses(&action)),
+            None => decide(routing, &request.thread.person, thread, &action, now),
+        };
+        match decided {
             Err(refused) => self.refuse(request, routing, before.as_ref(), refused),
             Ok(decision) if decision.survey == Survey::Held && decision.thread.held > HELD => {
                 Failure::Busy.into()

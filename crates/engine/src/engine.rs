@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use baton_rules::{
-    AppId, Cause, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner,
+    AppId, Cause, Lack, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner,
 };
 use baton_store::{
     AdCounts, Batch, Change, Changing, ConfigureError, Configured, ControlPlace, DeliveryHealth, Found,
@@ -323,23 +323,38 @@ impl Engine {
 
     /// Decides, and answers when the decision is durable.
     pub async fn submit(&self, request: Request) -> Result<Receipt, Failure> {
-        self.decided(request, None).await
+        self.decided(request, None, None).await
     }
 
     /// The same, if the settings still have this version when it is decided, else
     /// [`Failure::SettingsChanged`]: who was let in by some settings is not heard under others.
     pub async fn submit_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
-        self.decided(request, Some(version)).await
+        self.decided(request, Some(version), None).await
     }
 
-    async fn decided(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
+    /// Refuses what a token that lacks something asks for, so that the thread's history has it: if the settings still
+    /// have this version. Never done.
+    pub async fn refuse_under(&self, version: u64, request: Request, lack: Lack) -> Failure {
+        match self.decided(request, Some(version), Some(lack)).await {
+            Err(failure) => failure,
+            // Nothing that is lacking is done.
+            Ok(_) => Failure::Stopping,
+        }
+    }
+
+    async fn decided(
+        &self,
+        request: Request,
+        under: Option<u64>,
+        lack: Option<Lack>,
+    ) -> Result<Receipt, Failure> {
         let (request, maker) = self.by_profile(request).await?;
         let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
         let Some(jobs) = self.committer(stream) else { return Err(Failure::Stopping) };
         let (reply, answer) = oneshot::channel();
         let key = request.thread.clone();
-        let prepared = Box::new(Prepared { request, creator, under });
+        let prepared = Box::new(Prepared { request, creator, under, lack });
         jobs.try_send(Job::Ask { prepared, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::Busy,
             mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
@@ -378,7 +393,7 @@ impl Engine {
             seen: HashMap::new(),
             due: HashMap::new(),
         };
-        let prepared = Prepared { request, creator, under };
+        let prepared = Prepared { request, creator, under, lack: None };
         let (_, _, outcomes) = decide_batch(&found, &[], &[prepared], stream, &self.shared.key);
         let answer = outcomes.into_iter().next().map_or(Err(Failure::Stopping), |outcome| outcome.answer);
         answer.map(|receipt| Receipt { message_id: None, ..receipt })
@@ -397,6 +412,16 @@ impl Engine {
             return Ok(own.and_then(|row| row.by));
         }
         let mut before = None;
+        let settings = self.settings();
+        let maker = |row: &Arc<JournalRow>| match row.cause {
+            Cause::Ad => {
+                let (id, key) = (webhook::ad_of(&row.whole)?, &request.thread);
+                let ads = &settings.page(key.page)?.ads;
+                let ad = ads.iter().find(|ad| ad.id == id && Surface::from(ad.on) == key.surface)?;
+                ad.receiving_app.filter(|_| webhook::template_has_button(&ad.template, button.payload))
+            }
+            _ => row.by.filter(|_| webhook::has_button(&row.whole, button.payload)),
+        };
         let mut looked = 0;
         while looked < BUTTONS {
             let rows = store.conversation(&request.thread, before, 100).await?;
@@ -412,16 +437,6 @@ impl Engine {
 
     /// The settings as they were last committed.
     pub fn settings(&self) -> Arc<Settings> {
-        let settings = self.settings();
-        let maker = |row: &Arc<JournalRow>| match row.cause {
-            Cause::Ad => {
-                let (id, key) = (webhook::ad_of(&row.whole)?, &request.thread);
-                let ads = &settings.page(key.page)?.ads;
-                let ad = ads.iter().find(|ad| ad.id == id && Surface::from(ad.on) == key.surface)?;
-                ad.receiving_app.filter(|_| webhook::template_has_button(&ad.template, button.payload))
-            }
-            _ => row.by.filter(|_| webhook::has_button(&row.whole, button.payload)),
-        };
         self.shared.store.settings()
     }
 

@@ -128,6 +128,7 @@ impl Page {
                 standby: true,
                 take_control: false,
                 human_agent: false,
+                testers: None,
             };
             self.0.apps.push(connected);
         }

@@ -3,6 +3,7 @@
 //! [`decide`] answers every question of control. The rules are tables in `modes/`, one file for each mode;
 //! each row carries the identifier that it has in `docs/protocol/thread-control.md`.
 
+mod access;
 mod action;
 mod ads;
 pub mod build;
@@ -22,6 +23,7 @@ pub mod setup;
 mod thread;
 mod window;
 
+pub use access::{Edge, Lack, lacks};
 pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
 pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
@@ -72,6 +74,11 @@ pub fn decide(
     // API-13: settings and thread are read at one moment, so a connection that just ended is seen here.
     if matches!(action, Action::App { .. }) && case.caller().is_none() {
         return settle(&case, action, no("API-13", Refusal::Permission));
+    }
+    if matches!(action, Action::App { ask: Ask::Send(_), .. })
+        && case.caller().is_some_and(|app| !app.may_reach(person))
+    {
+        return settle(&case, action, no("API-14", Refusal::NotLive));
     }
     let row = match action {
         Action::Person(did) => case.barred(did).unwrap_or_else(|| modes::person(&case, did)),

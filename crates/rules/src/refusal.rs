@@ -57,6 +57,8 @@ pub enum Refusal {
     RetiredTag,
     /// E-PERM: messaging is switched off, or the token may not.
     Permission,
+    /// The app is not live, and the person is none of its testers (API-14).
+    NotLive,
     /// An entry by an ad that is not published, not known, or not meant for this person (AD-4, AD-5).
     AdNotAvailable,
 }
@@ -91,6 +93,7 @@ impl Refusal {
         (Refusal::HumanAgentNotApproved, "E-HA"),
         (Refusal::RetiredTag, "E-TAG"),
         (Refusal::Permission, "E-PERM"),
+        (Refusal::NotLive, "API-14"),
         (Refusal::AdNotAvailable, "AD-4"),
     ];
 
@@ -99,6 +102,7 @@ impl Refusal {
     pub(crate) const fn precedes_recipient(self) -> bool {
         match self {
             Refusal::Permission
+            | Refusal::NotLive
             | Refusal::HumanAgentNotApproved
             | Refusal::RetiredTag
             | Refusal::TargetMissing

@@ -176,6 +176,15 @@ pub struct ConnectedApp {
     pub take_control: bool,
     /// The Human Agent feature.
     pub human_agent: bool,
+    /// Whom it reaches, while it is not live (API-14); none: it is live.
+    pub testers: Option<Vec<PersonId>>,
+}
+
+impl ConnectedApp {
+    /// Whether the app may send to a person.
+    pub fn may_reach(&self, person: &PersonId) -> bool {
+        self.testers.as_ref().is_none_or(|testers| testers.contains(person))
+    }
 }
 
 impl Routing {

@@ -2,8 +2,8 @@
 
 use baton_rules::build::{Page, account, app, asks, name, page, person};
 use baton_rules::{
-    AppId, Ask, Fields, Grant, Mode, PersonId, Profile, Refusal, Surface, Thread, Timestamp, decide,
-    resettled, standing,
+    Action, AppId, Ask, Edge, Fields, Grant, Lack, Mode, PersonId, Profile, Refusal, Send, Surface, Thread,
+    Timestamp, decide, lacks, resettled, standing,
 };
 
 #[test]
@@ -84,6 +84,55 @@ fn api_13_an_app_that_is_not_connected_asks_in_vain() {
     assert_eq!(standing(&empty, &thread, now).owner, None);
     let refused = decide(&empty, &person("pat"), Some(&thread), &asks("bot", Ask::Take), now).unwrap_err();
     assert_eq!((refused.rule.0, refused.why), ("API-13", Refusal::Permission));
+}
+
+#[test]
+fn api_14_an_app_that_is_not_live_sends_to_its_testers_only() {
+    let page = page().app_with("bot", |bot| bot.testers = Some(vec![person("tess")]));
+    let (thread, now) = (Thread { window_closes: Some(Timestamp(1)), ..Thread::default() }, Timestamp(0));
+    let send = asks("bot", Ask::Send(Send::default()));
+    let of = |name: &str, action: &Action<'_>| decide(&page, &person(name), Some(&thread), action, now);
+    assert!(of("tess", &send).is_ok());
+    let refused = of("pat", &send).unwrap_err();
+    assert_eq!((refused.rule.0, refused.why), ("API-14", Refusal::NotLive));
+    assert!(of("pat", &asks("bot", Ask::Request)).is_ok(), "it is about what is sent");
+}
+
+/// API-12: which task each call needs, with the Handover Protocol, with Conversation Routing on Messenger, elsewhere.
+#[test]
+fn api_12_a_call_needs_the_task_of_its_mode() {
+    let (moderate, manage) = (Some("MODERATE"), Some("MANAGE"));
+    let table = [
+        (Edge::Messages, [None, None, None]),
+        (Edge::Other, [None, None, None]),
+        (Edge::ThreadControl, [None, manage, manage]),
+        (Edge::Pass, [moderate, manage, manage]),
+        (Edge::Release, [moderate, manage, manage]),
+        (Edge::Owner, [moderate, manage, manage]),
+        (Edge::Take, [moderate, None, manage]),
+        (Edge::Request, [moderate, None, manage]),
+        (Edge::Extend, [moderate, None, manage]),
+        (Edge::Metadata, [moderate, None, None]),
+        (Edge::Secondaries, [moderate, None, None]),
+    ];
+    let permissions = [String::from("pages_messaging")];
+    for (edge, wanted) in table {
+        for (mode, task) in
+            [Mode::HandoverOpen, Mode::MessengerRouting, Mode::ZeroConfig].into_iter().zip(wanted)
+        {
+            let by = |tasks: &[String]| lacks((mode, Surface::Messenger), edge, &permissions, tasks);
+            assert_eq!(by(&[]), task.map(Lack::Task), "{edge:?} in {mode:?}");
+            assert_eq!(by(&[task.unwrap_or_default().to_owned()]), None, "{edge:?} in {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn api_13_a_token_needs_the_permission_of_its_surface() {
+    let held = [String::from("pages_messaging")];
+    let on = |surface| lacks((Mode::ZeroConfig, surface), Edge::Other, &held, &[]);
+    assert_eq!(on(Surface::Messenger), None);
+    assert_eq!(on(Surface::Instagram), Some(Lack::Permission("instagram_manage_messages")));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use baton_engine::{CallersKey, Engine, Failure, Receipt, Request, Requested};
 use baton_rules::{
-    AppId, Ask, MenuLevel, Mode, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send, Surface, Tag,
-    ThreadKey,
+    AppId, Ask, Edge, Lack, MenuLevel, Mode, OwnerSeen, PageId, PersonId, Refusal, Routing, Rule, Send,
+    Surface, Tag, ThreadKey, lacks,
 };
 use baton_store::{App, Change, ConfigureError, Connection, Page, Secret, Settings, StoreError, Token};
 use baton_wire::params::Params;
@@ -22,24 +22,6 @@ use crate::serve::Shared;
 
 /// How far `appsecret_time` may be off, in seconds (wire.md 1.3).
 const PROOF_AGE: i64 = 300;
-
-/// What is called, as far as the right to call it depends on it (API-12, API-14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Edge {
-    Messages,
-    Attachments,
-    Profile,
-    Pass,
-    Take,
-    Request,
-    Release,
-    Extend,
-    Metadata,
-    Owner,
-    Secondaries,
-    Conversations,
-    Subscribed,
-}
 
 /// A token that is known.
 #[derive(Clone)]
@@ -322,15 +304,20 @@ impl Caller {
         call: Result<Call, GraphError>,
         way: Way<'_>,
     ) -> Result<Option<Done>, Wrong> {
-        let mut request = self.request(edge, call).await?;
+        let (mut request, lack) = self.request(edge, call).await?;
         let (engine, thread) = (&self.shared.engine, request.thread.clone());
         let under = self.known.settings.version;
         if let Way::Once(key) = way {
             request.key = key.clone()?;
         }
-        let answer = match way {
-            Way::Do | Way::Once(_) => engine.submit_under(under, request).await,
-            Way::Try => engine.dry_run_under(under, request).await,
+        let answer = match (way, lack) {
+            (Way::Do | Way::Once(_), None) => engine.submit_under(under, request).await,
+            (Way::Try, None) => engine.dry_run_under(under, request).await,
+            (Way::Try, Some(lack)) => return Err(lacking(lack)),
+            (Way::Do | Way::Once(_), Some(lack)) => match engine.refuse_under(under, request, lack).await {
+                Failure::Refused { .. } => return Err(lacking(lack)),
+                failure => Err(failure),
+            },
         };
         match answer {
             Err(Failure::SettingsChanged) => Ok(None),
@@ -348,14 +335,25 @@ impl Caller {
         Ok(Self { known, ..self.clone() })
     }
 
-    async fn request(&self, edge: Edge, call: Result<Call, GraphError>) -> Result<Request, Wrong> {
+    /// What the engine is asked, and what the token lacks for it. Whoever may not call is not told what is wrong with
+    /// the call.
+    async fn request(
+        &self,
+        edge: Edge,
+        call: Result<Call, GraphError>,
+    ) -> Result<(Request, Option<Lack>), Wrong> {
         let surface = self.surface(call.as_ref().ok().map(|call| &call.person)).await?;
-        self.check(surface, edge, call.as_ref().ok())?;
-        let call = self.without_retired_tags(call?);
-        requests::fits(&call, surface)?;
+        let moves = matches!(&call, Ok(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
+        let lack = self.lacks(surface, if moves { Edge::ThreadControl } else { edge });
+        let fitting = |call: Call| requests::fits(&call, surface).map(|()| call);
+        let call = match (call.map(|call| self.without_retired_tags(call)).and_then(fitting), lack) {
+            (Ok(call), _) => call,
+            (Err(_), Some(lack)) => return Err(lacking(lack)),
+            (Err(error), None) => return Err(error.into()),
+        };
         let thread = ThreadKey { page: self.known.page.id, surface, person: call.person.clone() };
         let what = Requested::App { by: self.known.app.id, call };
-        Ok(Request { thread, what, key: None })
+        Ok((Request { thread, what, key: None }, lack))
     }
 
     /// Whether this app may set or delete a menu: the page's, or a person's. The rule that says so.
@@ -473,7 +471,7 @@ impl Caller {
         let mut caller = self.clone();
         loop {
             let surface = caller.surface(person.as_ref().ok()).await?;
-            caller.check(surface, edge, None)?;
+            caller.may(surface, edge)?;
             let thread = ThreadKey { page: caller.known.page.id, surface, person: person.clone()? };
             match caller.seen(&thread).await {
                 Ok(Some(seen)) => return Ok(seen),
@@ -512,45 +510,16 @@ impl Caller {
         Ok(if on_instagram.is_some() { Surface::Instagram } else { Surface::Messenger })
     }
 
-    /// Whether the token may call an edge that is about no person.
+    /// Whether the token may call an edge that changes nothing of a thread.
     pub(crate) fn may(&self, surface: Surface, edge: Edge) -> Result<(), Wrong> {
-        self.check(surface, edge, None)
+        self.lacks(surface, edge).map_or(Ok(()), |lack| Err(lacking(lack)))
     }
 
-    /// API-12, API-13, API-14.
-    fn check(&self, surface: Surface, edge: Edge, call: Option<&Call>) -> Result<(), Wrong> {
-        let permission = match surface {
-            Surface::Messenger => "pages_messaging",
-            Surface::Instagram => "instagram_manage_messages",
-        };
-        if !self.known.token.permissions.iter().any(|held| held == permission) {
-            return Err(denied("API-13", &format!("This token lacks the permission {permission}.")));
-        }
+    fn lacks(&self, surface: Surface, edge: Edge) -> Option<Lack> {
         let routing = self.known.settings.routing(self.known.page.id, surface);
         let mode = routing.map_or(Mode::HandoverOpen, |routing| routing.mode());
-        let is_handover = mode.is_handover();
-        let controls = matches!(call, Some(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
-        let task = match edge {
-            Edge::Messages => (controls && !is_handover).then_some("MANAGE"),
-            Edge::Attachments | Edge::Profile | Edge::Conversations | Edge::Subscribed => None,
-            Edge::Pass | Edge::Release | Edge::Owner if is_handover => Some("MODERATE"),
-            Edge::Pass | Edge::Release | Edge::Owner => Some("MANAGE"),
-            Edge::Take | Edge::Request | Edge::Extend | Edge::Metadata | Edge::Secondaries if is_handover => {
-                Some("MODERATE")
-            }
-            // Conversation Routing on Messenger has none of these: the rules say so to everybody.
-            Edge::Take | Edge::Request | Edge::Extend => (mode != Mode::MessengerRouting).then_some("MANAGE"),
-            Edge::Metadata | Edge::Secondaries => None,
-        };
-        if let Some(task) = task.filter(|task| !self.known.token.tasks.iter().any(|held| held == task)) {
-            let text = format!("The person who made this token lacks the task {task} on the page.");
-            return Err(denied("API-12", &text));
-        }
-        let app = &self.known.app;
-        if edge == Edge::Messages && call.is_some_and(|call| !app.reaches(&call.person)) {
-            return Err(Wrong { error: GraphError::not_live(), rule: Some(Rule("API-14")) });
-        }
-        Ok(())
+        let Token { permissions, tasks, .. } = &self.known.token;
+        lacks((mode, surface), edge, permissions, tasks)
     }
 
     async fn wrong(&self, failure: Failure, thread: &ThreadKey) -> Wrong {
@@ -600,9 +569,14 @@ pub(crate) async fn configure(engine: &Engine, change: Change) -> Result<(), Wro
     }
 }
 
-fn denied(rule: &'static str, text: &str) -> Wrong {
-    let error = GraphError::permission().with_plain("This token may not do that", text);
-    Wrong { error, rule: Some(Rule(rule)) }
+/// What a token lacks, told to its holder.
+fn lacking(lack: Lack) -> Wrong {
+    let text = match lack {
+        Lack::Permission(permission) => format!("This token lacks the permission {permission}."),
+        Lack::Task(task) => format!("The person who made this token lacks the task {task} on the page."),
+    };
+    let error = GraphError::permission().with_plain("This token may not do that", &text);
+    Wrong { error, rule: Some(lack.rule()) }
 }
 
 /// What is wrong inside is for the log; a client cannot act on it.

@@ -287,12 +287,6 @@ impl Problem {
         Self::new(&REFUSED).detail(text).ruled(refused.rule.0).telling(told)
     }
 
-    /// A refusal of a call before the rules of threads are asked (API-14).
-    pub(crate) fn refused_before(rule: &'static str, graph: GraphError) -> Self {
-        let told = Refusal { via: None, refused: (&graph).into() };
-        Self::new(&REFUSED).detail(graph.message).ruled(rule).telling(told)
-    }
-
     /// The same, where what was read stands at a pointer within the body.
     #[must_use]
     pub(crate) fn within(mut self, at: &str) -> Self {

@@ -58,13 +58,6 @@ pub struct App {
     pub subscribed: Vec<String>,
 }
 
-impl App {
-    /// Whether the app may send to a person: one that is not live reaches its testers only (API-14).
-    pub fn reaches(&self, person: &PersonId) -> bool {
-        self.live || self.testers.iter().any(|id| id == person.as_str())
-    }
-}
-
 /// A page with its surfaces and everything connected to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
@@ -355,6 +348,9 @@ pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
                 },
                 take_control: connection.take_control,
                 human_agent: app.is_some_and(|app| app.human_agent),
+                testers: app
+                    .filter(|app| !app.live)
+                    .map(|app| app.testers.iter().filter_map(|id| id.parse().ok()).collect()),
             }
         })
         .collect();

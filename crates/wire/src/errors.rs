@@ -153,6 +153,12 @@ impl GraphError {
             (R::Permission, _) => (200, 0, "Permissions error",
                 "This token may not do that",
                 "Messaging is switched off for the page, or the token lacks the task or the permission for this call."),
+            // API-14: S4 App Review; wire.md 6.2
+            (R::NotLive, _) => (200, 2018028,
+                "Cannot message users who are not admins, developers or testers of the app until \
+                 pages_messaging permission is reviewed and the app is live.",
+                "This app is not live",
+                "An app that is not live reaches its testers only: add the person to `testers`, or make the app live."),
             // AD-4, AD-5: S2 Assign a marketing app
             (R::AdNotAvailable, _) => (100, 0, "The ad is not available to this person",
                 "This ad cannot be entered",
@@ -224,13 +230,6 @@ impl GraphError {
     /// E-PERM: the token lacks a permission or a task.
     pub fn permission() -> Self {
         Self::of(Refusal::Permission, Surface::Messenger)
-    }
-
-    /// An app that is not live reaches only its testers (API-14).
-    pub fn not_live() -> Self {
-        let text = "Cannot message users who are not admins, developers or testers of the app until \
-                    pages_messaging permission is reviewed and the app is live.";
-        Self { subcode: Some(2018028), ..Self::bare(400, 200, format!("(#200) {text}")) }
     }
 
     /// `appsecret_proof` that is not the token's.

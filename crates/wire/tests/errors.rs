@@ -96,7 +96,6 @@ fn calls_that_are_never_decided_have_errors_too() {
     assert_eq!((node.code, node.subcode, node.kind), (100, Some(33), "GraphMethodException"));
     assert!(node.message.starts_with("Unsupported post request. Object with ID '77' does not exist"));
     assert_eq!(GraphError::wrong_proof().kind, "GraphMethodException");
-    assert_eq!(GraphError::not_live().subcode, Some(2018028));
 }
 
 #[test]
@@ -125,7 +124,6 @@ fn every_error_that_no_rule_gives_in_bytes() {
         GraphError::token().of_instagram(),
         GraphError::no_token(),
         GraphError::permission(),
-        GraphError::not_live(),
         GraphError::wrong_proof(),
         GraphError::wrong_proof().of_instagram(),
         GraphError::unknown_node("POST", "77"),

@@ -88,7 +88,12 @@ fn key(page: u64, name: &str) -> ThreadKey {
 }
 
 fn asked(thread: &ThreadKey, what: Requested) -> Prepared {
-    Prepared { request: Request { thread: thread.clone(), what, key: None }, creator: None, under: None }
+    Prepared {
+        request: Request { thread: thread.clone(), what, key: None },
+        creator: None,
+        under: None,
+        lack: None,
+    }
 }
 
 fn says(thread: &ThreadKey, text: &str) -> Prepared {

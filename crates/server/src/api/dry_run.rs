@@ -153,15 +153,12 @@ fn call(shared: &Shared, thread: &ThreadKey, mut fields: Fields<'_>) -> Result<R
         }
     }
     let all = ["app_id", "call", "parameters"];
-    let (app, (name, read)) = fields.done(&all, app.zip(read))?;
+    let (app, (_, read)) = fields.done(&all, app.zip(read))?;
     let call = called(shared, thread, *read, parameters)
         .map_err(|wrong| Problem::new(&problem::BAD_BODY).error("/parameters", wrong.message))?;
     if call.person != thread.person {
         let detail = "the path names another person: leave this out";
         return Err(Problem::new(&problem::BAD_BODY).error("/parameters/recipient", detail));
-    }
-    if *name == "send" && !reaches(shared, app, thread) {
-        return Err(Problem::refused_before("API-14", GraphError::not_live()));
     }
     Ok(Requested::App { by: app, call })
 }
@@ -189,9 +186,4 @@ fn called(
     parameters.entry("recipient").or_insert_with(|| json!({"id": thread.person.as_str()}));
     let limits = Limits { depth: shared.limits.depth, fields: shared.limits.form_fields };
     read(&Params::from_object(parameters, limits))
-}
-
-/// API-14.
-fn reaches(shared: &Shared, app: AppId, thread: &ThreadKey) -> bool {
-    shared.engine.settings().app(app).is_none_or(|app| app.reaches(&thread.person))
 }

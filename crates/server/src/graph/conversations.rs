@@ -2,7 +2,7 @@
 //! where Conversation Routing has it, whether this app is in control (thread-control.md 3.15, wire.md 5.5).
 
 use baton_engine::{Filter, ThreadState};
-use baton_rules::{PersonId, Surface, ThreadKey, Timestamp, is_owner, standard_open};
+use baton_rules::{Edge, PersonId, Surface, ThreadKey, Timestamp, is_owner, standard_open};
 use baton_wire::GraphError;
 use baton_wire::fields::Field;
 use baton_wire::params::Params;
@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use super::paging::{Before, Found, Place, Shown, Wanted};
 use super::{Answer, Wrong, said};
-use crate::caller::{Caller, Edge, unavailable};
+use crate::caller::{Caller, unavailable};
 
 /// Conversations that are looked at in one turn.
 const TURN: usize = 200;
 
 pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
-    caller.may(surface, Edge::Conversations)?;
+    caller.may(surface, Edge::Other)?;
     let fields = params.fields()?;
     let wanted = Wanted::of(params)?;
     let found = match params.text("user_id") {

@@ -1,7 +1,7 @@
 //! `/{page}/custom_labels`, `/{label}`, `/{label}/label` and `/{person}/custom_labels` (wire.md 1.7): labels of a page,
 //! and who has them.
 
-use baton_rules::PersonId;
+use baton_rules::{Edge, PersonId};
 use baton_store::AssetKind;
 use baton_wire::GraphError;
 use baton_wire::params::Params;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::paging::{Shown, Wanted};
 use super::{Answer, Wrong, kept, node};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 /// The longest name, and how many labels a page has at most.
 const NAME: usize = 80;
@@ -19,7 +19,7 @@ const TURN: usize = 500;
 
 /// A label of a name that is there already is that one.
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     let name = params.text("page_label_name").or_else(|| params.text("name")).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| GraphError::required("page_label_name"))?;
     if name.chars().count() > NAME {
@@ -41,7 +41,7 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
 }
 
 pub(super) async fn list(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     let fields = params.fields()?;
     let one = |id: &str, value: &Value| shown(&fields, id, value);
     Ok(Answer::of(kept::answer(caller, params, AssetKind::Label, "custom_labels", one).await?))
@@ -65,7 +65,7 @@ pub(super) async fn one(
     let key = kept::key(caller, AssetKind::Label, id);
     let _turn = if method == "GET" { None } else { Some(kept::turn(caller).await) };
     let Some(value) = kept::read(caller, &key).await? else { return Ok(None) };
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     match (method, edge) {
         ("GET", "") => return Ok(Some(Answer::of(shown(&params.fields()?, id, &value)))),
         ("DELETE", "") => {

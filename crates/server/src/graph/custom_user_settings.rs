@@ -1,20 +1,20 @@
 //! `/{page}/custom_user_settings` (wire.md 5.2): one person's own menu, in the place of the page's. Who may set it is a
 //! rule (HOP-MENU-6, HOP-MENU-7, MCR-MENU-3).
 
-use baton_rules::{MenuLevel, PersonId, Surface, ThreadKey};
+use baton_rules::{Edge, MenuLevel, PersonId, Surface, ThreadKey};
 use baton_store::AssetKey;
 use baton_wire::params::Params;
 use baton_wire::{GraphError, profile};
 use serde_json::json;
 
 use super::{Answer, Wrong, kept};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 const MENU: &str = "persistent_menu";
 
 /// The person, and the key of their menu.
 fn whose(caller: &Caller, params: &Params) -> Result<(PersonId, AssetKey), Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     if caller.side() == Surface::Instagram {
         // ICR-MENU-2
         return Err(GraphError::parameter("Menus of single people are not available on Instagram").into());

@@ -4,7 +4,7 @@
 //! A file's id follows from what is in it: the same file sent again is the same asset, and a call that is repeated
 //! leaves nothing behind.
 
-use baton_rules::Timestamp;
+use baton_rules::{Edge, Timestamp};
 use baton_store::{Asset, AssetChange, AssetKey, AssetKind};
 use baton_wire::params::{Params, Upload};
 use baton_wire::requests::{self, Call};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Wrong, kept};
-use crate::caller::{Caller, Edge, unavailable};
+use crate::caller::{Caller, unavailable};
 use crate::media;
 
 /// The largest image, and the largest file of another kind, in bytes.
@@ -21,7 +21,7 @@ const IMAGE: usize = 8 * 1024 * 1024;
 const FILE: usize = 25 * 1024 * 1024;
 
 pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Attachments)?;
+    caller.may(caller.side(), Edge::Other)?;
     let attachment = requests::message_attachment(params)?;
     let file = params.take_upload();
     let kept = keep(caller, &attachment, file).await?;

@@ -3,7 +3,7 @@
 //! A sender action (typing, seen, a reaction) is asked as a send of nothing is: allowed to whoever may send now,
 //! refused to others with a send's error. It changes nothing, and leaves no trace: the person's side has no screen yet.
 
-use baton_rules::PersonId;
+use baton_rules::{Edge, PersonId};
 use baton_store::{AssetKey, AssetKind};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
@@ -11,7 +11,7 @@ use baton_wire::requests::{self, Call};
 use serde_json::{Value, json};
 
 use super::{Answer, Wrong, message_attachments};
-use crate::caller::{Caller, Edge, unavailable};
+use crate::caller::{Caller, unavailable};
 
 pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer, Wrong> {
     let shared = caller.shared();

@@ -6,13 +6,14 @@ use baton_wire::params::Params;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
+use baton_rules::Edge;
 
 /// The longest `ref` of a code, in characters.
 const REF: usize = 250;
 
 pub(super) fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     if params.text("type").is_some_and(|kind| kind != "standard") {
         return Err(GraphError::parameter("Param type must be one of {standard}").into());
     }

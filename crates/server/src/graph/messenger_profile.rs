@@ -1,14 +1,14 @@
 //! `/{page}/messenger_profile` (wire.md 5.1): what a page says before anybody has said anything. Every app of the page
 //! sets it; who may set its menu is a rule (HOP-MENU-3 to 5, MCR-MENU-3), and whoever set it hears its taps.
 
-use baton_rules::{MenuLevel, Surface};
+use baton_rules::{Edge, MenuLevel, Surface};
 use baton_store::AssetKey;
 use baton_wire::params::Params;
 use baton_wire::{GraphError, profile};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Wrong, kept};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 const MENU: &str = "persistent_menu";
 const GET_STARTED: &str = "get_started";
@@ -25,7 +25,7 @@ fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
     if caller.routing(surface).is_none() {
         return Err(GraphError::no_instagram().into());
     }
-    caller.may(surface, Edge::Profile)?;
+    caller.may(surface, Edge::Other)?;
     Ok(surface)
 }
 

@@ -6,7 +6,8 @@ use baton_wire::fields::Field;
 use baton_wire::params::Params;
 
 use super::{Answer, Wrong, app, conversations, custom_labels, edges, person, personas, said};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
+use baton_rules::Edge;
 
 /// The longest name of a page on the platform.
 const LONGEST_ALIAS: usize = 50;
@@ -56,7 +57,7 @@ async fn named(
 ) -> Result<Option<Answer>, Wrong> {
     if let Some(key) = conversations::read_id(caller, node) {
         let Some(state) = conversations::state(caller, &key).await? else { return Ok(None) };
-        caller.may(key.surface, Edge::Conversations)?;
+        caller.may(key.surface, Edge::Other)?;
         return match (method, edge) {
             ("GET", "") => {
                 let fields = params.fields()?;
@@ -90,7 +91,7 @@ async fn named(
     match (method, edge) {
         ("GET", "") => person::get(caller, params, &thread).await.map(Some),
         ("GET", "custom_labels") => {
-            caller.may(thread.surface, Edge::Profile)?;
+            caller.may(thread.surface, Edge::Other)?;
             custom_labels::of(caller, params, &thread.person).await.map(Some)
         }
         _ => Ok(None),

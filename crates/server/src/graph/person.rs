@@ -1,17 +1,17 @@
 //! `GET /{person}`: the user profile (wire.md 5.4). What is not known of a person, and what Baton does not have, is
 //! left out, as deployed clients need (clients.md 10).
 
-use baton_rules::{Surface, ThreadKey};
+use baton_rules::{Edge, Surface, ThreadKey};
 use baton_store::Person;
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::Value;
 
 use super::{Answer, Wrong, node};
-use crate::caller::{Caller, Edge, unavailable};
+use crate::caller::{Caller, unavailable};
 
 pub(super) async fn get(caller: &Caller, params: &Params, thread: &ThreadKey) -> Result<Answer, Wrong> {
-    caller.may(thread.surface, Edge::Conversations)?;
+    caller.may(thread.surface, Edge::Other)?;
     let known = caller.shared().engine.person(thread).await.map_err(|error| unavailable(&error))?;
     let known = known.unwrap_or_default();
     if known == Person::default() {

@@ -6,14 +6,15 @@ use baton_wire::params::Params;
 use serde_json::{Value, json};
 
 use super::{Answer, Wrong, kept, node};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
+use baton_rules::Edge;
 
 /// The longest name, and the longest address of a picture.
 const NAME: usize = 50;
 const ADDRESS: usize = 4096;
 
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     let text = |name: &str, most: usize| {
         let text = params.text(name).filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| GraphError::required(name))?;
@@ -34,7 +35,7 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
 }
 
 pub(super) async fn list(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     let fields = params.fields()?;
     let one = |id: &str, value: &Value| shown(&fields, id, value);
     Ok(Answer::of(kept::answer(caller, params, AssetKind::Persona, "personas", one).await?))
@@ -53,7 +54,7 @@ pub(super) async fn one(
 ) -> Result<Option<Answer>, Wrong> {
     let key = kept::key(caller, AssetKind::Persona, id);
     let Some(value) = kept::read(caller, &key).await? else { return Ok(None) };
-    caller.may(caller.side(), Edge::Profile)?;
+    caller.may(caller.side(), Edge::Other)?;
     match method {
         "GET" => Ok(Some(Answer::of(shown(&params.fields()?, id, &value)))),
         "DELETE" => {

@@ -84,6 +84,7 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         | Refusal::HumanAgentNotApproved
         | Refusal::RetiredTag
         | Refusal::Permission
+        | Refusal::NotLive
         | Refusal::AdNotAvailable => return None,
     };
     Some(text)

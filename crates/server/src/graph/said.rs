@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use baton_rules::{ThreadKey, Timestamp};
+use baton_rules::{Edge, ThreadKey, Timestamp};
 use baton_store::{JournalRow, Position};
 use baton_wire::GraphError;
 use baton_wire::fields::Field;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::paging::{Before, Found, Place, Shown, Wanted};
 use super::{Answer, Wrong, conversations, node};
-use crate::caller::{Caller, Edge, unavailable};
+use crate::caller::{Caller, unavailable};
 
 /// Rows that are looked at in one turn, and turns above a place that is asked for.
 const ROWS: usize = 200;
@@ -224,7 +224,7 @@ pub(super) async fn one(caller: &Caller, params: &Params, mid: &str) -> Result<O
     else {
         return Ok(None);
     };
-    caller.may(key.surface, Edge::Conversations)?;
+    caller.may(key.surface, Edge::Other)?;
     let found = newest(caller, &key, None, NEWEST).await?;
     let said = found.iter().find(|said| said.mid == mid).ok_or_else(GraphError::message_gone)?;
     let parties = conversations::participants(caller, &key).await?;

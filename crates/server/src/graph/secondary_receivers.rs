@@ -1,13 +1,13 @@
 //! `GET /{page}/secondary_receivers`: the other apps of the Handover Protocol, for the primary receiver
 //! (thread-control.md 3.9).
 
-use baton_rules::{AppId, Refusal, Rule, secondary_receivers};
+use baton_rules::{AppId, Edge, Refusal, Rule, secondary_receivers};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 pub(super) fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = caller.side();

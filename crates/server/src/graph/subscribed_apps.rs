@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
-use baton_rules::Fields;
+use baton_rules::{Edge, Fields};
 use baton_store::{Page, Settings, SettingsRefused};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge, configure};
+use crate::caller::{Caller, configure};
 use crate::routing_file::{USUAL_FIELDS, with_others};
 
 /// Fields that an app may name, and letters of a name.
 const MOST: usize = 100;
 
 pub(super) fn get(caller: &Caller) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Subscribed)?;
+    caller.may(caller.side(), Edge::Other)?;
     let app = caller.app();
     let fields = caller.connection().map(|connection| connection.fields.clone()).unwrap_or_default();
     let data = if fields.is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn get(caller: &Caller) -> Result<Answer, Wrong> {
 /// Replaces the fields. Without any named, what the app subscribed to itself, else what is there stays, else
 /// the usual ones. Names that no webhook here has are kept too (wire.md 4.2): nothing of theirs ever happens.
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Subscribed)?;
+    caller.may(caller.side(), Edge::Other)?;
     let named = match params.get("subscribed_fields") {
         None => None,
         Some(_) => {
@@ -63,7 +63,7 @@ pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wro
 
 /// Takes all fields away: the app stays connected, and hears nothing.
 pub(super) async fn delete(caller: &Caller) -> Result<Answer, Wrong> {
-    caller.may(caller.side(), Edge::Subscribed)?;
+    caller.may(caller.side(), Edge::Other)?;
     subscribe(caller, |_| Vec::new()).await
 }
 

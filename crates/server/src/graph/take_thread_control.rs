@@ -6,8 +6,9 @@ use baton_wire::requests;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 use crate::graph::thread_owner;
+use baton_rules::Edge;
 
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let call = requests::take_thread_control(params);

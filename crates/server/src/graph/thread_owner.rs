@@ -1,12 +1,12 @@
 //! `GET /{page}/thread_owner`: who has control, as far as the caller may know (OWN rules).
 
-use baton_rules::Timestamp;
+use baton_rules::{Edge, Timestamp};
 use baton_wire::params::Params;
 use baton_wire::requests;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let person = requests::thread_owner(params);

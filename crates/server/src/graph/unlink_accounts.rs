@@ -2,17 +2,17 @@
 //! the person's own unlinking.
 
 use baton_engine::{Request, Requested};
-use baton_rules::{Surface, ThreadKey};
+use baton_rules::{Edge, Surface, ThreadKey};
 use baton_wire::GraphError;
 use baton_wire::inbound::PersonEvent;
 use baton_wire::params::Params;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::{Caller, Edge};
+use crate::caller::Caller;
 
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
-    caller.may(Surface::Messenger, Edge::Profile)?;
+    caller.may(Surface::Messenger, Edge::Other)?;
     let person = params.text("psid").ok_or_else(|| GraphError::required("psid"))?;
     let person = caller.known_person(&person).await?;
     let event = json!({"type": "account_linking", "account_linking": {"status": "unlinked"}});

@@ -574,7 +574,7 @@ fn an_app_may_be_kept_to_its_testers_and_have_switches() {
     );
     let settings = applied(&text, &Settings::default());
     let desk = settings.apps.iter().find(|app| app.name == "Help desk").unwrap();
-    assert!(!desk.live && desk.reaches(&"ann".parse().unwrap()) && !desk.reaches(&"cleo".parse().unwrap()));
+    assert!(!desk.live && desk.testers == ["ann", "bob"]);
     assert_eq!(desk.compat, ["no-hop-context"]);
     assert_eq!(tried(&text, &settings, false).unwrap().changes, []);
     for word in super::plan::COMPAT {

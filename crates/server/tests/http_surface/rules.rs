@@ -193,6 +193,34 @@ async fn api_14_an_app_that_is_not_live_reaches_its_testers_only() {
     assert_eq!(w.call("market-bot", "/me/messages", text("ann")).await.status, 200);
 }
 
+#[tokio::test]
+async fn api_12_api_14_what_a_caller_may_not_do_is_in_the_history() {
+    let w = World::start().await;
+    w.writes("2002", "ann").await;
+    let mut take = to("ann");
+    take["metadata"] = json!("mine");
+    expect!(w.call("garage-draft", "/me/take_thread_control", take).await, 400, "MODERATE");
+    expect!(w.call("garage-draft", "/me/messages", text("ann")).await, 400, "2018028");
+    // What is wrong in itself is no part of it, and neither is what is only asked.
+    expect!(w.call("garage-draft", "/me/take_thread_control", json!({})).await, 400, "MODERATE");
+    expect!(w.read("garage-draft", "/me/thread_owner?recipient=ann").await, 400, "MODERATE");
+    let history = w.get("/baton/v1/pages/2002/threads/ann/history").await.json();
+    let told: Vec<_> = history["data"].as_array().unwrap().iter().take(3).collect();
+    let of = |entry: &Value| {
+        (entry["rule"].clone(), entry["cause"].clone(), entry["by_app_id"].clone(), entry["refused"].clone())
+    };
+    let draft = json!("333");
+    assert_eq!(
+        of(told[0]),
+        (json!("API-14"), json!("send"), draft.clone(), json!({"code": 200, "subcode": 2_018_028}))
+    );
+    assert_eq!(of(told[1]), (json!("API-12"), json!("take"), draft, json!({"code": 200, "subcode": null})));
+    assert_eq!(told[1]["metadata"], "mine");
+    assert_eq!(told[2]["cause"], "message", "{history:#}");
+    let activity = w.get("/baton/v1/activity?limit=2").await.json();
+    assert!(activity["data"].as_array().unwrap().iter().all(|one| one["event"] == "refusal"), "{activity:#}");
+}
+
 /// Sets the default app of Market's account on Instagram, as no file can yet.
 async fn default_on_instagram(w: &World, app: Option<&'static str>) {
     let change = move |settings: &Settings| {

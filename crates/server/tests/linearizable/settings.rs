@@ -119,6 +119,7 @@ fn connect(page: &mut PageState, app: AppId, to: &Wanted, anew: u32) {
             standby: to.standby,
             take_control: to.take_control,
             human_agent: crate::apps::is_human_agent(app),
+            testers: None,
         }),
     }
     in_order(page);
