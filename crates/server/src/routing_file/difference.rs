@@ -1,8 +1,9 @@
 //! What a change of settings changes, one line for each value. A pointer names things by their ids and not
 //! by their places in a list, which move: `/pages/2001/connections/1278416343931139/take_control`. Links and
-//! ads are named by `ref` and id. Of a secret only the fact is told.
+//! ads are named by `ref` and id, those on Instagram under the account (`/pages/2001/instagram/links/spring`): the same
+//! name may stand on both surfaces. Of a secret only the fact is told.
 
-use baton_store::{Connection, Secret, Settings};
+use baton_store::{Connection, KeptSurface, Page, Secret, Settings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -33,15 +34,25 @@ fn by_id(settings: &Settings) -> Map<String, Value> {
     let pages = settings.pages.iter().map(|page| {
         let mut table = page_table(page);
         let connections = page.connections.iter().map(|one| (one.app.to_string(), connection(one)));
-        let links = page.links.iter().map(|one| (one.reference.clone(), Value::Object(link_table(one))));
-        let ads = page.ads.iter().map(|one| (one.id.clone(), Value::Object(ad_table(one))));
         table.insert("connections".to_owned(), Value::Object(connections.collect()));
-        table.insert("links".to_owned(), Value::Object(links.collect()));
-        table.insert("ads".to_owned(), Value::Object(ads.collect()));
+        table.extend(entry_points(page, KeptSurface::Messenger));
+        if let Some(Value::Object(account)) = table.get_mut("instagram") {
+            account.extend(entry_points(page, KeptSurface::Instagram));
+        }
         (page.id.to_string(), Value::Object(table))
     });
     let (apps, pages) = (Value::Object(apps.collect()), Value::Object(pages.collect()));
     [("apps".to_owned(), apps), ("pages".to_owned(), pages)].into_iter().collect()
+}
+
+/// A page's links and ads on one surface.
+fn entry_points(page: &Page, on: KeptSurface) -> Map<String, Value> {
+    let links = page.links.iter().filter(|link| link.on == on);
+    let links = links.map(|link| (link.reference.clone(), Value::Object(link_table(link))));
+    let ads = page.ads.iter().filter(|ad| ad.on == on);
+    let ads = ads.map(|ad| (ad.id.clone(), Value::Object(ad_table(ad))));
+    let (links, ads) = (Value::Object(links.collect()), Value::Object(ads.collect()));
+    [("links".to_owned(), links), ("ads".to_owned(), ads)].into_iter().collect()
 }
 
 fn connection(connection: &Connection) -> Value {

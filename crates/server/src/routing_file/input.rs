@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::entries::STATUSES;
 use super::nearest;
-use super::pages::{PERMISSIONS, TASKS};
+use super::pages::{OTHER_FIELDS, PERMISSIONS, TASKS};
 use super::plan::COMPAT;
 
 /// A routing file, or the same as JSON.
@@ -330,7 +330,8 @@ fn permissions(_: &mut SchemaGenerator) -> Schema {
 
 fn subscriptions(_: &mut SchemaGenerator) -> Schema {
     let documents = ["messaging_handover", "messaging_referral"];
-    let known: Vec<&str> = Fields::ALL.iter().map(|(_, name)| *name).chain(documents).collect();
+    let known = Fields::ALL.iter().map(|(_, name)| *name).chain(documents);
+    let known: Vec<&str> = known.chain(OTHER_FIELDS.iter().copied()).collect();
     words(&known)
 }
 
@@ -378,6 +379,9 @@ pub(crate) struct FileTable {
     #[serde(default)]
     #[schemars(with = "Vec<PageTable>")]
     pages: Vec<Value>,
+    /// What `GET /routing` tells beside the settings: it may stand here and changes nothing.
+    #[serde(default, rename = "warnings")]
+    _warnings: Vec<Value>,
 }
 
 impl RoutingInput {

@@ -10,6 +10,35 @@ use super::input::{At, ConnectionTable, PageInput};
 use super::plan::{Draft, GeneratedPage, GeneratedToken, one_of};
 use super::{nearest, token_hash};
 
+/// Fields of the platform that no webhook here has: an app may name them, and hears nothing of them (wire.md 4.3).
+pub(super) const OTHER_FIELDS: &[&str] = &[
+    "message_context",
+    "message_mention",
+    "messaging_optouts",
+    "messaging_policy_enforcement",
+    "messaging_customer_information",
+    "messaging_game_plays",
+    "messaging_payments",
+    "messaging_pre_checkouts",
+    "messaging_checkout_updates",
+    "messaging_appointments",
+    "messaging_direct_sends",
+    "messaging_in_thread_lead_form_submit",
+    "message_template_status_update",
+    "response_feedback",
+    "send_cart",
+    "inbox_labels",
+    "feed",
+    "mention",
+    "ratings",
+    "leadgen",
+    "conversations",
+    "comments",
+    "live_comments",
+    "mentions",
+    "story_insights",
+];
+
 /// What a connection hears when nobody says: what the platform's documents recommend, and echoes.
 pub(crate) const USUAL_FIELDS: [Fields; 6] = [
     Fields::MESSAGES,
@@ -175,7 +204,8 @@ impl Part<'_, '_, '_> {
         for (index, name) in named.unwrap_or_default().iter().enumerate() {
             // What an app subscribed to itself stays, though no webhook here has it.
             let is_kept = kept.is_some_and(|kept| kept.fields.contains(name));
-            if Fields::named(name).is_none() && !is_kept {
+            let is_other = OTHER_FIELDS.contains(&name.as_str());
+            if Fields::named(name).is_none() && !is_other && !is_kept {
                 self.draft.refuse(format!("{pointer}/fields/{index}"), one_of(name, &known));
             }
         }

@@ -296,6 +296,16 @@ fn singular_spellings_are_the_same_fields() {
 }
 
 #[test]
+fn fields_of_the_platform_that_no_webhook_here_has_may_be_named() {
+    let text =
+        |field: &str| shop().replace("take_control = true", &format!("fields = [\"messages\", \"{field}\"]"));
+    let settings = applied(&text("messaging_payments"), &Settings::default());
+    assert_eq!(page(&settings).connections[1].fields, ["messages", "messaging_payments"]);
+    let wrong = tried(&text("mesages"), &Settings::default(), false).unwrap_err();
+    assert_eq!(wrong[0].0, "/pages/0/connections/1/fields/1", "and what nobody knows is a mistake");
+}
+
+#[test]
 fn an_ads_template_is_read_as_the_documents_write_it() {
     let read = |message: &str| {
         let from = r#"{"receiving_app_id": 127841634393113, "receiving_app_control_expiration": 4}"#;

@@ -41,9 +41,7 @@ async fn what_is_put_is_told_once_and_read_back_without_secrets() {
 async fn what_is_read_can_be_put() {
     let w = World::as_filed(Limits::default()).await;
     let got = w.get(PATH).await.json();
-    let mut body = got.clone();
-    body.as_object_mut().unwrap().shift_remove("warnings");
-    let put = w.put(PATH, "application/json; charset=utf-8", &body.to_string()).await;
+    let put = w.put(PATH, "application/json; charset=utf-8", &got.to_string()).await;
     assert_eq!(put.status, 200, "{}", put.text);
     assert_eq!(put.json()["changes"], json!([]), "{}", put.text);
     assert_eq!(w.get(PATH).await.json(), got);

@@ -1,5 +1,7 @@
 //! The Instagram account of a page, and the profiles of both surfaces.
 
+use std::collections::BTreeSet;
+
 use baton_rules::Profile;
 
 use super::*;
@@ -166,4 +168,15 @@ fn mode_2_a_first_default_app_on_either_surface_subscribes_to_standby() {
     let after = applied(&text, &before);
     assert!(page(&after).had_default);
     assert_eq!(page(&after).connections[0].fields, ["messages", "standby"]);
+}
+
+#[test]
+fn links_and_ads_of_the_same_name_on_both_surfaces_are_told_apart() {
+    let before = applied(&linked(DEFAULT), &Settings::default());
+    let link = "[[pages.links]]\non = \"instagram\"\nref = \"spring\"\napp = \"Sales bot\"\n";
+    let ad = "[[pages.ads]]\non = \"instagram\"\nid = \"9001\"\nname = \"Sale\"\ntemplate = '{}'\n";
+    let plan = tried(&format!("{}\n{link}\n{ad}", linked(DEFAULT)), &before, false).unwrap();
+    let told: BTreeSet<&str> = plan.changes.iter().map(|change| change.pointer.as_str()).collect();
+    let wanted = ["/pages/2001/instagram/links/spring", "/pages/2001/instagram/ads/9001"];
+    assert_eq!(told, BTreeSet::from(wanted), "and nothing of those on Messenger, which have the same names");
 }
