@@ -228,6 +228,7 @@ impl Worker {
             read_ahead: self.shared.policy.read_ahead.max(1),
             max_batch: usize::from(app.max_batch.max(1)),
             profile: self.shared.policy.profile,
+            eager: self.shared.policy.eager,
         };
         let store = &self.shared.store;
         if source == Source::Journal {
@@ -338,7 +339,7 @@ impl Worker {
         }
         let disabled =
             self.shared.delivery.health().get(&app.id).is_some_and(|health| health.disabled.is_some());
-        let waits = disabled || !app.verified && !self.shared.policy.verify_again;
+        let waits = disabled || !app.verified && !self.shared.policy.eager;
         if app.webhook_url.is_none() || waits {
             return None;
         }

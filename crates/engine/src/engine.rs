@@ -75,8 +75,9 @@ pub struct Policy {
     pub read_ahead: u64,
     /// Actions that wait for a stream's next commit before more are refused.
     pub waiting: usize,
-    /// Whether an app that is not verified is asked again when something is to be delivered (`dev`).
-    pub verify_again: bool,
+    /// Whether an app that is not verified is asked again when something is to be delivered, and what is new for a
+    /// conversation has what failed of it tried again at once (`dev`, whose clock may stand still).
+    pub eager: bool,
 }
 
 /// A thread as it is shown.
@@ -411,7 +412,6 @@ impl Engine {
             let own = row.filter(|row| row.thread() == Some(&request.thread));
             return Ok(own.and_then(|row| row.by));
         }
-        let mut before = None;
         let settings = self.settings();
         let maker = |row: &Arc<JournalRow>| match row.cause {
             Cause::Ad => {
@@ -422,6 +422,7 @@ impl Engine {
             }
             _ => row.by.filter(|_| webhook::has_button(&row.whole, button.payload)),
         };
+        let mut before = None;
         let mut looked = 0;
         while looked < BUTTONS {
             let rows = store.conversation(&request.thread, before, 100).await?;

@@ -47,6 +47,8 @@ pub(crate) struct Bounds {
     /// Events in one webhook.
     pub(crate) max_batch: usize,
     pub(crate) profile: Profile,
+    /// Whether what is new has what failed tried again at once, whatever it waits for.
+    pub(crate) eager: bool,
 }
 
 /// What to do next.
@@ -472,6 +474,9 @@ impl Lanes {
         let lane = &mut self.lanes[at];
         lane.read_to = lane.read_to.max(slice.scanned);
         self.advance(at);
+        if self.bounds.eager {
+            slice.rows.iter().filter_map(|row| row.chain.as_ref()).for_each(|chain| self.hasten(chain));
+        }
     }
 
     /// Rows of a parked conversation, as asked for by [`Step::Walk`]; `until` is the step's.

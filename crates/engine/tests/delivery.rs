@@ -186,7 +186,7 @@ async fn node_by(store: &MemoryStore, at: Timestamp, profile: Profile) -> Node {
         store: Arc::new(store.reopen()),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         transport: Arc::clone(&receiver) as Arc<dyn Transport>,
-        policy: Policy { profile, in_flight: 4, read_ahead: 100, waiting: 100, verify_again: false },
+        policy: Policy { profile, in_flight: 4, read_ahead: 100, waiting: 100, eager: false },
         seed: 1,
     };
     let engine = Engine::start(parts).await.unwrap();

@@ -354,7 +354,7 @@ async fn engine(
         in_flight: delivery.in_flight,
         read_ahead: delivery.read_ahead,
         waiting: config.limits.waiting,
-        verify_again: wishes.dev,
+        eager: wishes.dev,
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

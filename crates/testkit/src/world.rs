@@ -123,7 +123,7 @@ impl World {
             in_flight: random.random_range(1..6),
             read_ahead: random.random_range(4..60),
             waiting: random.random_range(3..100),
-            verify_again: random.random_bool(0.3),
+            eager: random.random_bool(0.3),
         };
         let people = random.random_range(2..8);
         let (manners, poison) = manners(&mut random, minutes, people);

@@ -56,7 +56,7 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
             in_flight: 4,
             read_ahead: 100,
             waiting: 10,
-            verify_again: false,
+            eager: false,
         };
         let parts = Parts {
             store: Arc::new(store),

@@ -46,7 +46,7 @@ fn row(
 }
 
 const fn bounds() -> Bounds {
-    Bounds { in_flight: 4, read_ahead: 100, max_batch: 1, profile: Profile::NeverDisable }
+    Bounds { in_flight: 4, read_ahead: 100, max_batch: 1, profile: Profile::NeverDisable, eager: false }
 }
 
 /// What a store would hold of an app.
@@ -598,6 +598,17 @@ fn what_was_not_tried_waits_a_minute_at_most_for_an_app_that_fails() {
 }
 
 #[test]
+fn with_eager_bounds_what_is_new_has_what_failed_tried_again_at_once() {
+    let mut rig = Rig::of(Bounds { eager: true, ..bounds() }, &["ann", "bob"]);
+    rig.run(0, |_, _| Answered::Nothing);
+    rig.run(0, |_, _| Answered::Served);
+    assert!(rig.served.is_empty(), "the time of the next try has not come");
+    rig.say(&["ann"]);
+    rig.run(0, |_, _| Answered::Served);
+    assert_eq!(rig.served, BTreeSet::from([1, 3].map(|at| (Stream(0), Position(at)))));
+}
+
+#[test]
 fn reading_stops_at_its_bound_and_one_failing_conversation_does_not_hold_it_there() {
     for answer in [Answered::Nothing, Answered::Status(500), Answered::Status(429)] {
         let small = Bounds { read_ahead: 8, ..bounds() };
@@ -841,6 +852,7 @@ fn story(seed: u64) {
         read_ahead: random.random_range(1..40),
         max_batch: if random.random_bool(0.5) { 1 } else { random.random_range(2..8) },
         profile: if random.random_bool(0.5) { Profile::NeverDisable } else { Profile::Patient },
+        eager: random.random_bool(0.3),
     };
     let people: Vec<String> = (0..random.random_range(2..9)).map(|number| format!("p{number}")).collect();
     let streams = random.random_range(1..3);

@@ -268,13 +268,8 @@ impl World {
         entrance: Entrance,
     ) -> Self {
         let kept = KeptClock { offset: 0, frozen: Some(now) };
-        let policy = Policy {
-            profile: Profile::Patient,
-            in_flight: 4,
-            read_ahead: 100,
-            waiting: 4096,
-            verify_again: false,
-        };
+        let policy =
+            Policy { profile: Profile::Patient, in_flight: 4, read_ahead: 100, waiting: 4096, eager: false };
         let parts = Parts {
             store: Arc::new(disk.reopen()),
             clock: if is_virtual {

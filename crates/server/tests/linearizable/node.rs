@@ -56,7 +56,7 @@ impl Node {
             in_flight: 4,
             read_ahead: 100,
             waiting: 4096,
-            verify_again: false,
+            eager: false,
         };
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
