@@ -98,6 +98,12 @@ pub struct Limits {
     pub depth: usize,
     /// Fields of a form.
     pub form_fields: usize,
+    /// Characters of a control call's metadata.
+    pub metadata: usize,
+    /// Events that are brought in at once.
+    pub events: usize,
+    /// Characters of an `event_id`.
+    pub event_id: usize,
     /// Connections at once.
     pub connections: usize,
     /// Actions that wait for a stream's next commit.
@@ -120,12 +126,16 @@ impl Default for Limits {
         let uploads = 10 * upload;
         let (app_calls, page_calls, sends) = (0, 0, 0);
         let (body, depth, form_fields) = (1024 * 1024, 64, 1000);
+        let (metadata, events, event_id) = (2000, 1000, 256);
         Self {
             body,
             upload,
             uploads,
             depth,
             form_fields,
+            metadata,
+            events,
+            event_id,
             connections,
             waiting,
             listeners,
@@ -252,6 +262,12 @@ impl Config {
                 uploads: reader.value("limits.uploads", self.limits.uploads, limit),
                 depth: reader.value("limits.depth", self.limits.depth, limit),
                 form_fields: reader.value("limits.form_fields", self.limits.form_fields, limit),
+                // What the contract promises is the most.
+                metadata: reader
+                    .value("limits.metadata", self.limits.metadata, |value| whole(value, 1..=2000)),
+                events: reader.value("limits.events", self.limits.events, |value| whole(value, 1..=1000)),
+                event_id: reader
+                    .value("limits.event_id", self.limits.event_id, |value| whole(value, 1..=256)),
                 connections: reader.value("limits.connections", self.limits.connections, limit),
                 waiting: reader.value("limits.waiting", self.limits.waiting, limit),
                 listeners: reader.value("limits.listeners", self.limits.listeners, limit),

@@ -263,8 +263,9 @@ impl Received<'_> {
     }
 }
 
-fn limits(shared: &Shared) -> Limits {
-    Limits { depth: shared.limits.depth, fields: shared.limits.form_fields }
+pub(crate) fn limits(shared: &Shared) -> Limits {
+    let of = &shared.limits;
+    Limits { depth: of.depth, fields: of.form_fields, metadata: of.metadata }
 }
 
 /// A call that is read: a request of its own, an item of a batch, or one of several ids.

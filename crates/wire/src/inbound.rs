@@ -6,8 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::shape::Shape;
 
-/// The longest `event_id`, in characters.
-const EVENT_ID: usize = 256;
 /// The longest message text, in characters (Messenger).
 const TEXT: usize = 2000;
 /// The longest payload, in characters.
@@ -224,9 +222,10 @@ impl PersonEvent {
             }
             kind
         });
-        let event_id = shape.text("", object, "event_id", EVENT_ID).map(str::to_owned);
+        // How long it may be is the receiver's to say.
+        let event_id = shape.text("", object, "event_id", usize::MAX).map(str::to_owned);
         if event_id.as_deref() == Some("") {
-            shape.wrong("/event_id", format!("must have 1 to {EVENT_ID} characters"));
+            shape.wrong("/event_id", "must not be empty");
         }
         let entry = entry(shape, object, kind);
         // Without a kind, what else may be there is not known.

@@ -14,17 +14,19 @@ mod form;
 mod multipart;
 
 /// How much is read at most (contract.md, Limits).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Nesting of JSON and of brackets.
     pub depth: usize,
     /// Fields of a form.
     pub fields: usize,
+    /// Characters of a control call's `metadata` (API-8).
+    pub metadata: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 64, fields: 1000 }
+        Self { depth: 64, fields: 1000, metadata: 2000 }
     }
 }
 
@@ -32,8 +34,7 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
     values: Map<String, Value>,
-    /// How deep a value may nest that is a JSON text.
-    depth: usize,
+    limits: Limits,
     /// The files of a multipart body, with the names of their parts. Only a batch may bring several.
     uploads: Vec<(String, Upload)>,
 }
@@ -65,6 +66,8 @@ impl Params {
         let mut form = Form::new(limits);
         form.read("query string", query.as_bytes())?;
         let mut values = form.take();
+        // What stands in an address is no field of the form.
+        form.begin();
         let essence = essence(content_type);
         let is_json = essence == "application/json" || essence.ends_with("+json");
         let mut uploads = Vec::new();
@@ -83,12 +86,17 @@ impl Params {
         };
         // The body wins, unless what it says is nothing.
         values.extend(given.into_iter().filter(|(_, value)| !value.is_null()));
-        Ok(Self { values, depth: limits.depth, uploads })
+        Ok(Self { values, limits, uploads })
     }
 
     /// Parameters that are an object already: an item of a batch, a dry run.
     pub fn from_object(values: Map<String, Value>, limits: Limits) -> Self {
-        Self { values, depth: limits.depth, uploads: Vec::new() }
+        Self { values, limits, uploads: Vec::new() }
+    }
+
+    /// How much is read at most.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The file that came with the call.
@@ -164,7 +172,7 @@ impl Params {
 
     /// `fields`, with what is asked below each; empty where there is no such parameter.
     pub fn fields(&self) -> Result<Vec<Field>, GraphError> {
-        fields::parse(&self.list("fields").unwrap_or_default().join(","), self.depth)
+        fields::parse(&self.list("fields").unwrap_or_default().join(","), self.limits.depth)
     }
 
     /// `access_token`, from query or body; the header is the caller's business.
@@ -208,8 +216,8 @@ impl Params {
         }
         // Real JSON by the real reader, which knows better about numbers; the lenient one minds its depth.
         let strict =
-            if lenient::depth_of(text) <= self.depth { serde_json::from_str(text).ok() } else { None };
-        strict.or_else(|| lenient::parse(text, self.depth))
+            if lenient::depth_of(text) <= self.limits.depth { serde_json::from_str(text).ok() } else { None };
+        strict.or_else(|| lenient::parse(text, self.limits.depth))
     }
 }
 

@@ -18,8 +18,6 @@ const INSTAGRAM_TEXT: usize = 1000;
 const REACTION: usize = 32;
 /// The longest `metadata` of a message, in characters.
 const MESSAGE_METADATA: usize = 1000;
-/// The longest `metadata` of a control call, in characters (API-8).
-const CONTROL_METADATA: usize = 2000;
 /// The longest payload of a button or a quick reply, in characters.
 const PAYLOAD: usize = 1000;
 /// The longest title of a quick reply, in characters; what is longer is cut off.
@@ -112,7 +110,9 @@ pub struct Call {
 
 impl Call {
     fn control(params: &Params, person: PersonId, ask: Ask) -> Result<Self, GraphError> {
-        let metadata = params.get("metadata").map(|value| limited("metadata", value, CONTROL_METADATA));
+        let metadata = params
+            .get("metadata")
+            .map(|value| limited_by("metadata", value, params.limits().metadata, " (limits.metadata)"));
         Ok(Self { person, ask, metadata: metadata.transpose()?, message: None })
     }
 }
@@ -590,11 +590,16 @@ pub(crate) fn buttons(params: &Params, name: &str, value: &Value) -> Result<Vec<
 
 /// A text of limited length.
 pub(crate) fn limited(name: &str, value: &Value, max: usize) -> Result<String, GraphError> {
+    limited_by(name, value, max, "")
+}
+
+/// The same, where a setting says how long it may be.
+fn limited_by(name: &str, value: &Value, max: usize, setting: &str) -> Result<String, GraphError> {
     let text =
         text_of(value).ok_or_else(|| GraphError::parameter(format!("Param {name} must be a string")))?;
     // Bytes bound characters from above: most texts needn't be counted.
     if text.len() > max && text.chars().count() > max {
-        let text = format!("Length of param {name} must be less than or equal to {max}");
+        let text = format!("Length of param {name} must be less than or equal to {max}{setting}");
         return Err(GraphError::parameter(text));
     }
     Ok(text)

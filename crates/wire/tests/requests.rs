@@ -527,7 +527,7 @@ fn control_calls_ask_the_rules() {
         (
             requests::take_thread_control,
             json!({"metadata": "m".repeat(2001)}),
-            "Length of param metadata must be less than or equal to 2000",
+            "Length of param metadata must be less than or equal to 2000 (limits.metadata)",
         ),
         (
             requests::pass_thread_control,

@@ -9,7 +9,7 @@ use baton_engine::{Request, Requested};
 use baton_rules::{AppId, ThreadKey};
 use baton_wire::GraphError;
 use baton_wire::inbound::PersonEvent;
-use baton_wire::params::{Limits, Params};
+use baton_wire::params::Params;
 use baton_wire::requests::{self, Call};
 use serde_json::{Map, Value, json};
 
@@ -19,8 +19,9 @@ use super::input::{Json, OnThread, app_id};
 use super::operation::Operation;
 use super::schemas::{Schemas, closed};
 use super::threads::{self, DECIDING};
-use super::{events, inbox};
+use super::{events, inbox, people};
 use crate::door::{Needs, Recording};
+use crate::graph;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -98,12 +99,14 @@ async fn post(
         (Some(event), None, None) => {
             fields.done(&["event"], Some(()))?;
             let event = PersonEvent::parse(event).and_then(|event| event.on(thread.surface));
-            let event = event.map_err(|wrong| Problem::bad_body(wrong).within("/event"))?;
+            let event = event.map_err(Problem::bad_body);
+            let event = event.and_then(|event| people::id_fits(&shared, &event).map(|()| event));
+            let event = event.map_err(|wrong| wrong.within("/event"))?;
             Requested::Person(event)
         }
         (None, Some(act), None) => {
             fields.done(&["inbox"], Some(()))?;
-            let act = inbox::read(act).map_err(|wrong| wrong.within("/inbox"))?;
+            let act = inbox::read(act, shared.limits.metadata).map_err(|wrong| wrong.within("/inbox"))?;
             threads::existing(&shared, &thread).await?;
             Requested::Inbox(act)
         }
@@ -184,6 +187,5 @@ fn called(
     mut parameters: Map<String, Value>,
 ) -> Result<Call, GraphError> {
     parameters.entry("recipient").or_insert_with(|| json!({"id": thread.person.as_str()}));
-    let limits = Limits { depth: shared.limits.depth, fields: shared.limits.form_fields };
-    read(&Params::from_object(parameters, limits))
+    read(&Params::from_object(parameters, graph::limits(shared)))
 }

@@ -44,6 +44,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A text whose length a setting bounds.
+    pub(super) fn limited_text(&mut self, name: &str, most: usize, setting: &str) -> Option<&'a str> {
+        match self.get(name)? {
+            Value::String(text) if text.chars().count() > most => {
+                self.wrong(name, format!("is longer than {most} characters ({setting})"));
+                None
+            }
+            _ => self.text(name, usize::MAX),
+        }
+    }
+
     /// A text that must be there and say something.
     pub(super) fn required_text(&mut self, name: &str, most: usize) -> Option<&'a str> {
         let given = self.get(name).is_some();

@@ -87,7 +87,7 @@ async fn act(
     OnThread(thread): OnThread,
     Json(body): Json,
 ) -> Result<Decided, Problem> {
-    let act = read(&body)?;
+    let act = read(&body, shared.limits.metadata)?;
     threads::existing(&shared, &thread).await?;
     let request = Request { thread, what: Requested::Inbox(act), key: None };
     let receipt = shared.engine.submit(request).await?;
@@ -105,7 +105,7 @@ fn if_owner() -> Value {
 
 const ALL: [&str; 5] = ["action", "if_owner", "text", "app_id", "metadata"];
 
-pub(super) fn read(body: &Value) -> Result<DeskAct, Problem> {
+pub(super) fn read(body: &Value, metadata: usize) -> Result<DeskAct, Problem> {
     let mut fields = Fields::of(body)?;
     let if_owner = fields.app_or_nobody("if_owner");
     let plain = |desk| Some(DeskAct { desk, text: None, metadata: None, if_owner });
@@ -118,7 +118,7 @@ pub(super) fn read(body: &Value) -> Result<DeskAct, Problem> {
         Some("move_to_main") => (&["action", "if_owner"], plain(Desk::MoveToMain)),
         Some("done") => (&["action", "if_owner"], plain(Desk::Done)),
         Some("pass") => {
-            let metadata = fields.text("metadata", METADATA).map(str::to_owned);
+            let metadata = fields.limited_text("metadata", metadata, "limits.metadata").map(str::to_owned);
             let pass = |to| DeskAct { desk: Desk::Pass { to }, text: None, metadata, if_owner };
             (&["action", "if_owner", "app_id", "metadata"], fields.app("app_id").map(pass))
         }

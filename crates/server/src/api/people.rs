@@ -24,8 +24,6 @@ use crate::door::{Needs, Recording};
 use crate::problem::{self, Document, Problem};
 use crate::serve::Shared;
 
-/// Events in one request.
-const MOST: usize = 1000;
 /// People whose events are decided at once.
 const PEOPLE_AT_ONCE: usize = 128;
 
@@ -134,9 +132,10 @@ async fn many(
         let (person, event) = of_person(&body, page.surface).map_err(Problem::bad_body)?;
         return submit(&shared, thread(&page, person), event, &body).await.map(Answered::One);
     };
-    if items.len() > MOST {
+    let most = shared.limits.events;
+    if items.len() > most {
         return Err(Problem::new(&problem::TOO_MANY_EVENTS)
-            .detail(format!("{} events are more than {MOST}", items.len())));
+            .detail(format!("{} events are more than {most} (limits.events)", items.len())));
     }
     let mut answers: Vec<(usize, Came)> = Vec::with_capacity(items.len());
     let mut people: Vec<(PersonId, Vec<(usize, PersonEvent)>)> = Vec::new();
@@ -197,6 +196,7 @@ async fn submit(
     event: PersonEvent,
     body: &Value,
 ) -> Result<Decided, Problem> {
+    id_fits(shared, &event)?;
     let key = event.event_id.clone().map(|key| CallersKey { key, fingerprint: fingerprint(body) });
     let event_id = event.event_id.clone().unwrap_or_else(|| shared.ids.uuid());
     let request = Request { thread, what: Requested::Person(event), key };
@@ -212,4 +212,14 @@ fn fingerprint(body: &Value) -> [u8; 32] {
     }
     body.sort_all_objects();
     Sha256::digest(body.to_string().as_bytes()).into()
+}
+
+/// Whether an event's id is as short as it must be.
+pub(super) fn id_fits(shared: &Shared, event: &PersonEvent) -> Result<(), Problem> {
+    let most = shared.limits.event_id;
+    match &event.event_id {
+        Some(id) if id.chars().count() > most => Err(Problem::new(&problem::BAD_BODY)
+            .error("/event_id", format!("is longer than {most} characters (limits.event_id)"))),
+        Some(_) | None => Ok(()),
+    }
 }

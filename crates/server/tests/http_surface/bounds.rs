@@ -109,6 +109,26 @@ async fn limits_are_settings() {
     assert_eq!(w.post_bytes(EVENTS, "[[[[]]]]").await.slug(), "too-deep");
 }
 
+#[tokio::test]
+async fn what_a_limit_refuses_names_its_setting() {
+    let limits = Limits { metadata: 5, events: 2, event_id: 3, ..Limits::default() };
+    let w = World::with(limits).await;
+    let event = |id: &str| json!({"type": "message", "message": {"text": "x"}, "event_id": id});
+    expect!(w.post(EVENTS, event("abc")).await, 200, "MCR-MSG-1");
+    expect!(w.post(EVENTS, event("abcd")).await, 400, "limits.event_id", "/event_id");
+    let dry = "/baton/v1/pages/2001/threads/ann/dry-run";
+    expect!(w.post(dry, json!({"event": event("abcd")})).await, 400, "limits.event_id", "/event/event_id");
+    let mut many = vec![event("a"); 3];
+    many.iter_mut().for_each(|event| event["person"] = json!("ann"));
+    expect!(w.post("/baton/v1/pages/2001/events", json!(many)).await, 413, "limits.events");
+    let pass = |said: &str| json!({"recipient": {"id": "ann"}, "target_app_id": "222", "metadata": said});
+    expect!(w.call("market-bot", "/me/pass_thread_control", pass("123456")).await, 400, "limits.metadata");
+    let by_desk = |said: &str| json!({"action": "pass", "app_id": "222", "metadata": said});
+    let inbox = "/baton/v1/pages/2001/threads/ann/inbox";
+    expect!(w.post(inbox, by_desk("123456")).await, 400, "limits.metadata", "/metadata");
+    assert_eq!(w.call("market-bot", "/me/pass_thread_control", pass("12345")).await.status, 200);
+}
+
 /// A request on a connection that stays open.
 async fn on(stream: &mut TcpStream) {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

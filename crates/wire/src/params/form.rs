@@ -10,7 +10,7 @@ const REPEATED: &[&str] = &["fields", "ids", "params", "subscribed_fields"];
 
 pub(super) struct Form {
     limits: Limits,
-    /// How many fields there were so far, query string and body together.
+    /// How many fields there were so far.
     fields: usize,
     values: Map<String, Value>,
 }
@@ -36,6 +36,11 @@ impl Form {
             self.put(name, value)?;
         }
         Ok(())
+    }
+
+    /// What follows has its own count.
+    pub(super) fn begin(&mut self) {
+        self.fields = 0;
     }
 
     /// One more field.
@@ -64,7 +69,7 @@ impl Form {
         Ok(())
     }
 
-    /// What was read so far; the fields stay counted.
+    /// What was read so far.
     pub(super) fn take(&mut self) -> Map<String, Value> {
         let mut values = std::mem::take(&mut self.values);
         values.values_mut().for_each(make_lists);
