@@ -31,6 +31,7 @@ mod migrate;
 pub(crate) mod names;
 mod openapi;
 mod outcome;
+mod receiving;
 mod send;
 mod serve;
 pub(crate) mod server_file;

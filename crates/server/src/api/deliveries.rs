@@ -62,7 +62,7 @@ const STATES: &[(&str, Fate)] = &[
 /// A webhook event of an app, and what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Delivery")]
-struct Delivery {
+pub(super) struct Delivery {
     #[schemars(example = &"3-41")]
     id: String,
     #[serde(flatten)]

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::cursor::{self, List};
+use super::deliveries::Delivery;
 use super::dry_run;
 use super::input::{Named, app_id};
 use super::operation::Operation;
@@ -104,6 +105,8 @@ struct Control {
     owner_app_id: Option<App>,
     /// When it lapses.
     expires_at: Option<Moment>,
+    /// Who is in control when it lapses; null: nobody, or it does not.
+    lapses_to_app_id: Option<App>,
     /// Since when; null: control never changed, or longer ago than was looked.
     since: Option<Moment>,
     /// The row of the specification by which it began.
@@ -122,6 +125,8 @@ struct OfApp {
     channel: Option<Heard>,
     /// The id of the webhook that tells it.
     webhook_id: Option<String>,
+    /// What came of it; null: it was not told, or is not there any more.
+    delivery: Option<Delivery>,
     /// Why it was not told, by the settings as they are; null: it was.
     unheard: Option<Reason>,
     /// The field that it would have to be subscribed to.
@@ -160,7 +165,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "Activity",
             "Why it came out so",
             "Of a message, a webhook or a call of the Graph API: what was decided by which rule, who was in control \
-             since when, what each app was told or why it was not, and which calls would give it control now.",
+             since when, what each app was told or why it was not, what came of it, and which calls would give it control now.",
         )
         .named(
             "name",
@@ -233,7 +238,7 @@ async fn get(State(shared): State<Arc<Shared>>, Named(id): Named) -> Result<axum
     };
     let apps = match &key {
         Some(key) => {
-            apps(&shared, key, row.as_ref().map(|(place, row)| (*place, &**row)), call.as_deref()).await
+            apps(&shared, key, row.as_ref().map(|(place, row)| (*place, &**row)), call.as_deref()).await?
         }
         None => Vec::new(),
     };
@@ -288,6 +293,10 @@ async fn control(
     Ok(Control {
         owner_app_id: stands.owner.map(App::from),
         expires_at: stands.expires_at.map(Moment),
+        lapses_to_app_id: stands
+            .expires_at
+            .and_then(|lapse| standing(routing, thread, lapse).owner)
+            .map(App::from),
         since: began.map(|entry| Moment(entry.at)),
         rule: began.map(|entry| entry.rule.to_string()),
         cause: began.and_then(|entry| {
@@ -306,9 +315,9 @@ async fn apps(
     key: &ThreadKey,
     row: Option<(Place, &JournalRow)>,
     call: Option<&calls::Call>,
-) -> Vec<OfApp> {
+) -> Result<Vec<OfApp>, Problem> {
     let settings = shared.engine.settings();
-    let Some(routing) = settings.routing(key.page, key.surface) else { return Vec::new() };
+    let Some(routing) = settings.routing(key.page, key.surface) else { return Ok(Vec::new()) };
     let connected = routing.apps.iter().map(|app| app.id);
     let told = row.into_iter().flat_map(|(_, row)| row.notices.iter().map(|notice| notice.app));
     // A call that made nothing concerns whoever made it.
@@ -330,8 +339,13 @@ async fn apps(
             Some(Unheard::NotSubscribedToStandby) => Some("standby"),
             Some(_) | None => None,
         };
+        let delivery = match row.filter(|_| notice.is_some()) {
+            Some((place, _)) => shared.engine.delivery(app, place).await?.map(Delivery::from),
+            None => None,
+        };
         all.push(OfApp {
             app_id: app.into(),
+            delivery,
             channel: notice.map(|notice| Heard::on(notice.channel == Channel::Standby)),
             webhook_id: notice.and(row).map(|(place, _)| WebhookId::single(app, place).to_string()),
             unheard: why.map(Reason::from),
@@ -340,7 +354,7 @@ async fn apps(
             could: could(shared, key, routing, app).await,
         });
     }
-    all
+    Ok(all)
 }
 
 /// Which calls would succeed if an app made them now.

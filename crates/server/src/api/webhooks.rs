@@ -38,6 +38,9 @@ struct Shown {
     /// What its header `webhook-id` says: the same over retries.
     #[schemars(example = &"msg_1278416343931139-3-17-1")]
     webhook_id: String,
+    /// Its `id` among the app's deliveries.
+    #[schemars(example = &"3-17")]
+    delivery_id: String,
     /// When it was decided.
     at: Moment,
     #[serde(flatten)]
@@ -255,6 +258,7 @@ fn shown(told: &Told) -> Shown {
     let headers = std::iter::once(("user-agent", USER_AGENT)).chain(own);
     Shown {
         webhook_id: told.id().to_string(),
+        delivery_id: told.place.to_string(),
         at: Moment(row.at),
         of: (&told.chain).into(),
         channel: Heard::on(told.notice.channel == Channel::Standby),

@@ -91,7 +91,12 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
         Command::Resume { app } => {
             let app = names.app_id(app)?;
             let answer = client.post(&format!("/apps/{}/resume", part(&app)), &json!({})).await?;
-            counted(common, &answer, &format!("{} is delivered to again", names.app(&app)), "waited");
+            counted(
+                common,
+                &answer,
+                &format!("{} is delivered to again", names.app(&app)),
+                ("webhook waited", "webhooks waited"),
+            );
             Ok(())
         }
     }
@@ -212,14 +217,15 @@ async fn resend(common: &Common, client: &Client, names: &Names, wanted: &Resend
     }
     let answer = client.post(&format!("/apps/{}/resend", part(&app)), &body).await?;
     let to = wanted.to.clone().unwrap_or_else(|| names.app(&app));
-    counted(common, &answer, &format!("sent again to {to}"), "webhooks");
+    counted(common, &answer, &format!("sent again to {to}"), ("webhook", "webhooks"));
     Ok(())
 }
 
-fn counted(common: &Common, answer: &Value, what: &str, unit: &str) {
+fn counted(common: &Common, answer: &Value, what: &str, (one, more): (&str, &str)) {
     if common.json {
         look::json(answer);
     } else {
+        let unit = if answer["count"] == 1 { one } else { more };
         look::line(format!("{what}: {} {unit}", answer["count"]));
     }
 }

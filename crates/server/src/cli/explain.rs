@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::client::{Client, part};
 use super::names::Names;
-use super::{Common, Failure, look, webhook};
+use super::{Common, Failure, look, receiving, webhook};
 
 /// Why an app did not get a message, or was refused
 #[derive(Debug, Args)]
@@ -23,12 +23,15 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::find(common)?;
-    let names = Names::of(&client).await?;
+    let mut names = Names::of(&client).await?;
     let told = client.get(&format!("/explain/{}", part(&arguments.id))).await?;
     if common.json {
         look::json(&told);
         return Ok(());
     }
+    let apps = told["apps"].as_array().into_iter().flatten();
+    let waiting = apps.filter(|app| app["delivery"]["state"] == "pending");
+    names.ask_for_trouble(&client, waiting.filter_map(|app| app["app_id"].as_str())).await;
     Explanation { told: &told, names: &names }.lines().iter().for_each(look::line);
     Ok(())
 }
@@ -163,6 +166,7 @@ impl Explanation<'_> {
         if !heard.is_empty() {
             lines.push(format!("  {name} {heard}"));
         }
+        lines.extend(self.came(app).map(|came| format!("  {} {came}", " ".repeat(18))));
         let blank = if lines.is_empty() { name } else { " ".repeat(18) };
         let mut advice: Vec<String> = advice.into_iter().collect();
         advice.extend(self.could(app));
@@ -176,19 +180,34 @@ impl Explanation<'_> {
     fn heard(&self, app: &Value) -> (String, Option<String>) {
         let event = self.told["event"]["event"].as_str().unwrap_or_default();
         let owner = self.name(&self.told["then"]["owner_app_id"]);
-        let deaf = app["app_id"].as_str().and_then(|id| self.names.deaf(id));
-        let delivered =
-            deaf.map(|why| format!(", and has {why}: `baton listen` shows it")).unwrap_or_default();
         match (app["channel"].as_str(), app["unheard"].as_str()) {
             (Some("standby"), _) => {
                 let why = owner
                     .map_or("nobody was in control".to_owned(), |owner| format!("{owner} was in control"));
-                (format!("was told {event} on standby, because {why}{delivered}"), None)
+                (format!("was told {event} on standby, because {why}"), None)
             }
-            (Some(_), _) => (format!("was told {event}{delivered}"), None),
+            (Some(_), _) => (format!("was told {event}"), None),
             (None, None) => (String::new(), None),
             (None, Some(why)) => self.not_told(event, why, app),
         }
+    }
+
+    /// What came of the webhook that tells it.
+    fn came(&self, app: &Value) -> Option<String> {
+        let delivery = app.get("delivery").filter(|delivery| delivery.is_object())?;
+        let id = app["app_id"].as_str().unwrap_or_default();
+        let came = receiving::came(delivery, self.names.trouble(id));
+        let (name, number) = (self.names.app(id), delivery["id"].as_str().unwrap_or_default());
+        let how = match delivery["state"].as_str() {
+            Some("dead" | "expired" | "parked") => {
+                format!("  `baton deliveries resend \"{name}\" {number}` sends it again")
+            }
+            Some("pending") if delivery["next_attempt_at"].is_null() && self.names.trouble(id).is_some() => {
+                format!("  `baton listen --app \"{name}\"` shows what it is told")
+            }
+            Some(_) | None => String::new(),
+        };
+        Some(format!("{came}{}", look::styled(look::DIM, how)))
     }
 
     fn not_told(&self, event: &str, why: &str, app: &Value) -> (String, Option<String>) {
@@ -225,8 +244,19 @@ impl Explanation<'_> {
         if app["app_id"] == self.told["now"]["owner_app_id"] || self.told["now"].is_null() {
             return None;
         }
+        let now = &self.told["now"];
         let could: Vec<&str> =
             app["could"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let lapse = now["expires_at"].as_str().and_then(look::milliseconds_of);
+        let lapse = lapse.map(|lapse| {
+            let to = match self.names.app_of(&now["lapses_to_app_id"]) {
+                Some(_) if now["lapses_to_app_id"] == app["app_id"] => "returns to it".to_owned(),
+                Some(to) => format!("returns to {to}"),
+                None => "ends".to_owned(),
+            };
+            format!("; control {to} {}", look::moment(lapse, self.at()))
+        });
+        let lapse = lapse.unwrap_or_default();
         let calls: Vec<&str> = could.iter().copied().filter(|call| *call != "messages").collect();
         Some(match (could.contains(&"messages"), calls.as_slice()) {
             (true, []) => "may send now".to_owned(),
@@ -234,9 +264,9 @@ impl Explanation<'_> {
             (false, []) => {
                 let owner = self.names.app_of(&self.told["now"]["owner_app_id"]);
                 let owner = owner.unwrap_or_else(|| "whoever is in control".to_owned());
-                format!("may not send now; {owner} can pass_thread_control to it, or release it")
+                format!("may not send now{lapse}; {owner} can pass_thread_control to it, or release it")
             }
-            (false, calls) => format!("may not send now, and may call {}", calls.join(" or ")),
+            (false, calls) => format!("may not send now{lapse}; it may call {}", calls.join(" or ")),
         })
     }
 }

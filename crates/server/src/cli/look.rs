@@ -107,9 +107,18 @@ pub(crate) fn day(at: i64) -> String {
 
 /// A moment as it is said at another one: `14:03` on the same day, else with the day.
 pub(crate) fn moment(at: i64, now: i64) -> String {
-    let same_day = at.div_euclid(DAY) == now.div_euclid(DAY);
-    let form = if same_day { "%H:%M" } else { "%-d %b %H:%M" };
+    formatted(at, now, ("%H:%M", "%-d %b %H:%M"))
+}
+
+/// A moment in one of two forms: the second where it is another day.
+fn formatted(at: i64, now: i64, (same_day, other_day): (&str, &str)) -> String {
+    let form = if at.div_euclid(DAY) == now.div_euclid(DAY) { same_day } else { other_day };
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.strftime(form).to_string())
+}
+
+/// The same to the second: `14:03:07`.
+pub(crate) fn moment_exactly(at: i64, now: i64) -> String {
+    formatted(at, now, ("%H:%M:%S", "%-d %b %H:%M:%S"))
 }
 
 /// A time of Baton's API, in milliseconds.

@@ -1,11 +1,11 @@
 //! What apps and pages are called, so that people read names and not ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::Failure;
 use super::client::Client;
+use super::{Failure, receiving};
 use crate::routing_file::nearest;
 
 /// The inboxes' ids.
@@ -25,7 +25,8 @@ pub(crate) struct Names {
 #[derive(Debug)]
 struct KnownApp {
     name: String,
-    has_address: bool,
+    /// What is wrong with the delivery to it, in words.
+    trouble: Option<String>,
 }
 
 impl Names {
@@ -36,7 +37,7 @@ impl Names {
         let list = |key: &str| routing[key].as_array().cloned().unwrap_or_default();
         let known = |app: &Value| KnownApp {
             name: text(app, "name").unwrap_or_default(),
-            has_address: app["webhook_url"].is_string(),
+            trouble: app["webhook_url"].is_null().then(|| "no webhook_url".to_owned()),
         };
         let apps = list("apps").iter().filter_map(|app| Some((text(app, "id")?, known(app)))).collect();
         let pages = list("pages");
@@ -54,10 +55,19 @@ impl Names {
         self.apps.get(id).map_or_else(|| format!("app {id}"), |app| app.name.clone())
     }
 
-    /// Why an app does not get what it is told, as far as the settings say so.
-    pub(crate) fn deaf(&self, app: &str) -> Option<&'static str> {
-        let known = self.apps.get(app)?;
-        (!known.has_address).then_some("no webhook_url")
+    /// Why an app does not get what it is told, as far as the settings say so, or it was asked.
+    pub(crate) fn trouble(&self, app: &str) -> Option<&str> {
+        self.apps.get(app)?.trouble.as_deref()
+    }
+
+    /// Asks how the delivery to these apps does now.
+    pub(crate) async fn ask_for_trouble(&mut self, client: &Client, apps: impl IntoIterator<Item = &str>) {
+        let mut asked = HashSet::new();
+        for app in apps {
+            if let Some(known) = self.apps.get_mut(app).filter(|_| asked.insert(app)) {
+                known.trouble = receiving::trouble(client, app).await;
+            }
+        }
     }
 
     /// Whether a page is known.
@@ -97,7 +107,7 @@ impl Names {
     /// Adds names of things that are not on the server yet, or under another name.
     pub(crate) fn learn(&mut self, kind: &str, id: &str, name: &str) {
         if kind == "apps" {
-            self.apps.insert(id.to_owned(), KnownApp { name: name.to_owned(), has_address: true });
+            self.apps.insert(id.to_owned(), KnownApp { name: name.to_owned(), trouble: None });
         } else if !self.pages.iter().any(|(page, _, _)| page == id) {
             self.pages.push((id.to_owned(), name.to_owned(), None));
         }

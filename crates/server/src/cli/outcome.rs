@@ -2,17 +2,20 @@
 
 use serde_json::Value;
 
+use super::client::Client;
 use super::look;
 use super::names::Names;
 
-/// Shows it.
-pub(crate) fn shown(person: &str, page: &str, answer: &Value, names: &Names) {
+/// Shows it; and of the apps that hear it, which do not get it at the moment.
+pub(crate) async fn shown(client: &Client, names: &mut Names, person: &str, page: &str, answer: &Value) {
     let person = look::styled(look::PERSON, person);
     look::line(format!("{person} → {}", look::styled(look::STRONG, names.page(page))));
     let rule = answer["rule"].as_str().unwrap_or_default();
     let via = answer["via"].as_str().map(|via| format!(" (as {via})")).unwrap_or_default();
     look::line(format!("  rule     {}{via}", look::styled(look::RULE, rule)));
     look::line(format!("  control  {}", control(&answer["thread"], &answer["at"], page, names)));
+    let notices = answer["notices"].as_array().into_iter().flatten();
+    names.ask_for_trouble(client, notices.filter_map(|notice| notice["app_id"].as_str())).await;
     for (index, notice) in answer["notices"].as_array().into_iter().flatten().enumerate() {
         let word = if index == 0 { "hears" } else { "" };
         let app = names.app_of(&notice["app_id"]).unwrap_or_default();
@@ -23,9 +26,9 @@ pub(crate) fn shown(person: &str, page: &str, answer: &Value, names: &Names) {
             String::new()
         };
         let id = notice["app_id"].as_str().unwrap_or_default();
-        let deaf =
-            names.deaf(id).map(|why| look::styled(look::WARNING, format!("  {why}"))).unwrap_or_default();
-        look::line(format!("  {word:<7}  {} {event}{standby}{deaf}", look::column(look::APP, &app, 16)));
+        let trouble = names.trouble(id).map(|why| look::styled(look::WARNING, format!("  {why}")));
+        let trouble = trouble.unwrap_or_default();
+        look::line(format!("  {word:<7}  {} {event}{standby}{trouble}", look::column(look::APP, &app, 16)));
     }
 }
 

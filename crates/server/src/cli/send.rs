@@ -40,14 +40,14 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     let event = event(arguments)?;
     let client = Client::find(common)?;
-    let names = Names::of(&client).await?;
+    let mut names = Names::of(&client).await?;
     let page = names.page_id(&arguments.page)?;
     let path = format!("/pages/{}/people/{}/events", part(&page), part(&arguments.person));
     let answer = client.post(&path, &event).await?;
     if common.json {
         look::json(&answer);
     } else {
-        outcome::shown(&arguments.person, &page, &answer, &names);
+        outcome::shown(&client, &mut names, &arguments.person, &page, &answer).await;
     }
     Ok(())
 }

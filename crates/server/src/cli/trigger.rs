@@ -171,7 +171,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     };
     let event = EVENTS.iter().find(|event| event.name == name).ok_or_else(|| unknown(name))?;
     let client = Client::find(common)?;
-    let names = Names::of(&client).await?;
+    let mut names = Names::of(&client).await?;
     let page = names.page_id(page)?;
     let app = arguments.app.as_deref().map(|app| names.app_id(app)).transpose()?;
     let mut body = (event.body)();
@@ -204,7 +204,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         look::json(&whole);
         return Ok(());
     }
-    outcome::shown(person, &page, &answer, &names);
+    outcome::shown(&client, &mut names, person, &page, &answer).await;
     match heard {
         Some(Some(heard)) => webhook::body(&heard).iter().for_each(look::line),
         Some(None) => look::line(format!(

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use baton_engine::{Clock, SystemClock};
+use baton_rules::Timestamp;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::{Client, part};
 use super::live::{Came, Live};
 use super::names::Names;
-use super::{Common, Failure, look, webhook};
+use super::{Common, Failure, look, receiving, webhook};
 
 /// Wait until an app is told something; for scripts
 #[derive(Debug, Args)]
@@ -16,9 +18,11 @@ use super::{Common, Failure, look, webhook};
     after_help = "Ends with 0 when the app was told such an event, and prints it; with 1 when the time is over, \
     and prints what the app was told instead. It looks back first: what a command before it in the script caused has \
     often happened already. By the server's clock, so that moving the clock makes everything before it old.\n\n\
-    Told means decided, and on disk: the webhook is on its way, whether or not the app answers it.\n\n\
+    Told means decided, and on disk: the webhook is on its way, whether or not the app answers it. With --delivered it \
+    is waited until the app has answered with a 2xx.\n\n\
     Examples:\n  \
     baton wait --app \"Human desk\" --event pass_thread_control --person you --timeout 5s\n  \
+    baton wait --app \"Support bot\" --event messages --person you --delivered\n  \
     baton wait --app \"Support bot\" --event messages --channel standby --since 0s"
 )]
 pub(crate) struct Arguments {
@@ -40,6 +44,9 @@ pub(crate) struct Arguments {
     /// Whose text, payload or other content has this in it
     #[arg(long, value_name = "TEXT")]
     containing: Option<String>,
+    /// Until the app has answered it with a 2xx
+    #[arg(long)]
+    delivered: bool,
     /// How long to wait
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     timeout: String,
@@ -50,6 +57,8 @@ pub(crate) struct Arguments {
 
 /// Webhooks that are shown where the wanted one did not come.
 const SHOWN: usize = 10;
+/// How often what came of one is looked at, in milliseconds.
+const LOOK_AGAIN_MS: i64 = 100;
 
 /// A duration that somebody typed, if it is one.
 fn duration(text: &str) -> Result<String, String> {
@@ -68,29 +77,98 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     // Not at all is not "now": what happened a moment ago may have happened now by a clock that stands still.
     let looks_back = crate::config::milliseconds(&arguments.since) != Some(0);
     let since = if looks_back { format!("?since={}", part(&arguments.since)) } else { String::new() };
-    let mut live = Live::open(common, &path, &since).await?;
+    let mut waiting = Waiting {
+        live: Live::open(common, &path, &since).await?,
+        client: &client,
+        arguments,
+        app: &app,
+        page: page.as_deref(),
+        others: Vec::new(),
+        told: Vec::new(),
+    };
     let patience = crate::config::milliseconds(&arguments.timeout).and_then(|ms| u64::try_from(ms).ok());
     let patience = Duration::from_millis(patience.unwrap_or_default());
-    let mut others = Vec::new();
-    let found = tokio::time::timeout(patience, async {
+    let found = tokio::time::timeout(patience, waiting.found()).await;
+    let Waiting { others, told, .. } = waiting;
+    let Ok(found) = found else {
+        return Err(Missed { common, arguments, names, app: &app, others, told }.failure(&client).await);
+    };
+    let webhook = found?;
+    if common.json {
+        look::json(&webhook);
+        return Ok(());
+    }
+    let line = webhook::line(&webhook, &names);
+    let came = webhook.get("delivery").map(|delivery| format!("  {}", receiving::came(delivery, None)));
+    look::line(format!("{line}{}", came.unwrap_or_default()).trim_end());
+    Ok(())
+}
+
+/// Somebody who waits.
+struct Waiting<'a> {
+    live: Live<'a>,
+    client: &'a Client,
+    arguments: &'a Arguments,
+    app: &'a str,
+    page: Option<&'a str>,
+    /// What the app was told instead.
+    others: Vec<Value>,
+    /// What it was told and has not answered, with what came of it so far.
+    told: Vec<Value>,
+}
+
+impl Waiting<'_> {
+    /// What is waited for.
+    async fn found(&mut self) -> Result<Value, Failure> {
+        let clock = SystemClock;
         loop {
-            match live.next().await {
-                Came::Event(name, webhook) if name == "webhook" => {
-                    if is_wanted(&webhook, arguments, page.as_deref()) {
-                        return webhook;
-                    }
-                    others.push(webhook);
+            let again = async {
+                if self.told.is_empty() {
+                    std::future::pending::<()>().await;
+                } else {
+                    clock.sleep_until(Timestamp(clock.now().0 + LOOK_AGAIN_MS)).await;
                 }
-                Came::Event(..) | Came::Lost | Came::Back => {}
+            };
+            let came = tokio::select! {
+                came = self.live.next() => Some(came),
+                () = again => None,
+            };
+            match came {
+                Some(Came::Event(name, webhook)) if name == "webhook" => {
+                    if !is_wanted(&webhook, self.arguments, self.page) {
+                        self.others.push(webhook);
+                    } else if self.arguments.delivered {
+                        self.told.push(webhook);
+                    } else {
+                        return Ok(webhook);
+                    }
+                }
+                Some(Came::Event(..) | Came::Lost | Came::Back) => continue,
+                None => {}
+            }
+            if let Some(found) = self.delivered().await? {
+                return Ok(found);
             }
         }
-    });
-    match found.await {
-        Ok(webhook) if common.json => look::json(&webhook),
-        Ok(webhook) => look::line(webhook::line(&webhook, &names).trim_end()),
-        Err(_) => return Err(missed(common, arguments, &names, &app, &others)),
     }
-    Ok(())
+
+    /// The first of those that it was told that has arrived. Only the last ones are looked at.
+    async fn delivered(&mut self) -> Result<Option<Value>, Failure> {
+        let first = self.told.len().saturating_sub(SHOWN);
+        for webhook in self.told.iter_mut().skip(first) {
+            let id = webhook["delivery_id"].as_str().unwrap_or_default();
+            let path = format!("/apps/{}/deliveries/{}", part(self.app), part(id));
+            let mut delivery = self.client.get(&path).await?;
+            // The request is what the webhook has already.
+            delivery.as_object_mut().map(|delivery| delivery.remove("request"));
+            let is_delivered = delivery["state"] == "delivered";
+            webhook["delivery"] = delivery;
+            if is_delivered {
+                return Ok(Some(webhook.clone()));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn is_wanted(webhook: &Value, arguments: &Arguments, page: Option<&str>) -> bool {
@@ -112,29 +190,57 @@ fn holds(value: &Value, part: &str) -> bool {
     }
 }
 
-/// The time is over: what came instead.
-fn missed(common: &Common, arguments: &Arguments, names: &Names, app: &str, others: &[Value]) -> Failure {
-    let last = others.get(others.len().saturating_sub(SHOWN)..).unwrap_or_default();
-    let what = format!("{} was not told {} within {}", names.app(app), wanted(arguments), arguments.timeout);
-    if common.json {
-        look::json(&json!({"found": null, "instead": last}));
+/// The time is over.
+struct Missed<'a> {
+    common: &'a Common,
+    arguments: &'a Arguments,
+    names: Names,
+    app: &'a str,
+    others: Vec<Value>,
+    told: Vec<Value>,
+}
+
+impl Missed<'_> {
+    /// Says what came instead.
+    async fn failure(mut self, client: &Client) -> Failure {
+        let is_told = !self.told.is_empty();
+        let seen = if is_told { &self.told } else { &self.others };
+        let last = seen.get(seen.len().saturating_sub(SHOWN)..).unwrap_or_default();
+        if self.common.json {
+            look::json(&json!({"found": null, "instead": last}));
+        }
+        let (app, wanted, timeout) =
+            (self.names.app(self.app), wanted(self.arguments), &self.arguments.timeout);
+        if is_told {
+            self.names.ask_for_trouble(client, [self.app]).await;
+            let failure = Failure::new(format!("{app} did not answer {wanted} with a 2xx within {timeout}"));
+            return last.iter().fold(failure, |failure, webhook| self.not_answered(failure, webhook)).advice(
+                format!("`baton deliveries list \"{app}\"` has every try; `baton doctor \"{app}\"` tries its address"),
+            );
+        }
+        let failure = Failure::new(format!("{app} was not told {wanted} within {timeout}"));
+        if seen.is_empty() {
+            let since = &self.arguments.since;
+            return failure
+                .why(format!("it was told nothing at all, and nothing since {since} before"))
+                .advice(format!(
+                    "`baton listen --app \"{app}\"` shows what it is told; an app is told the fields that its \
+                     connection to the page has, of other apps' conversations only with standby"
+                ));
+        }
+        let failure = failure.why(if seen.len() > last.len() {
+            format!("it was told {} other events, the last of them:", seen.len())
+        } else {
+            "it was told:".to_owned()
+        });
+        let line = |webhook: &Value| webhook::line(webhook, &self.names).trim_end().to_owned();
+        last.iter().fold(failure, |failure, webhook| failure.why(line(webhook)))
     }
-    let failure = Failure::new(what);
-    if others.is_empty() {
-        let failure =
-            failure.why(format!("it was told nothing at all, and nothing since {} before", arguments.since));
-        return failure.advice(format!(
-            "`baton listen --app \"{}\"` shows what it is told; an app is told the fields that its connection to the \
-             page has, of other apps' conversations only with standby",
-            names.app(app)
-        ));
+
+    fn not_answered(&self, failure: Failure, webhook: &Value) -> Failure {
+        let came = receiving::came(&webhook["delivery"], self.names.trouble(self.app));
+        failure.why(webhook::line(webhook, &self.names).trim_end()).why(format!("  {came}"))
     }
-    let failure = failure.why(if others.len() > last.len() {
-        format!("it was told {} other events, the last of them:", others.len())
-    } else {
-        "it was told:".to_owned()
-    });
-    last.iter().fold(failure, |failure, webhook| failure.why(webhook::line(webhook, names).trim_end()))
 }
 
 /// What is waited for, in words.

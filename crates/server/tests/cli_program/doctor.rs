@@ -1,12 +1,12 @@
 //! `baton doctor` against receivers of every kind: nothing is found of a good one, and of each bad one its cause.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::bot::{Does, Request, answers, bot, good};
 use super::support::{Server, World, bearer, http};
 use super::transcript::Transcript;
 
@@ -35,113 +35,6 @@ fn shop(world: &World) -> Server {
         world.command(&["dev", "--json", "--ephemeral", "--listen", "127.0.0.1:0", "-f", &file]);
     // So that one that hangs does not hang the test.
     Server::start(command.env("BATON_DELIVERY__TIMEOUT", "3s"))
-}
-
-/// A request, as far as a bot looks at it.
-struct Request {
-    is_post: bool,
-    path: String,
-    signature: String,
-    body: String,
-}
-
-impl Request {
-    fn read(stream: &TcpStream) -> Option<Self> {
-        let mut reader = BufReader::new(stream);
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let path = line.split_whitespace().nth(1)?.to_owned();
-        let is_post = line.starts_with("POST");
-        let (mut signature, mut length) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            let line = line.trim_end();
-            match line.split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("x-hub-signature-256") => {
-                    signature = value.to_owned();
-                }
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.parse().ok()?;
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        Some(Self { is_post, path, signature, body: String::from_utf8(body).ok()? })
-    }
-
-    fn parameter(&self, name: &str) -> &str {
-        let query = self.path.split_once('?').map_or("", |(_, query)| query);
-        query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap_or_default()
-    }
-
-    fn is_signed(&self) -> bool {
-        baton_wire::signature::sign("sales-secret", self.body.as_bytes()).sha256 == self.signature
-    }
-
-    /// The event.
-    fn item(&self) -> Value {
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        let entry = &body["entry"][0];
-        if entry["messaging"].is_array() {
-            entry["messaging"][0].clone()
-        } else {
-            entry["standby"][0].clone()
-        }
-    }
-}
-
-/// What a bot does with a request.
-enum Does {
-    Answers(u16, String),
-    Redirects,
-    Closes,
-    Hangs,
-}
-
-fn answers(status: u16) -> Does {
-    Does::Answers(status, String::new())
-}
-
-/// As it should be.
-fn good(request: &Request) -> Does {
-    match (request.is_post, request.parameter("hub.verify_token") == "ring") {
-        (false, true) => Does::Answers(200, request.parameter("hub.challenge").to_owned()),
-        (true, _) if request.is_signed() => answers(200),
-        (false, false) | (true, _) => answers(403),
-    }
-}
-
-/// A bot's address.
-fn bot(does: impl Fn(&Request) -> Does + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let mut hanging = Vec::new();
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let Some(request) = Request::read(&stream) else { continue };
-            let (status, more, body) = match does(&request) {
-                Does::Answers(status, body) => (status, "", body),
-                Does::Redirects => (302, "location: https://elsewhere.example/\r\n", String::new()),
-                Does::Closes => continue,
-                Does::Hangs => {
-                    hanging.push(stream);
-                    continue;
-                }
-            };
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 {status} X\r\n{more}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            // Whoever asked may be gone.
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    url
 }
 
 /// What is found of a receiver: exit code, causes.

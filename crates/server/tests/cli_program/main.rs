@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper that does not get what it needs fails the test")]
 #![expect(clippy::disallowed_methods, reason = "the program runs in real time")]
 
+mod bot;
+mod deliveries;
 mod docs;
 mod doctor;
 mod examples;

@@ -136,6 +136,10 @@ async fn an_event_is_in_the_list_with_how_it_went_and_what_was_sent() {
     assert_eq!(tries.len(), 1);
     assert_eq!((&tries[0]["status"], &tries[0]["error"]), (&json!(200), &Value::Null));
     assert_eq!(tries[0]["body_start"], "so be it");
+    let explained =
+        w.get(&format!("/baton/v1/explain/{}", told["message_id"].as_str().unwrap())).await.json();
+    let apps = explained["apps"].as_array().unwrap();
+    assert_eq!(apps.iter().find(|app| app["app_id"] == "111").unwrap()["delivery"], *one, "as in the list");
     let whole = w.get(&format!("/baton/v1/apps/111/deliveries/{}", one["id"].as_str().unwrap())).await.json();
     assert_eq!(whole["request"]["body"], came.body);
     assert_eq!(whole["request"]["url"], bot.url);

@@ -35,7 +35,7 @@ async fn a_message_says_who_was_told_how_and_who_was_not_and_why() {
     assert_eq!((&told["event"]["event"], &told["event"]["rule"]), (&json!("messages"), &message["rule"]));
     assert_eq!(told["event"]["content"]["message"]["text"], "hello");
     let since = json!({
-        "owner_app_id": DESK, "expires_at": message["thread"]["expires_at"], "since": "2026-01-01T00:00:00.000Z",
+        "owner_app_id": DESK, "expires_at": message["thread"]["expires_at"], "lapses_to_app_id": BOT, "since": "2026-01-01T00:00:00.000Z",
         "rule": "MCR-PASS-2", "cause": "pass", "by_app_id": BOT,
     });
     assert_eq!((&told["then"], &told["now"]), (&since, &since));
@@ -50,6 +50,9 @@ async fn a_message_says_who_was_told_how_and_who_was_not_and_why() {
     let webhook = of(&told, BOT)["webhook_id"].as_str().unwrap();
     let shown = w.get(&format!("/baton/v1/apps/{BOT}/webhooks?limit=1")).await.json();
     assert_eq!(shown["data"][0]["webhook_id"], webhook);
+    let delivery = &of(&told, BOT)["delivery"];
+    assert_eq!((&delivery["id"], &delivery["state"]), (&shown["data"][0]["delivery_id"], &json!("pending")));
+    assert_eq!(draft["delivery"], Value::Null);
     assert_eq!(explain(&w, webhook).await["event"], told["event"]);
 }
 
@@ -60,6 +63,7 @@ async fn what_would_give_an_app_control_is_what_does() {
     let told = explain(&w, message["message_id"].as_str().unwrap()).await;
     assert_eq!(of(&told, BOT)["could"], json!(["messages", "take_thread_control"]));
     assert_eq!(of(&told, DESK)["could"], json!(["request_thread_control"]));
+    assert_eq!(told["now"]["lapses_to_app_id"], Value::Null, "then it is nobody's");
     let recipient = json!({"recipient": {"id": "ann"}});
     assert_eq!(w.call("garage-desk", "/me/take_thread_control", recipient.clone()).await.status, 400);
     assert_eq!(w.call("garage-desk", "/me/request_thread_control", recipient).await.status, 200);
