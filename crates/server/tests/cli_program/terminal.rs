@@ -1,12 +1,14 @@
-//! What somebody sees who types `baton dev`: the first screen, the story, and a line for whatever happens.
+//! What somebody sees who types `baton dev`: the first screen, the story, and a line for whatever happens; and the keys
+//! of `baton listen`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::bot::{answers, bot};
 use super::support::World;
 
 struct Terminal {
@@ -126,4 +128,115 @@ fn the_first_screen_the_story_and_what_others_do() {
     assert_eq!(columns(&said)[2..], ["MCR-MSG-4", "Support bot (default)", "as MCR-MSG-1"]);
     let lapses = terminal.seen.iter().filter(|line| line.contains("control lapsed"));
     assert_eq!(lapses.count(), 1, "when somebody looks, it is no news");
+}
+
+/// A command at a terminal of its own: a pseudo terminal, whose keys are typed and whose screen is read.
+struct AtTerminal {
+    child: Child,
+    keys: std::fs::File,
+    screen: mpsc::Receiver<String>,
+    seen: String,
+}
+
+impl AtTerminal {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&keys).unwrap();
+        unlockpt(&keys).unwrap();
+        let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
+        let other_end = std::fs::File::options().read(true).write(true).open(name).unwrap();
+        let end = || Stdio::from(other_end.try_clone().unwrap());
+        let child = world.command(arguments).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        let keys = std::fs::File::from(keys);
+        let (mut reader, (sender, screen)) = (keys.try_clone().unwrap(), mpsc::channel());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                if sender.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, keys, screen, seen: String::new() }
+    }
+
+    fn press(&mut self, key: &str) {
+        self.keys.write_all(key.as_bytes()).unwrap();
+    }
+
+    /// What is shown up to the next place with this in it, without colours.
+    fn until(&mut self, part: &str) -> String {
+        loop {
+            let plain = anstream::adapter::strip_str(&self.seen).to_string();
+            if let Some(at) = plain.find(part) {
+                let (shown, rest) = plain.split_at(at + part.len());
+                let shown = shown.to_owned();
+                self.seen = rest.to_owned();
+                return shown;
+            }
+            match self.screen.recv_timeout(Duration::from_secs(30)) {
+                Ok(more) => self.seen += &more,
+                Err(error) => panic!("{error}: no {part:?} in\n{plain}"),
+            }
+        }
+    }
+}
+
+impl Drop for AtTerminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_keys_of_listen_send_the_last_one_again_and_show_it_and_end_it() {
+    let world = World::new();
+    let dev = super::screens::shop(&world);
+    let (posted, posts) = mpsc::channel();
+    let url = bot(move |request| {
+        posted.send(request.item()["message"]["text"].clone()).unwrap();
+        answers(if request.is_signed() { 202 } else { 403 })
+    });
+    let mut listen =
+        AtTerminal::start(&world, &["listen", "--app", "Sales bot", "--since", "1d", "--forward-to", &url]);
+    listen.until("r again · b body · q quit");
+    listen.press("r");
+    listen.until("nothing came yet");
+    assert_eq!(world.run(&["send", "Shop", "ada", "hello"]).code, 0);
+    listen.until("\"hello\"");
+    listen.until("→ 202 ");
+    assert_eq!(posts.recv().unwrap(), "hello");
+    listen.press("r");
+    let again = listen.until("→ 202 ");
+    assert!(again.contains("ada, Shop") && again.contains("\"hello\""), "{again}");
+    assert_eq!(posts.recv().unwrap(), "hello", "the same, signed, once more");
+    listen.press("b");
+    let body = listen.until("\"text\": \"hello\"");
+    assert!(body.contains("\"object\": \"page\""), "{body}");
+    assert!(!body.trim_start().starts_with('b'), "what is typed is not shown: {body}");
+    listen.press("x");
+    listen.until("r: forward the last one again · b: its body · q: quit");
+    listen.press("q");
+    assert_eq!(listen.child.wait().unwrap().code(), Some(0));
+    assert!(posts.try_recv().is_err(), "nothing else was posted");
+    dev.stop();
+}
+
+#[test]
+fn without_an_address_to_forward_to_the_last_one_is_shown_again() {
+    let world = World::new();
+    let dev = super::screens::shop(&world);
+    let mut listen = AtTerminal::start(&world, &["listen", "--app", "Desk", "--since", "1d"]);
+    listen.until("q quit");
+    assert_eq!(world.run(&["send", "Shop", "ada", "hello"]).code, 0);
+    listen.until("\"hello\"");
+    listen.press("r");
+    listen.until("nothing is forwarded: give --forward-to URL");
+    listen.until("\"hello\"");
+    listen.press("q");
+    assert_eq!(listen.child.wait().unwrap().code(), Some(0));
+    dev.stop();
 }
