@@ -98,12 +98,21 @@ pub struct ThreadState {
 /// Which threads of a page are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Owned by this app.
-    pub owner: Option<AppId>,
+    /// Owned by.
+    pub owner: Option<Owner>,
     /// `idle` or `active`.
     pub active: Option<bool>,
     /// In this folder.
     pub folder: Option<baton_rules::Folder>,
+}
+
+/// Whose threads are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This app's.
+    App(AppId),
+    /// The inbox's, on whichever side of the page.
+    Inbox,
 }
 
 /// The newest rows of a stream, without a gap.
@@ -620,18 +629,14 @@ impl Engine {
 
     /// What is known of a person; none where the person never wrote.
     pub async fn person(&self, key: &ThreadKey) -> Result<Option<Person>, StoreError> {
-        if self.shared.store.thread(key).await?.is_none() {
-            return Ok(None);
-        }
-        self.shared.store.person(key).await.map(Some)
+        let known = self.shared.store.person(key).await?;
+        let is_there = known != Person::default() || self.shared.store.thread(key).await?.is_some();
+        Ok(is_there.then_some(known))
     }
 
-    /// Keeps what is known of a person; false where the person never wrote.
-    pub async fn keep_person(&self, key: &ThreadKey, person: Person) -> Result<bool, StoreError> {
-        if self.shared.store.thread(key).await?.is_none() {
-            return Ok(false);
-        }
-        self.shared.store.keep_person(key, person).await.map(|()| true)
+    /// Keeps what is known of a person, whether or not they have written.
+    pub async fn keep_person(&self, key: &ThreadKey, person: Person) -> Result<(), StoreError> {
+        self.shared.store.keep_person(key, person).await
     }
 
     /// A page's threads, the newest message first, after the last one of the page before.
@@ -736,7 +741,11 @@ impl Engine {
 impl Filter {
     fn fits(&self, state: &ThreadState) -> bool {
         let owner = state.seen.owner.and_then(AppId::new);
-        self.owner.is_none_or(|wanted| owner == Some(wanted))
+        let wanted = self.owner.map(|wanted| match wanted {
+            Owner::App(app) => app,
+            Owner::Inbox => state.key.surface.inbox(),
+        });
+        wanted.is_none_or(|wanted| owner == Some(wanted))
             && self.active.is_none_or(|wanted| owner.is_some() == wanted)
             && self.folder.is_none_or(|wanted| state.thread.folder == wanted)
     }

@@ -30,7 +30,7 @@ mod webhook;
 pub use activity::{Activity, ActivityKind, Standing};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
 pub use deliveries::{AppHealth, Bookmark, Delivery, Fate};
-pub use engine::{Applied, ClockFailure, Engine, Filter, Parts, Policy, ThreadState};
+pub use engine::{Applied, ClockFailure, Engine, Filter, Owner, Parts, Policy, ThreadState};
 pub use faults::Faults;
 pub use history::HistoryEntry;
 pub use lanes::GivenUp;

@@ -219,7 +219,7 @@ impl HttpTransport {
             .http1_only()
             .user_agent(USER_AGENT)
             .build()
-            .map_err(|error| SendError::Failed(error.to_string()))?;
+            .map_err(|error| SendError::Failed(innermost(&error)))?;
         Ok(Self { client, resolver, timeout })
     }
 
@@ -264,6 +264,15 @@ impl HttpTransport {
         }
         SendError::Failed(cause.to_string())
     }
+}
+
+/// What is at the bottom of an error: what is above it says little.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 impl Transport for HttpTransport {

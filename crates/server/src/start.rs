@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::server_file::{
     ServerFile, data_directory, make_own, make_private, operator_token_path, runtime_directory, write_private,
 };
-use crate::cli::{Common, Failure};
+use crate::cli::{Common, Failure, client};
 use crate::config::{ClockKind, Config, Database};
 use crate::door::StartLink;
 use crate::routing_file::Mint;
@@ -58,6 +58,8 @@ pub(crate) struct Place {
     pub(crate) database: PathBuf,
     /// What is removed at the end.
     scratch: Option<PathBuf>,
+    /// A server that was there before, and is what commands find where nothing else is said.
+    pub(crate) beside: Option<String>,
 }
 
 impl Place {
@@ -85,7 +87,7 @@ impl Place {
         let directory = Self::directory(common)?;
         make_private(&directory)?;
         let database = Self::database(&directory, database, name);
-        Ok(Self { directory, also: None, database, scratch: None })
+        Ok(Self { directory, also: None, database, scratch: None, beside: None })
     }
 
     /// A place that is gone when the server stops.
@@ -104,7 +106,9 @@ impl Place {
             make_private(data)?;
         }
         let database = scratch.join("baton.db");
-        Ok(Self { directory: runtime, also: common.data.clone(), database, scratch: Some(scratch) })
+        let beside = ServerFile::read(&runtime).map(|file| file.url).filter(|url| answers(url));
+        let directory = if beside.is_some() { scratch.clone() } else { runtime };
+        Ok(Self { directory, also: common.data.clone(), database, scratch: Some(scratch), beside })
     }
 
     /// Whether it is gone when the server stops.
@@ -134,6 +138,16 @@ impl Place {
             tracing::warn!(%error, path = %scratch.display(), "what was kept for a while stays");
         }
     }
+}
+
+/// How long a server on this machine may take to be there.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Whether somebody listens there.
+fn answers(url: &str) -> bool {
+    let addresses = url::Url::parse(url).ok().and_then(|url| url.socket_addrs(|| None).ok());
+    let mut addresses = addresses.into_iter().flatten();
+    addresses.any(|at| std::net::TcpStream::connect_timeout(&at, PATIENCE).is_ok())
 }
 
 /// What is special about a server.
@@ -347,8 +361,8 @@ async fn engine(
     };
     let delivery = &config.delivery;
     let vetting = Vetting { allowed: delivery.allow_addresses.clone() };
-    let transport =
-        HttpTransport::new(vetting, delivery.timeout).map_err(|error| cannot(error.to_string()))?;
+    let transport = HttpTransport::new(vetting, delivery.timeout)
+        .map_err(|error| client::cannot_make("webhooks", error))?;
     let policy = Policy {
         profile: delivery.profile,
         in_flight: delivery.in_flight,

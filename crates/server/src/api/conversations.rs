@@ -15,11 +15,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::cursor::{self, List};
-use super::input::{OnThread, app_id};
+use super::input::OnThread;
 use super::messages::Speaker;
 use super::operation::Operation;
 use super::person::Profile;
-use super::query::{Query, in_parts};
+use super::query::{Query, in_parts, owner};
 use super::threads::{self, FOLDERS, READING, STATES, Stands, words};
 use super::values::{self, App, Moment, On, PAGE_ID};
 use crate::door::Needs;
@@ -146,7 +146,7 @@ fn list_operation() -> Operation {
          message first, or those whose owner's control lapses, the soonest first (which has no next part). With \
          `waiting`, `q` or that order, the 1,000 newest conversations of each side are looked through.",
     ))
-    .query("owner", "Those that this app is in control of.", |_| app_id())
+    .query("owner", "Those that this app, or the `inbox`, is in control of.", owner)
     .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
     .query(
         "folder",
@@ -203,7 +203,7 @@ async fn list(
     let settings = shared.engine.settings();
     let sides = sides(&mut query, &settings);
     let filter = Filter {
-        owner: query.app("owner"),
+        owner: query.owner(),
         active: query.word("state", STATES),
         folder: query.word("folder", FOLDERS),
     };

@@ -199,6 +199,10 @@ impl FromRequest<Arc<Shared>> for Json {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let Body(bytes) = Body::from_request(request, shared).await?;
+        // No body says nothing, as an object without members does.
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self(json!({})));
+        }
         as_json(text(&bytes)?, shared.limits.depth).map(Self)
     }
 }

@@ -294,7 +294,9 @@ impl Operation {
         }
         if !self.bodies.is_empty() {
             let each = self.bodies.iter().map(|body| (body.media_type.to_owned(), body.described(schemas)));
-            all["requestBody"] = json!({"required": true, "content": each.collect::<Map<_, _>>()});
+            let content: Map<_, _> = each.collect();
+            let is_needed = content.values().any(|body| !schemas.asks_for_nothing(&body["schema"]));
+            all["requestBody"] = json!({"required": is_needed, "content": content});
         }
         let mut responses: BTreeMap<u16, Value> = BTreeMap::new();
         for answer in &self.answers {

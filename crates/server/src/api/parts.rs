@@ -1,5 +1,5 @@
-//! What a table looks like where the path names it and every value of it may be left out or be null: how PUT and
-//! PATCH take it.
+//! What a table looks like where it is not one of a file: where the path names it and every value of it may be left out
+//! or be null, as PUT and PATCH take it; and where it is new.
 
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -27,6 +27,19 @@ pub(super) fn of_a<T: JsonSchema>(schemas: &mut Schemas, name: &str, key: &str) 
         }
         if !required.is_empty() {
             table["required"] = json!(required);
+        }
+        table
+    })
+}
+
+/// The schema of a table of something new, which has a name.
+pub(super) fn new<T: JsonSchema>(schemas: &mut Schemas, called: &str) -> Value {
+    schemas.written(called, |schemas| {
+        let mut table = schemas.request_whole::<T>();
+        match table.get_mut("required").and_then(Value::as_array_mut) {
+            Some(required) if required.iter().any(|known| known == "name") => {}
+            Some(required) => required.push(json!("name")),
+            None => table["required"] = json!(["name"]),
         }
         table
     })

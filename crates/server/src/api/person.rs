@@ -1,5 +1,5 @@
 //! `GET/PUT /pages/{page}/people/{person}`: what is known of a person beside the conversation. A person exists
-//! from the first event on.
+//! from the first event on, or from when something was said of them.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(super) fn operations() -> Vec<Operation> {
         OnThread::named(
             Operation::get("/pages/{page}/people/{person}", "getPerson", get).needs(Needs::SignedIn),
         )
-        .says("People", "What is known of a person", "A person exists from the first event on.")
+        .says("People", "What is known of a person", "A person exists from the first event on, or from when something was said of them.")
         .answers::<Profile>(StatusCode::OK, "What is known.")
         .refuses([&problem::UNKNOWN_PERSON])
         .refuses(READING),
@@ -50,11 +50,11 @@ pub(super) fn operations() -> Vec<Operation> {
         .says(
             "People",
             "Say what is known of a person",
-            "It replaces what was known: what is left out, or null, is known no longer.",
+            "It replaces what was known: what is left out, or null, is known no longer. Whoever has not written yet is \
+             known by it too; a conversation begins with the first event.",
         )
         .takes_shape(|schemas| schemas.written("NewProfile", |_| new_profile()), vec![("Ada", ada)])
         .answers::<Profile>(StatusCode::OK, "What is known now.")
-        .refuses([&problem::UNKNOWN_PERSON])
         .refuses(READING),
     ]
 }
@@ -85,11 +85,8 @@ async fn put(
     Json(body): Json,
 ) -> Result<axum::Json<Profile>, Problem> {
     let person = read(&body)?;
-    if shared.engine.keep_person(&key, person.clone()).await? {
-        Ok(axum::Json(person.into()))
-    } else {
-        Err(unknown(&key))
-    }
+    shared.engine.keep_person(&key, person.clone()).await?;
+    Ok(axum::Json(person.into()))
 }
 
 fn read(body: &Value) -> Result<Person, Problem> {
@@ -110,6 +107,6 @@ impl From<Person> for Profile {
 }
 
 fn unknown(key: &ThreadKey) -> Problem {
-    let detail = format!("{} has never written to this page", key.person);
+    let detail = format!("{} has never written to this page, and nothing was said of them", key.person);
     Problem::new(&problem::UNKNOWN_PERSON).detail(detail)
 }

@@ -2,10 +2,13 @@
 //! a misspelt filter would otherwise answer with everything.
 
 use axum::http::Uri;
+use baton_engine::Owner;
 use baton_rules::{AppId, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::operation::Operation;
+use super::schemas::Schemas;
+use super::values::APP_ID;
 use super::{cursor, time};
 use crate::problem::{self, Problem};
 
@@ -27,6 +30,11 @@ pub(super) fn in_parts(operation: Operation) -> Operation {
             "Where the part begins: the `next` of the part before it, as it was.",
             |_| json!({"type": "string"}),
         )
+}
+
+/// What [`Query::owner`] reads.
+pub(super) fn owner(_: &mut Schemas) -> Value {
+    json!({"anyOf": [{"type": "string", "pattern": APP_ID}, {"const": "inbox"}]})
 }
 
 /// Reads parameters one after another.
@@ -102,6 +110,14 @@ impl Query {
         self.parsed(name, |text| text.parse().map_err(|wrong| format!("{wrong}")))
     }
 
+    /// Whose conversations are wanted: an app's, or the Inbox's.
+    pub(super) fn owner(&mut self) -> Option<Owner> {
+        self.parsed("owner", |text| match text {
+            "inbox" => Ok(Owner::Inbox),
+            text => text.parse().map(Owner::App).map_err(|wrong| format!("{wrong}, nor \"inbox\"")),
+        })
+    }
+
     /// One of some words, and what it means.
     pub(super) fn word<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
         self.parsed(name, |text| {
@@ -111,9 +127,10 @@ impl Query {
         })
     }
 
-    /// `true` or `false`; false when absent.
+    /// `true` or `false`, as `1` or `0` too; false when absent.
     pub(super) fn is(&mut self, name: &'static str) -> bool {
-        self.word(name, &[("true", true), ("false", false)]).unwrap_or_default()
+        let words = [("true", true), ("false", false), ("1", true), ("0", false)];
+        self.word(name, &words).unwrap_or_default()
     }
 
     /// A problem, if anything was wrong.

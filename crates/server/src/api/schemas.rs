@@ -60,6 +60,19 @@ impl Schemas {
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
+    /// Whether an object without members is one of what is read: then no body is needed.
+    pub(crate) fn asks_for_nothing(&self, schema: &Value) -> bool {
+        let named = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let found = match named {
+            Some(name) => self.written.get(name).or_else(|| self.requests.definitions().get(name)),
+            None => Some(schema),
+        };
+        found.is_some_and(|schema| {
+            let has = |key: &str| schema.get(key).is_some_and(|asked| *asked != Value::Array(Vec::new()));
+            schema["type"] == "object" && !["required", "oneOf", "anyOf", "allOf"].into_iter().any(has)
+        })
+    }
+
     /// All of them by name.
     pub(crate) fn all(mut self) -> Map<String, Value> {
         let mut all = self.requests.take_definitions(true);

@@ -49,13 +49,14 @@ fn apps() -> Vec<Operation> {
     );
     vec![
         in_parts(described).answers::<List<AppShown>>(StatusCode::OK, "Apps."),
-        created::<AppTable, AppShown>(
+        created::<AppShown>(
             Operation::post("/apps", "createApp", create_app).needs(Needs::Operating).says(
                 TAG,
                 "A new app",
                 "Its id and its secret are made up where they are absent; a secret that was made up is told this \
                  once.",
             ),
+            |schemas| parts::new::<AppTable>(schemas, "AppPost"),
             vec![("an app", new)],
         )
         .leads_to("getApp", &[("app", ID)])
@@ -89,12 +90,13 @@ fn pages() -> Vec<Operation> {
     );
     vec![
         in_parts(described).answers::<List<PageShown>>(StatusCode::OK, "Pages."),
-        created::<PageTable, PageShown>(
+        created::<PageShown>(
             Operation::post("/pages", "createPage", create_page).needs(Needs::Operating).says(
                 TAG,
                 "A new page",
                 "With its connections, link routes and ads. Tokens that were made up are told this once.",
             ),
+            |schemas| parts::new::<PageTable>(schemas, "PagePost"),
             vec![("a page", new)],
         )
         .leads_to("getPage", &[("page", ID)])
@@ -184,12 +186,13 @@ fn ads() -> Vec<Operation> {
     ]
 }
 
-fn created<New: JsonSchema, Shown: JsonSchema>(
+fn created<Shown: JsonSchema>(
     operation: Operation,
+    shape: Shape,
     examples: Vec<(&'static str, Value)>,
 ) -> Operation {
     operation
-        .takes::<New>(examples)
+        .takes_shape(shape, examples)
         .answers::<Shown>(StatusCode::CREATED, "It is there; `Location` says where.")
         .with_headers(&["ETag", "Location"])
         .refuses([&problem::EXISTS])

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::answer::Control;
 use super::cursor::{self, List};
-use super::input::{OnPage, OnThread, app_id};
+use super::input::{OnPage, OnThread};
 use super::operation::Operation;
-use super::query::{Query, in_parts};
+use super::query::{Query, in_parts, owner};
 use super::values::{App, Lies, Moment, Person};
 use crate::door::Needs;
 use crate::problem::{self, Kind, Problem};
@@ -66,7 +66,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let list =
         OnPage::named(Operation::get("/pages/{page}/threads", "listThreads", list).needs(Needs::SignedIn))
             .says("Threads", "Threads of a page", "The one with the newest message first.")
-            .query("owner", "Those that this app is in control of.", |_| app_id())
+            .query("owner", "Those that this app, or the `inbox`, is in control of.", owner)
             .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
             .query(
                 "folder",
@@ -96,7 +96,7 @@ async fn list(
 ) -> Result<axum::Json<List<Thread>>, Problem> {
     let mut query = Query::of(&uri, &["owner", "state", "folder", "limit", "after"]);
     let filter = Filter {
-        owner: query.app("owner"),
+        owner: query.owner(),
         active: query.word("state", STATES),
         folder: query.word("folder", FOLDERS),
     };

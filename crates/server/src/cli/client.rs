@@ -39,7 +39,7 @@ impl Client {
         let http = builder(is_local).timeout(PATIENCE).build();
         // What has no end has no time in which it must have ended; but a server that lives says so.
         let endless = builder(is_local).read_timeout(SILENCE).build();
-        let cannot = |error: reqwest::Error| Failure::new("cannot make a client").why(error);
+        let cannot = |error: reqwest::Error| cannot_make("commands", innermost(&error));
         Ok(Self { http: http.map_err(cannot)?, endless: endless.map_err(cannot)?, places })
     }
 
@@ -119,6 +119,15 @@ impl Client {
         }
         Err(silent.advice("start one with `baton dev`, or name one with --server and --token"))
     }
+}
+
+/// Why there is no HTTP client for something. Without certificates of authorities none is made, whether or not it
+/// is to speak HTTPS.
+pub(crate) fn cannot_make(what_for: &str, why: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot make an HTTP client for {what_for}")).why(why).advice(
+        "HTTPS needs the certificates of the authorities that this machine trusts: install them (on Debian and Ubuntu \
+         the package ca-certificates), or name a file of them with SSL_CERT_FILE",
+    )
 }
 
 fn builder(is_local: bool) -> reqwest::ClientBuilder {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use super::client::{Client, innermost, is_local, part};
+use super::client::{Client, cannot_make, innermost, is_local, part};
 use super::keys::{Key, Keys};
 use super::live::{Came, Live};
 use super::names::Names;
@@ -204,7 +204,7 @@ impl Forward {
         let builder =
             reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
         let builder = if is_local(url) { builder.no_proxy() } else { builder };
-        let http = builder.build().map_err(|error| Failure::new("cannot make a client").why(error))?;
+        let http = builder.build().map_err(|error| cannot_make("forwarding", innermost(&error)))?;
         Ok(Self { url: url.to_owned(), http })
     }
 

@@ -46,6 +46,10 @@ pub(super) fn first(server: &Server, config: &Config, took: Duration, with_demo:
     let kept = if place.is_ephemeral() { "gone when it stops" } else { "" };
     row("Data", &place.private_directory().display().to_string(), kept);
     row("Tokens", &secrets(server, with_demo), "");
+    if let Some(other) = &place.beside {
+        let set = format!("export BATON_DATA={}", place.directory.display());
+        row("Commands", &set, &format!("without it they find the one at {other}, which was there first"));
+    }
     look::line("");
     if settings.pages.is_empty() {
         look::line("  Nothing runs here yet. In a second terminal:");

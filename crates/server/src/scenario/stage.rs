@@ -10,7 +10,7 @@ use super::file::Scenario;
 use super::receiver::{Receiver, VERIFY_TOKEN};
 use super::step::{INBOX, Step};
 use super::watch::{Mark, Watch};
-use crate::cli::client::{Client, part};
+use crate::cli::client::{Client, cannot_make, innermost, part};
 use crate::cli::document::Document;
 use crate::cli::names::Names;
 use crate::cli::{Common, Failure, apply};
@@ -53,7 +53,7 @@ impl Stage {
         let watch = Watch::new(server.engine.activity());
         let opened = async {
             let http = reqwest::Client::builder().no_proxy().build();
-            let http = http.map_err(|error| Failure::new("cannot make a client").why(error))?;
+            let http = http.map_err(|error| cannot_make("the story", innermost(&error)))?;
             Ok((Client::of(vec![server.file()])?, http, Receiver::open().await?))
         };
         let (client, http, receiver) = match opened.await {

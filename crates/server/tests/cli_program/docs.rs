@@ -19,7 +19,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("baton explain m_", "an id that the reader has; `explain` has tests of its own"),
     ("baton explain A8", "an id that the reader has; `explain` has tests of its own"),
     ("baton deliveries show", "an id that the reader has; `deliveries` has tests of its own"),
-    ("baton deliveries resend \"Support bot\" 3-41", "an id that the reader has; `deliveries` has tests of its own"),
+    (
+        "baton deliveries resend \"Support bot\" 3-41",
+        "an id that the reader has; `deliveries` has tests of its own",
+    ),
     ("baton doctor", "needs a bot that runs; `doctor` has tests of its own"),
     ("baton test my-story.toml", "needs a bot that runs; the example bots are played by tests of their own"),
     ("baton test examples/bots/", "the example bots are played by tests of their own"),

@@ -1,6 +1,6 @@
 //! Whole sessions: a server, and its clients beside it.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -229,4 +229,45 @@ fn a_file_may_come_from_standard_input() {
     assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
     assert!(wrong.err.contains("standard input:3: /pages/0/nme: "), "{}", wrong.err);
     dev.stop();
+}
+
+#[test]
+fn a_second_server_that_keeps_nothing_leaves_the_first_where_commands_find_it() {
+    let world = World::new();
+    let first = world.dev(&["--ephemeral", "--no-demo"]);
+    let mut command = world.command(&["dev", "--ephemeral", "--no-demo", "--listen", "127.0.0.1:0"]);
+    let mut second = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut screen = BufReader::new(second.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let line = screen.find(|line| line.contains("export BATON_DATA=")).unwrap();
+    assert!(line.contains(&format!("the one at {}, which was there first", first.url)), "{line}");
+    let place = line.split("BATON_DATA=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let found =
+        |data: &[&str]| world.json(&[&["clock", "freeze", "--json"], data].concat())["frozen"].clone();
+    assert_eq!(found(&["--data", place]), true);
+    assert_eq!(world.json(&["clock", "--json"])["frozen"], false, "without it the first is found");
+    let end = second.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &end]).status().unwrap().success());
+    second.wait().unwrap();
+    assert_eq!(found(&[]), true, "the first is still found");
+    first.stop();
+}
+
+#[test]
+fn without_certificates_of_authorities_it_is_said_what_to_install() {
+    let world = World::new();
+    for arguments in [
+        &["dev", "--ephemeral", "--no-demo", "--listen", "127.0.0.1:0"][..],
+        &["clock", "--server", "http://127.0.0.1:1", "--token", "x"],
+    ] {
+        let mut command = world.command(arguments);
+        let said =
+            said(&command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere").output().unwrap());
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(said.err.contains("error: cannot make an HTTP client for "), "{}", said.err);
+        assert!(
+            said.err.contains("the package ca-certificates") && !said.err.contains("builder error"),
+            "{}",
+            said.err
+        );
+    }
 }

@@ -316,6 +316,11 @@ async fn lists_are_read_in_parts() {
     for limit in [1, 2, 3] {
         assert_eq!(json!(all(&w, history, limit).await), whole["data"], "{limit}");
     }
+    let moved = json!({"action": "move_to_main"});
+    assert_eq!(w.post("/baton/v1/pages/2001/threads/p4/inbox", moved).await.status, 200);
+    assert_eq!(people(all(&w, &format!("{threads}?owner=inbox"), 1).await), ["p4"]);
+    assert_eq!(w.post("/baton/v1/pages/2001/threads/p4/inbox", json!({"action": "done"})).await.status, 200);
+    assert_eq!(people(all(&w, &format!("{threads}?owner=inbox"), 1).await), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn bodies_that_cannot_be_read_by_table() {
     let very_deep = "[".repeat(100_000);
     #[rustfmt::skip]
     let table: Vec<(&str, &[u8], &str)> = vec![
-        ("nothing",              b"", "not-json"),
+        ("nothing",              b"", "bad-body"),
         ("half of it",           b"{\"type\":", "not-json"),
         ("a form",               b"type=message", "not-json"),
         ("two values",           b"{} {}", "not-json"),

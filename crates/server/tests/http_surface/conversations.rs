@@ -82,6 +82,8 @@ async fn filters_choose_by_page_owner_folder_words_and_who_waits() {
         ("?folder=done", vec!["2001/cid"]),
         ("?state=idle", vec![]),
         ("?waiting=true", vec!["2002/bob"]),
+        ("?waiting=1", vec!["2002/bob"]),
+        ("?waiting=0&owner=inbox", vec![]),
         ("?q=DOR", vec!["2001/dora"]),
         ("?q=nobody-at-all", vec![]),
         ("?order=expiry", vec!["2002/bob", "2001/dora"]),

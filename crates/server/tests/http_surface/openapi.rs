@@ -39,6 +39,43 @@ async fn the_page_names_every_operation_and_may_do_nothing_but_show_itself() {
 }
 
 #[tokio::test]
+async fn a_body_may_be_left_out_where_it_may_say_nothing_and_nowhere_else() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let document = baton_server::openapi("0.0.0", None);
+    let (mut may, mut must) = (Vec::new(), 0);
+    for (path, described) in document["paths"].as_object().unwrap() {
+        let here = path.replace("{page}", "2001").replace("{app}", "111").replace("{person}", "ann");
+        for (method, operation) in described.as_object().unwrap() {
+            let body = &operation["requestBody"];
+            if !body["content"]["application/json"].is_object() || here.contains('{') || path == "/" {
+                continue;
+            }
+            let request = w.client.request(method.to_uppercase().parse().unwrap(), w.url(&here));
+            let reply = w.send(request.bearer_auth(crate::world::OPERATOR)).await;
+            let id = operation["operationId"].as_str().unwrap();
+            if body["required"] == true {
+                must += 1;
+                assert!(reply.status >= 400, "{id}: {} {}", reply.status, reply.text);
+            } else {
+                may.push(id);
+                let wrong = ["not-json", "bad-body", "unsupported-media-type"];
+                assert!(
+                    reply.status < 400 || !wrong.contains(&reply.slug().as_str()),
+                    "{id}: {}",
+                    reply.text
+                );
+            }
+        }
+    }
+    assert!(
+        ["createToken", "putPerson", "putFaults", "patchApp"].iter().all(|id| may.contains(id)),
+        "{may:?}"
+    );
+    assert!(must >= 10, "{must}");
+}
+
+#[tokio::test]
 async fn a_path_answers_to_the_methods_that_are_described_and_no_others() {
     let w = World::start().await;
     let document = baton_server::openapi("0.0.0", None);

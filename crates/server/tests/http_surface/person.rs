@@ -33,6 +33,23 @@ async fn a_person_is_shown_flat_with_what_is_known() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_somebody_before_they_write_is_known_and_begins_no_conversation() {
+    let w = World::start().await;
+    let path = "/baton/v1/pages/2001/people/ann";
+    assert_eq!(w.get(path).await.slug(), "unknown-person");
+    let put = w.send(w.client.put(w.url(path)).bearer_auth(OPERATOR).json(&json!({"name": "Ann Lee"}))).await;
+    assert_eq!((put.status, put.json()["name"].clone()), (200, json!("Ann Lee")), "{}", put.text);
+    assert_eq!(w.get(path).await.json(), put.json());
+    assert_eq!(w.get("/baton/v1/pages/2001/threads").await.json()["data"], json!([]));
+    assert_eq!(w.read("market-bot", "/ann").await.code(), (100, Some(33)), "to apps she is nobody yet");
+    w.writes("2001", "ann").await;
+    assert_eq!(
+        w.read("market-bot", "/ann?fields=name").await.json(),
+        json!({"name": "Ann Lee", "id": "ann"})
+    );
+}
+
+#[tokio::test]
 async fn a_person_is_the_pages_alone() {
     let w = World::start().await;
     known(&w, "2001", "ann", json!({"name": "Ann Lee"})).await;
