@@ -467,7 +467,7 @@ fn sent(request: &Request) -> Option<(AppId, Message)> {
         Requested::App { by, call } => Some((*by, call.message.clone()?)),
         Requested::Inbox(act) => {
             debug_assert!(act.desk == Desk::Reply, "only a reply is sent");
-            Some((request.thread.surface.inbox(), Message::of_text(act.text.as_deref().unwrap_or_default())))
+            Some((request.thread.surface.inbox(), act.message.clone()?))
         }
     }
 }

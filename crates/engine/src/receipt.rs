@@ -3,7 +3,7 @@
 use baton_rules::{AppId, Desk, Refused, Surface, ThreadKey, Timestamp};
 use baton_store::StoreError;
 use baton_wire::inbound::PersonEvent;
-use baton_wire::requests::Call;
+use baton_wire::requests::{Call, Message};
 use serde::{Deserialize, Serialize};
 
 /// Something to be decided about a thread.
@@ -38,8 +38,8 @@ pub enum Requested {
 pub struct DeskAct {
     /// The action.
     pub desk: Desk,
-    /// The text of a reply.
-    pub text: Option<String>,
+    /// What a reply says.
+    pub message: Option<Message>,
     /// What is said with a pass or a grant.
     pub metadata: Option<String>,
     /// Done only if this one has control when it is decided (inside, none: nobody); else

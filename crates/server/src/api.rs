@@ -11,6 +11,7 @@ use crate::serve::Shared;
 
 mod activity;
 mod answer;
+mod attachments;
 mod change;
 mod clock;
 mod conversations;
@@ -67,6 +68,7 @@ fn operations() -> Vec<Operation> {
         history::operations(),
         messages::operations(),
         inbox::operations(),
+        attachments::operations(),
         conversations::operations(),
         statistics::operations(),
         rules::operations(),

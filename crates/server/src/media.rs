@@ -15,6 +15,8 @@ use serde_json::Value;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
+pub(crate) mod kept;
+
 /// The first part of a file's path.
 pub(crate) const ROOT: &str = "media";
 /// What the key is for that addresses are made with.

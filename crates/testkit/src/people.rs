@@ -291,6 +291,6 @@ fn desk(random: &mut SmallRng, op: usize) -> DeskAct {
         4 => Desk::Pass { to },
         _ => Desk::Grant { to },
     };
-    let text = (desk == Desk::Reply).then(|| token(op));
-    DeskAct { desk, text, metadata: Some(token(op)), if_owner: None }
+    let message = (desk == Desk::Reply).then(|| Message::of_text(&token(op)));
+    DeskAct { desk, message, metadata: Some(token(op)), if_owner: None }
 }

@@ -2,7 +2,7 @@
 //! Unknown parameters are ignored, as the platform does; a `null` is absent.
 
 use baton_rules::{AppId, Ask, PersonId, Refusal, Send, Surface, Tag, ThreadControl};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::errors::GraphError;
 use crate::params::{Params, text_of};
@@ -89,9 +89,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message of nothing but text: what the inbox sends.
+    /// A message of nothing but text.
     pub fn of_text(text: &str) -> Self {
         Self { content: Map::from_iter([("text".to_owned(), Value::from(text))]) }
+    }
+
+    /// A message of nothing but a file (`image`, `video`, `audio` or `file`) at an address.
+    pub fn of_file(kind: &str, url: &str) -> Self {
+        let attachment = json!({"type": kind, "payload": {"url": url}});
+        Self { content: Map::from_iter([("attachment".to_owned(), attachment)]) }
     }
 }
 

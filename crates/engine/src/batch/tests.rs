@@ -4,7 +4,7 @@ use baton_rules::build::{app, person};
 use baton_rules::{Ask, Channel, Fields, Grant, PageId, Send, Tag, ThreadControl};
 use baton_store::{App, Connection, KeptMoveToMain, Secret, Settings, Side, Token};
 use baton_wire::inbound::PersonEvent;
-use baton_wire::requests::Call;
+use baton_wire::requests::{Call, Message};
 use serde_json::Value;
 
 use super::*;
@@ -406,7 +406,12 @@ fn the_inbox_sends_as_the_inbox() {
     let ann = key(1, "ann");
     let mut found = found();
     found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));
-    let act = DeskAct { desk: Desk::Reply, text: Some("hello".to_owned()), metadata: None, if_owner: None };
+    let act = DeskAct {
+        desk: Desk::Reply,
+        message: Some(Message::of_text("hello")),
+        metadata: None,
+        if_owner: None,
+    };
     let (batch, _) = decide(&found, &[asked(&ann, Requested::Inbox(act))]);
     let echo = batch.rows.iter().find(|row| row.event.as_deref() == Some("message_echoes")).unwrap();
     assert_eq!(item(echo, "/message/app_id"), AppId::PAGE_INBOX.number());
@@ -419,7 +424,7 @@ fn the_inbox_acts_only_while_control_is_where_it_was_seen() {
     let mut found = found();
     found.threads.insert(ann.clone(), owned("bot", NOW.plus_seconds(HOUR)));
     let done = |if_owner| {
-        let act = DeskAct { desk: Desk::Done, text: None, metadata: None, if_owner };
+        let act = DeskAct { desk: Desk::Done, message: None, metadata: None, if_owner };
         asked(&ann, Requested::Inbox(act))
     };
     for seen in [Some(None), Some(Some(AppId::PAGE_INBOX))] {

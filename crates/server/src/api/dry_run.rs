@@ -106,7 +106,7 @@ async fn post(
         }
         (None, Some(act), None) => {
             fields.done(&["inbox"], Some(()))?;
-            let act = inbox::read(act, shared.limits.metadata).map_err(|wrong| wrong.within("/inbox"))?;
+            let act = inbox::read(&shared, &thread, act).await.map_err(|wrong| wrong.within("/inbox"))?;
             threads::existing(&shared, &thread).await?;
             Requested::Inbox(act)
         }

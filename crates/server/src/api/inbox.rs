@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use baton_engine::{DeskAct, Request, Requested};
-use baton_rules::Desk;
+use baton_rules::{Desk, ThreadKey};
+use baton_wire::requests::Message;
 use serde_json::{Value, json};
 
 use super::answer::Decided;
@@ -16,11 +17,14 @@ use super::schemas::Schemas;
 use super::threads::{self, DECIDING};
 use super::values::APP_ID;
 use crate::door::Needs;
+use crate::media::kept;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 /// The longest reply, in characters (Messenger).
 const TEXT: usize = 2000;
+/// The longest attachment id, in characters.
+const ID: usize = 20;
 /// The longest metadata, in characters (API-8).
 const METADATA: usize = 2000;
 
@@ -31,7 +35,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .says(
                 "Threads",
                 "Somebody does something in the Inbox",
-                "The human desk: it replies (which takes control), moves the thread to Main, marks it as done, \
+                "The human desk: it replies (which takes control) with a text or with a file that was kept, moves the thread to Main, marks it as done, \
                  passes control to an app, or grants a request. Decided with the Inbox as caller; answered as a \
                  person's event is. With `if_owner` it is done only while control is where whoever acts saw it.",
             )
@@ -68,11 +72,19 @@ pub(super) fn shape(schemas: &mut Schemas) -> Value {
     };
     let text = json!({"type": "string", "minLength": 1, "maxLength": TEXT});
     let metadata = json!({"type": ["string", "null"], "maxLength": METADATA});
+    let id = json!({
+        "type": "string",
+        "maxLength": ID,
+        "description": "What `POST /pages/{page}/attachments` answered.",
+    });
+    let mut file = act("reply", &["attachment_id"], json!({"attachment_id": id}));
+    file["title"] = json!("reply with a file");
     schemas.written("InboxAct", |_| {
         json!({
             "description": "What somebody does in the Inbox.",
             "oneOf": [
                 act("reply", &["text"], json!({"text": text})),
+                file,
                 act("move_to_main", &[], json!({})),
                 act("done", &[], json!({})),
                 act("pass", &["app_id"], json!({"app_id": app_id(), "metadata": metadata})),
@@ -87,7 +99,7 @@ async fn act(
     OnThread(thread): OnThread,
     Json(body): Json,
 ) -> Result<Decided, Problem> {
-    let act = read(&body, shared.limits.metadata)?;
+    let act = read(&shared, &thread, &body).await?;
     threads::existing(&shared, &thread).await?;
     let request = Request { thread, what: Requested::Inbox(act), key: None };
     let receipt = shared.engine.submit(request).await?;
@@ -103,23 +115,48 @@ fn if_owner() -> Value {
     })
 }
 
-const ALL: [&str; 5] = ["action", "if_owner", "text", "app_id", "metadata"];
+const ALL: [&str; 6] = ["action", "if_owner", "text", "attachment_id", "app_id", "metadata"];
+const REPLY: [&str; 4] = ["action", "if_owner", "text", "attachment_id"];
 
-pub(super) fn read(body: &Value, metadata: usize) -> Result<DeskAct, Problem> {
+/// What somebody replies with.
+enum Reply {
+    Text(String),
+    /// A file, by its id.
+    File(String),
+}
+
+/// Reads an act, and finds the file that it sends.
+pub(super) async fn read(shared: &Shared, thread: &ThreadKey, body: &Value) -> Result<DeskAct, Problem> {
+    let (mut act, reply) = fields(body, shared.limits.metadata)?;
+    act.message = match reply {
+        None => None,
+        Some(Reply::Text(text)) => Some(Message::of_text(&text)),
+        Some(Reply::File(id)) => {
+            let found = kept::find(shared, thread.page, &id).await?;
+            let file = found.ok_or_else(|| {
+                let detail = "this page keeps no such file, or no longer: bring it again";
+                Problem::new(&problem::BAD_BODY).error("/attachment_id", detail)
+            })?;
+            Some(Message::of_file(&file.kind, &file.url))
+        }
+    };
+    Ok(act)
+}
+
+fn fields(body: &Value, metadata: usize) -> Result<(DeskAct, Option<Reply>), Problem> {
     let mut fields = Fields::of(body)?;
     let if_owner = fields.app_or_nobody("if_owner");
-    let plain = |desk| Some(DeskAct { desk, text: None, metadata: None, if_owner });
+    let plain = |desk| Some((DeskAct { desk, message: None, metadata: None, if_owner }, None));
     let (known, act): (&[&str], _) = match fields.required_text("action", 64) {
         Some("reply") => {
-            let text = fields.required_text("text", TEXT).map(str::to_owned);
-            let reply = |text| DeskAct { desk: Desk::Reply, text: Some(text), metadata: None, if_owner };
-            (&["action", "if_owner", "text"], text.map(reply))
+            let act = DeskAct { desk: Desk::Reply, message: None, metadata: None, if_owner };
+            (&REPLY, reply(&mut fields).map(|reply| (act, Some(reply))))
         }
         Some("move_to_main") => (&["action", "if_owner"], plain(Desk::MoveToMain)),
         Some("done") => (&["action", "if_owner"], plain(Desk::Done)),
         Some("pass") => {
             let metadata = fields.limited_text("metadata", metadata, "limits.metadata").map(str::to_owned);
-            let pass = |to| DeskAct { desk: Desk::Pass { to }, text: None, metadata, if_owner };
+            let pass = |to| (DeskAct { desk: Desk::Pass { to }, message: None, metadata, if_owner }, None);
             (&["action", "if_owner", "app_id", "metadata"], fields.app("app_id").map(pass))
         }
         Some("grant") => {
@@ -132,4 +169,15 @@ pub(super) fn read(body: &Value, metadata: usize) -> Result<DeskAct, Problem> {
         None => (&ALL, None),
     };
     fields.done(known, act)
+}
+
+/// A text or a file: a message of the platform has one of them.
+fn reply(fields: &mut Fields<'_>) -> Option<Reply> {
+    if fields.get("attachment_id").is_none() {
+        return fields.required_text("text", TEXT).map(|text| Reply::Text(text.to_owned()));
+    }
+    if fields.get("text").is_some() {
+        fields.wrong("text", "a message has a text or a file: reply twice");
+    }
+    fields.required_text("attachment_id", ID).map(|id| Reply::File(id.to_owned()))
 }

@@ -184,13 +184,18 @@ impl FromRequest<Arc<Shared>> for Body {
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let bytes = body::read(&parts.headers, body, shared.limits.body).await;
-        bytes.map(Self).map_err(|unread| match unread {
-            Unread::TooLarge(limit) => Problem::new(&problem::TOO_LARGE).detail(format!(
-                "the body is larger than {limit} bytes (limits.body): send less at once, or raise the limit"
-            )),
-            Unread::TooSlow => Problem::new(&problem::TOO_SLOW),
-            Unread::Broken => Problem::new(&problem::BROKEN_BODY),
-        })
+        bytes.map(Self).map_err(|unread| unread_body(unread, "limits.body"))
+    }
+}
+
+/// Why there is no body, and the setting that says how large it may be.
+pub(super) fn unread_body(unread: Unread, setting: &str) -> Problem {
+    match unread {
+        Unread::TooLarge(limit) => Problem::new(&problem::TOO_LARGE).detail(format!(
+            "the body is larger than {limit} bytes ({setting}): send less at once, or raise the limit"
+        )),
+        Unread::TooSlow => Problem::new(&problem::TOO_SLOW),
+        Unread::Broken => Problem::new(&problem::BROKEN_BODY),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What apps keep about a page: how an edge reads and writes it. A document says which app keeps it and what.
 
+use baton_rules::PageId;
 use baton_store::{Asset, AssetChange, AssetKey, AssetKind};
 use baton_wire::params::Params;
 use serde_json::{Map, Value, json};
@@ -23,12 +24,19 @@ impl Default for Turns {
     }
 }
 
+impl Turns {
+    /// The turn of whoever changes what is kept of this page, which ends when this is dropped.
+    pub(crate) async fn of(&self, page: PageId) -> tokio::sync::MutexGuard<'_, ()> {
+        let Self(turns) = self;
+        let [first, ..] = turns;
+        let place = page.number() % u64::try_from(TURNS).unwrap_or(1);
+        usize::try_from(place).ok().and_then(|place| turns.get(place)).unwrap_or(first).lock().await
+    }
+}
+
 /// The caller's turn, which ends when this is dropped.
 pub(super) async fn turn(caller: &Caller) -> tokio::sync::MutexGuard<'_, ()> {
-    let Turns(turns) = &caller.shared().turns;
-    let [first, ..] = turns;
-    let place = caller.page().id.number() % u64::try_from(TURNS).unwrap_or(1);
-    usize::try_from(place).ok().and_then(|place| turns.get(place)).unwrap_or(first).lock().await
+    caller.shared().turns.of(caller.page().id).await
 }
 
 /// A page's asset of this name.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::expect;
-use crate::world::{Reply, World};
+use crate::world::{OPERATOR, Reply, World};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\xffbytes";
 
@@ -316,4 +316,73 @@ async fn a_file_is_not_read_for_a_token_that_is_nobodys() {
     }
     drop(first);
     assert_eq!(second.await.status, 200);
+}
+
+/// Brings a file for the Inbox.
+async fn brought(w: &World, page: &str, mime: &str, file: &[u8]) -> Reply {
+    let request = w.client.post(w.url(&format!("/baton/v1/pages/{page}/attachments")));
+    w.send(request.bearer_auth(OPERATOR).header("content-type", mime).body(file.to_vec())).await
+}
+
+#[tokio::test]
+async fn somebody_in_the_inbox_sends_a_file() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let kept = brought(&w, "2001", "image/png; x=1", PNG).await;
+    assert_eq!((kept.status, &kept.json()["type"]), (201, &json!("image")), "{}", kept.text);
+    let id = kept.json()["attachment_id"].clone();
+    let act = json!({"action": "reply", "attachment_id": id});
+    let would = w.post("/baton/v1/pages/2001/threads/ann/dry-run", json!({"inbox": act})).await;
+    assert_eq!(would.status, 200, "{}", would.text);
+    assert!(shown(&w).await.get("attachments").is_none(), "asking sends nothing");
+    let sent = w.post("/baton/v1/pages/2001/threads/ann/inbox", act.clone()).await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    let content = shown(&w).await;
+    assert_eq!(content["mid"], sent.json()["message_id"]);
+    assert_eq!(content["attachments"], json!([{"type": "image", "payload": {"url": kept.json()["url"]}}]));
+    let file = w.client.get(address(&w, &content)).send().await.unwrap();
+    assert_eq!(file.bytes().await.unwrap(), PNG);
+    // An app may use the same file: it is one asset.
+    let again = post(&w, "/me/message_attachments", "image", "image/png", PNG).await;
+    assert_eq!(again.json()["attachment_id"], id);
+    for (mime, kind) in
+        [("video/mp4", "video"), ("audio/ogg", "audio"), ("application/pdf", "file"), ("", "file")]
+    {
+        assert_eq!(brought(&w, "2001", mime, PNG).await.json()["type"], kind, "{mime}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_inbox_cannot_send_is_refused_where_it_stands() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    w.writes("2002", "ann").await;
+    let foreign = brought(&w, "2002", "image/png", PNG).await.json()["attachment_id"].clone();
+    for (act, pointer) in [
+        (json!({"action": "reply", "attachment_id": foreign}), "/attachment_id"),
+        (json!({"action": "reply", "attachment_id": "01"}), "/attachment_id"),
+        (json!({"action": "reply", "attachment_id": ""}), "/attachment_id"),
+        (json!({"action": "reply", "attachment_id": foreign, "text": "and words"}), "/text"),
+        (json!({"action": "reply"}), "/text"),
+        (json!({"action": "done", "attachment_id": foreign}), "/attachment_id"),
+    ] {
+        for (path, body, at) in
+            [("inbox", act.clone(), ""), ("dry-run", json!({"inbox": act.clone()}), "/inbox")]
+        {
+            let refused = w.post(&format!("/baton/v1/pages/2001/threads/ann/{path}"), body).await;
+            assert_eq!(
+                (refused.status, refused.slug().as_str()),
+                (400, "bad-body"),
+                "{act}: {}",
+                refused.text
+            );
+            assert_eq!(refused.json()["errors"][0]["pointer"], format!("{at}{pointer}"), "{act}");
+        }
+    }
+    let empty = brought(&w, "2001", "image/png", b"").await;
+    assert_eq!((empty.status, empty.slug().as_str()), (400, "bad-body"));
+    let large = brought(&w, "2001", "image/png", &vec![0; 8 * 1024 * 1024 + 1]).await;
+    assert_eq!((large.status, large.slug().as_str()), (413, "too-large"));
+    let missing = brought(&w, "2009", "image/png", PNG).await;
+    assert_eq!((missing.status, missing.slug().as_str()), (404, "unknown-page"));
 }
