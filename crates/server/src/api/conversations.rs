@@ -26,9 +26,12 @@ use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
-/// How many conversations of a side are looked at where all of them would have to be: to count, to search, and
-/// to order by expiry. The newest ones.
+/// How many conversations of a side are looked at where all of them would have to be: to count, and to order by
+/// expiry. The newest ones.
 const LOOKED: usize = 1_000;
+/// How many conversations of a side one search looks at, from where it begins, in turns of so many.
+const SEARCHED: usize = 20_000;
+const TURN: usize = 500;
 /// How many rows of a conversation are looked at for its last line, first and at most.
 const ROWS: [usize; 2] = [4, 40];
 /// The longest search, in characters.
@@ -143,8 +146,9 @@ fn list_operation() -> Operation {
         TAG,
         "Conversations of all pages",
         "Threads with what a list of them shows: the person's name and the last line. The one with the newest \
-         message first, or those whose owner's control lapses, the soonest first (which has no next part). With \
-         `waiting`, `q` or that order, the 1,000 newest conversations of each side are looked through.",
+         message first, or those whose owner's control lapses, the soonest first (which has no next part). With that \
+         order the 1,000 newest conversations of each side are looked through, with `waiting` or `q` 20,000 of each \
+         from `after` on.",
     ))
     .query("owner", "Those that this app, or the `inbox`, is in control of.", owner)
     .query("state", "Those in this state.", |_| json!({"type": "string", "enum": words(STATES)}))
@@ -222,17 +226,13 @@ async fn list(
         _ => None,
     });
     query.done()?;
-    let all = waiting || by_expiry || words.is_some();
+    let looked_for = LookedFor { filter, waiting, words: words.as_deref() };
     let mut found = Vec::new();
     for (index, side) in sides.iter().enumerate() {
         let from = after.as_ref().and_then(|after| resumed(&sides, *side, index, after));
-        let many = if all { LOOKED } else { limit + 1 };
-        for state in shared.engine.threads(side.page, side.surface, &filter, from, many).await? {
-            let waits = !waiting || !state.thread.requests.is_empty();
-            if waits && fits(&shared.engine, &state.key, words.as_deref()).await? {
-                found.push((*side, state));
-            }
-        }
+        let (looked, wanted) = if by_expiry { (LOOKED, LOOKED) } else { (SEARCHED, limit + 1) };
+        let states = looked_for.on(&shared.engine, *side, from, looked, wanted).await?;
+        found.extend(states.into_iter().map(|state| (*side, state)));
     }
     if by_expiry {
         found.retain(|(_, state)| state.seen.expires_at.is_some());
@@ -338,13 +338,57 @@ fn resumed(
     Some((at, ThreadKey { page: side.page, surface: side.surface, person }))
 }
 
+/// Which conversations are wanted.
+struct LookedFor<'a> {
+    filter: Filter,
+    waiting: bool,
+    words: Option<&'a str>,
+}
+
+impl LookedFor<'_> {
+    /// At most `wanted` of them, the newest first, among as many as are looked at.
+    async fn on(
+        &self,
+        engine: &Engine,
+        side: Side,
+        from: Option<(Timestamp, ThreadKey)>,
+        looked: usize,
+        wanted: usize,
+    ) -> Result<Vec<ThreadState>, Problem> {
+        let turn = if self.waiting || self.words.is_some() { TURN } else { wanted };
+        let mut from = from;
+        let mut found = Vec::new();
+        for _ in 0..looked.div_ceil(turn.max(1)) {
+            let states = engine.threads(side.page, side.surface, &self.filter, from.take(), turn).await?;
+            let is_last = states.len() < turn;
+            from = states.last().map(|last| (last.last_message_at, last.key.clone()));
+            for state in states {
+                let waits = !self.waiting || !state.thread.requests.is_empty();
+                if waits && fits(engine, &state.key, self.words).await? {
+                    found.push(state);
+                }
+                if found.len() == wanted {
+                    return Ok(found);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// Whether the person's names or id hold the words.
 async fn fits(engine: &Engine, key: &ThreadKey, words: Option<&str>) -> Result<bool, Problem> {
     let Some(words) = words else { return Ok(true) };
+    let holds = |text: &str| text.to_lowercase().contains(words);
+    if holds(key.person.as_str()) {
+        return Ok(true);
+    }
     let known = engine.person(key).await?.unwrap_or_default();
     let names = [known.name, known.first_name, known.last_name, known.username];
-    let holds = |text: &str| text.to_lowercase().contains(words);
-    Ok(holds(key.person.as_str()) || names.iter().flatten().any(|name| holds(name)))
+    Ok(names.iter().flatten().any(|name| holds(name)))
 }
 
 async fn conversation(

@@ -161,3 +161,24 @@ async fn the_console_is_served_without_the_token_and_its_calls_are_not() {
     assert!(page.header("content-type").starts_with("text/"), "{:?}", page.headers);
     assert_eq!(w.send(w.client.get(w.url("/baton/v1/conversations"))).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_search_goes_past_the_thousand_newest_and_on_where_it_ended() {
+    let w = World::start().await;
+    for (person, name) in [("first", "Wanted One"), ("second", "Somebody"), ("third", "Wanted Two")] {
+        w.writes("2001", person).await;
+        let known = json!({"name": name}).to_string();
+        w.put(&format!("/baton/v1/pages/2001/people/{person}"), "application/json", &known).await;
+    }
+    later(&w).await;
+    // Those who came since.
+    for hundred in 0..11 {
+        let event = |one: usize| json!({"person": format!("p{hundred}-{one}"), "type": "message", "message": {"text": "hello"}});
+        let events: Vec<Value> = (0..100).map(event).collect();
+        assert_eq!(w.post("/baton/v1/pages/2001/events", json!(events)).await.status, 200);
+    }
+    let part = list(&w, "?q=wanted&limit=1").await;
+    assert_eq!(people(&part), ["2001/third"]);
+    let rest = list(&w, &format!("?q=wanted&limit=1&after={}", part["next"].as_str().unwrap())).await;
+    assert_eq!((people(&rest), &rest["next"]), (vec!["2001/first".to_owned()], &Value::Null));
+}
