@@ -4,6 +4,12 @@ import { after, before, test } from "node:test";
 import { open, visit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
+/** One pixel. */
+const PICTURE = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 let server;
 let browser;
 before(async () => {
@@ -100,6 +106,39 @@ test("control that moved between typing and sending: nothing is sent", async () 
   await page.getByText("Marketing bot has control now").waitFor();
   await page.getByRole("button", { name: /Send anyway/ }).click();
   await page.getByRole("log").getByText("Late").waitFor();
+  fine();
+  await close();
+});
+
+test("files go with an answer, each as a message, and what cannot be sent can be left out", async () => {
+  await server.call("POST", "pages/2001/people/fay/events", { type: "message", message: { text: "A picture?" } });
+  const { page, fine, close } = await visit(browser, server, "inbox/2001/fay");
+  const conversation = page.getByRole("region", { name: "Conversation with fay" });
+  await conversation.getByText(/Sending takes control from/).waitFor();
+  await conversation.getByLabel("Files to send").setInputFiles([
+    { name: "shop.png", mimeType: "image/png", buffer: PICTURE },
+    { name: "prices.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4") },
+    { name: "nothing.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) },
+  ]);
+  const files = conversation.getByRole("list", { name: "Files to send" });
+  await files.getByRole("listitem").filter({ hasText: "shop.png" }).getByText("70 B").waitFor();
+  await files.getByRole("listitem").filter({ hasText: "prices.pdf" }).getByText("8 B").waitFor();
+  // An empty file is refused by the server: nothing is sent before it is left out.
+  const send = conversation.getByRole("button", { name: /Take over and send/ });
+  await files.getByRole("listitem").filter({ hasText: "nothing.txt" }).getByText(/body is not as it must be|empty/).waitFor();
+  assert.ok(await send.isDisabled());
+  await files.getByRole("button", { name: "Leave out nothing.txt" }).click();
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("Here it is");
+  await send.click();
+  const log = conversation.getByRole("log");
+  await log.getByText("Here it is").waitFor();
+  await conversation.getByText("Inbox (you) is in control").waitFor();
+  const image = log.getByRole("img", { name: "The file that was sent" });
+  assert.equal(await image.evaluate((one) => one.decode().then(() => one.naturalWidth)), 1);
+  await log.getByRole("link", { name: "Open the file" }).waitFor();
+  assert.equal(await files.count(), 0);
+  const { data } = await server.call("GET", "pages/2001/threads/fay/messages?limit=3");
+  assert.deepEqual(data.map((one) => one.content.text ?? one.content.attachments[0].type), ["Here it is", "file", "image"]);
   fine();
   await close();
 });

@@ -66,9 +66,11 @@ async function answer(
   body?: unknown,
   more: Record<string, string> = {},
 ): Promise<Response> {
-  const headers = { ...MARK, ...more, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  const file = body instanceof Blob;
+  const type = file ? body.type || "application/octet-stream" : "application/json";
+  const headers = { ...MARK, ...more, ...(body === undefined ? {} : { "content-type": type }) };
   const request: RequestInit = { method, headers, cache: "no-store" };
-  if (body !== undefined) request.body = JSON.stringify(body);
+  if (body !== undefined) request.body = file ? body : JSON.stringify(body);
   let response: Response;
   try {
     response = await fetch(url, request);
@@ -92,6 +94,8 @@ export async function getTagged<T>(path: string): Promise<{ data: T; tag: string
 
 export const get = <T>(path: string, query?: Query): Promise<T> => call("GET", address(path, query));
 export const post = <T>(path: string, body: unknown): Promise<T> => call("POST", address(path), body);
+/** The body is the file itself. */
+export const postFile = <T>(path: string, file: Blob): Promise<T> => call("POST", address(path), file);
 export const put = <T>(
   path: string,
   body: unknown,

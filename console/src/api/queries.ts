@@ -3,7 +3,6 @@ import {
   keepPreviousData,
   QueryCache,
   QueryClient,
-  useInfiniteQuery,
   useMutation,
   useQuery,
   useQueryClient,
@@ -11,17 +10,16 @@ import {
 import { useMemo } from "react";
 import { type App, directory, unknownApp } from "../model/apps";
 import { get, Problem, post, put, segment } from "./client";
+import { conversationChanged } from "./conversations";
 import { onSignedOut, type Row } from "./live";
 import type {
   Activity,
   ClockTurned,
-  Conversation,
   Counts,
   Decided,
   HistoryEntry,
   InboxAct,
   List,
-  Message,
   NamedPage,
   Names,
   OneConversation,
@@ -118,36 +116,6 @@ export const useRouting = (enabled = true) =>
     staleTime: 60_000,
   });
 
-export interface Wanted {
-  page: string;
-  folder?: string;
-  owner?: string;
-  q?: string;
-  order?: string;
-}
-
-export function useConversations(wanted: Wanted) {
-  const { owner } = wanted;
-  const filter = {
-    page: wanted.page,
-    folder: wanted.folder,
-    q: wanted.q,
-    order: wanted.order,
-    owner: owner === "nobody" || owner === "waiting" ? undefined : owner,
-    state: owner === "nobody" ? "idle" : undefined,
-    waiting: owner === "waiting",
-  };
-  return useInfiniteQuery({
-    queryKey: ["conversations", "list", filter],
-    queryFn: ({ pageParam }) =>
-      get<List<Conversation>>("conversations", { ...filter, after: pageParam, limit: 50 }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-    enabled: wanted.page !== "",
-  });
-}
-
 export const useCounts = (page: string) =>
   useQuery({
     queryKey: ["conversations", "counts", page],
@@ -182,16 +150,6 @@ export function useHistory(page: string, person: string) {
       }
       return all.reverse();
     },
-  });
-}
-
-export function useMessages(page: string, person: string) {
-  return useInfiniteQuery({
-    queryKey: ["thread", page, person, "messages"],
-    queryFn: ({ pageParam }) =>
-      get<List<Message>>(`${thread(page, person)}/messages`, { limit: 50, after: pageParam }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next ?? undefined,
   });
 }
 
@@ -271,11 +229,16 @@ export function useRule(id: string, enabled: boolean) {
 let pending = new Set<string>();
 let _timer: ReturnType<typeof setTimeout> | null = null;
 
+/** What is being asked for is let finish first: or much that happens would mean that nothing is ever answered. */
 function flush(): void {
   _timer = null;
   const keys = pending;
   pending = new Set();
-  for (const key of keys) void client.invalidateQueries({ queryKey: JSON.parse(key) as unknown[] });
+  for (const key of keys) {
+    const queryKey = JSON.parse(key) as unknown[];
+    if (client.isFetching({ queryKey }) > 0) stale(queryKey);
+    else void client.invalidateQueries({ queryKey });
+  }
 }
 
 function stale(key: unknown[]): void {
@@ -287,7 +250,9 @@ function stale(key: unknown[]): void {
 export function happened(row: Row, places: Place[]): void {
   const touch = (page: string, on: Surface, person: string): void => {
     const place = places.find((one) => one.page.id === page && one.on === on);
-    if (place) stale(["thread", place.address, person]);
+    if (!place) return;
+    conversationChanged(`${place.address}/${person}`);
+    stale(["thread", place.address, person]);
   };
   switch (row.event) {
     case "decision":
@@ -298,16 +263,19 @@ export function happened(row: Row, places: Place[]): void {
       touch(row.page_id, row.on, row.person_id);
       break;
     case "settings":
+      conversationChanged(null);
       stale(["routing"]);
       stale(["conversations"]);
       stale(["thread"]);
       break;
     case "clock":
+      conversationChanged(null);
       stale(["clock"]);
       stale(["conversations"]);
       stale(["thread"]);
       break;
     case "gap":
+      conversationChanged(null);
       stale(["conversations"]);
       stale(["thread"]);
       break;

@@ -352,6 +352,7 @@ export type InboxAct = { if_owner?: string | null } & InboxDoes;
 
 type InboxDoes =
   | { action: "reply"; text: string }
+  | { action: "reply"; attachment_id: string }
   | { action: "move_to_main" }
   | { action: "done" }
   | { action: "pass"; app_id: string; metadata?: string }

@@ -108,3 +108,9 @@ export function lineWords(line: Line): string {
       return KINDS[text] && line.kind === "message" ? `Sent a ${KINDS[text]}` : text || "A message";
   }
 }
+
+/** How large a file is. */
+export function fileSize(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

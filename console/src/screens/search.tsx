@@ -3,7 +3,7 @@ import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useState } from "react";
-import { useConversations } from "../api/queries";
+import { useConversations } from "../api/conversations";
 import type { Conversation } from "../api/types";
 import { personName } from "../model/people";
 import { AppChip } from "../parts/app";
@@ -16,7 +16,7 @@ function Found({ close }: { close: () => void }) {
   const [typed, setTyped] = useState("");
   const [q] = useDebouncedValue(typed, 150);
   const [at, setAt] = useState(0);
-  const { data } = useConversations({ page, q });
+  const { rows } = useConversations({ page, q });
   const navigate = useNavigate();
   // What was found for the letters before is not shown for these.
   const wanted = typed.trim().toLowerCase();
@@ -24,7 +24,7 @@ function Found({ close }: { close: () => void }) {
     [personName(one.person), one.person.id, one.person.username ?? ""].some((text) =>
       text.toLowerCase().includes(wanted),
     );
-  const people = (data?.pages[0]?.data ?? []).filter(named).slice(0, 8);
+  const people = rows.filter(named).slice(0, 8);
   const screens = screensFor(me.role).filter(({ name }) => name.toLowerCase().includes(wanted));
   const all = [
     ...people.map((one) => ({

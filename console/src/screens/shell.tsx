@@ -17,9 +17,10 @@ import {
   IconSettings,
 } from "@tabler/icons-react";
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
-import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 import { useClock, useNow } from "../api/clock";
+import { conversationChanged } from "../api/conversations";
 import { onRow, start, useConnection } from "../api/live";
 import { client, type Directory, happened, recentActivity, useCounts, useDirectory } from "../api/queries";
 import { signOut, useMe } from "../api/session";
@@ -114,14 +115,19 @@ export function Shell() {
   useKeys({ "Mod+k": () => setOpen(open ? null : "search"), "?": () => setOpen("help") });
   useEffect(() => {
     // What was missed while nobody listened is asked for once it goes on.
-    if (connection.state === "live") void client.invalidateQueries();
+    if (connection.state !== "live") return;
+    conversationChanged(null);
+    void client.invalidateQueries();
   }, [connection.state]);
-  if (!apps || !me) return null;
-  const known = asked && apps.places.some((place) => place.page.id === asked);
-  const page = known ? asked : (apps.places[0]?.page.id ?? "");
+  const known = asked && apps?.places.some((place) => place.page.id === asked);
+  const page = known ? asked : (apps?.places[0]?.page.id ?? "");
   const online = connection.state !== "lost";
-  const mayAnswer = online && me.role !== "viewer";
-  const around = { me, apps, page, online, mayAnswer, tools };
+  // The shell is drawn each second, for its clock: what stands in it is not.
+  const around = useMemo(() => {
+    if (!apps || !me) return null;
+    return { me, apps, page, online, mayAnswer: online && me.role !== "viewer", tools };
+  }, [me, apps, page, online, tools]);
+  if (!around || !me) return null;
   const screen = SCREENS.find(({ to }) => path.startsWith(to));
   const mine = !screen || screen.for.some((role) => role === me.role);
   return (

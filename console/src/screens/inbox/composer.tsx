@@ -4,6 +4,7 @@ import { IconCircleCheck, IconHandGrab, IconLock, IconPlugConnectedX, IconSend2 
 import { type KeyboardEvent, useRef, useState } from "react";
 import { Problem as ApiProblem } from "../../api/client";
 import { batonNow } from "../../api/clock";
+import { bring, drop, MOST, useBrought } from "../../api/files";
 import { type Outcome, useDryRun, useInbox } from "../../api/queries";
 import type { InboxAct, OneConversation } from "../../api/types";
 import { firstName } from "../../model/people";
@@ -12,6 +13,7 @@ import { Button, Key, Problem } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { useKeys } from "../../parts/keys";
 import { useAround } from "../shell";
+import { Attach, Files } from "./files";
 import css from "./inbox.module.css";
 
 /** A reply whose text does not matter: what would become of control. */
@@ -42,6 +44,8 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   const inbox = useInbox(page, person);
   const kept = `${page}/${person}`;
   const [text, setText] = useState(drafts.get(kept) ?? "");
+  const files = useBrought(kept);
+  const [over, setOver] = useState(false);
   const [moved, setMoved] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   useKeys({ r: () => field.current?.focus() });
@@ -53,25 +57,35 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   };
   const name = (id: string | null) => (id ? apps.app(id).name : "Nobody");
 
-  /** Sent only while control is where the words beside the button say: the server sees to that. */
-  function send() {
+  /**
+   * The files, then the text: each is a message of its own. Sent only while control is where the words beside the
+   * button say, which the server sees to; from the second one on it must be where the first one brought it.
+   */
+  async function send() {
+    if (!can) return;
     const reply = text.trim();
-    if (reply === "" || !online) return;
-    inbox.mutate(
-      { action: "reply", text: reply, if_owner: one.owner_app_id },
-      {
-        onSuccess: () => {
-          setMoved(false);
-          write("");
-        },
-        onError: (error) => setMoved(hasMoved(error)),
-      },
-    );
+    let if_owner = one.owner_app_id;
+    try {
+      for (const { id, attachment } of files) {
+        if (attachment === null) continue;
+        const sent = await inbox.mutateAsync({ action: "reply", attachment_id: attachment, if_owner });
+        if_owner = sent.thread.owner_app_id;
+        drop(kept, id);
+      }
+      if (reply !== "") {
+        await inbox.mutateAsync({ action: "reply", text: reply, if_owner });
+        write("");
+      }
+      setMoved(false);
+    } catch (error) {
+      // What `inbox.error` says is shown below; what was not sent is still there.
+      setMoved(error instanceof Error && hasMoved(error));
+    }
   }
   function key(event: KeyboardEvent) {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
-      send();
+      void send();
     } else if (event.key === "Escape") field.current?.blur();
   }
   if (me.role === "viewer") {
@@ -82,7 +96,10 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
     );
   }
   const takes = terms.kind === "takes";
-  const can = online && text.trim() !== "" && !inbox.isPending && (terms.kind === "yours" || takes);
+  const open = terms.kind === "yours" || takes;
+  const arrived = files.every((file) => file.attachment !== null);
+  const something = text.trim() !== "" || files.length > 0;
+  const can = online && something && arrived && !inbox.isPending && open;
   const words = moved ? "Send anyway" : takes ? "Take over and send" : "Send";
   if (terms.kind === "closed" && outcome && "problem" in outcome) {
     return (
@@ -102,7 +119,22 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
           {takes ? "takes control from it" : "is possible all the same"}.
         </p>
       )}
-      <div className={css.write}>
+      <div
+        role="group"
+        aria-label="Answer"
+        className={css.write}
+        data-over={over || undefined}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          bring(kept, page, event.dataTransfer.files);
+        }}
+      >
         <Textarea
           ref={field}
           variant="unstyled"
@@ -115,10 +147,18 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
           value={text}
           onChange={(event) => write(event.currentTarget.value)}
           onKeyDown={key}
+          onPaste={(event) => bring(kept, page, event.clipboardData.files)}
         />
+        <Files name={kept} files={files} />
         <div className={css.terms}>
+          <Attach name={kept} page={page} full={files.length >= MOST} />
           <Consequence terms={terms} outcome={outcome} one={one} online={online} name={name} />
-          <Button look="primary" disabled={!can} onClick={send} aria-label={phone ? words : undefined}>
+          <Button
+            look="primary"
+            disabled={!can}
+            onClick={() => void send()}
+            aria-label={phone ? words : undefined}
+          >
             {phone ? <IconSend2 size={18} aria-hidden="true" /> : words} {!phone && <Key>⌘↵</Key>}
           </Button>
         </div>

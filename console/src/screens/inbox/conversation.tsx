@@ -9,12 +9,16 @@ import {
   IconDots,
   IconHandStop,
   IconInfoCircle,
+  IconMailOpened,
 } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { batonNow } from "../../api/clock";
-import { useConversation, useDryRun, useHistory, useInbox, useMessages } from "../../api/queries";
-import type { InboxAct, OneConversation } from "../../api/types";
+import { conversationKey } from "../../api/conversations";
+import { useMessages } from "../../api/messages";
+import { useConversation, useDryRun, useHistory, useInbox } from "../../api/queries";
+import { markRead } from "../../api/read-marks";
+import type { InboxAct, Me, OneConversation } from "../../api/types";
 import { isInbox } from "../../model/apps";
 import { personName } from "../../model/people";
 import { plain, sentence } from "../../model/sentences";
@@ -29,6 +33,9 @@ import css from "./inbox.module.css";
 import { useChange, useInboxSearch } from "./index";
 import { Messages } from "./messages";
 import { TimelineView } from "./timeline";
+
+/** Before anything that was said. */
+const NEVER = new Date(0).toISOString();
 
 export function controlOf(one: OneConversation, apps: ReturnType<typeof useAround>["apps"]): Control {
   const owner = one.owner_app_id ? apps.app(one.owner_app_id) : null;
@@ -51,14 +58,15 @@ export function ConversationView({
   phone: boolean;
   more: (() => void) | null;
 }) {
-  const { apps } = useAround();
+  const { apps, me } = useAround();
   const { data: one, error, refetch } = useConversation(page, person);
+  useReading(me, one);
   const history = useHistory(page, person);
   const messages = useMessages(page, person);
   const search = useInboxSearch();
   const change = useChange();
-  const said = useMemo(() => messages.data?.pages.flatMap((list) => list.data) ?? [], [messages.data]);
-  const oldest = messages.hasNextPage ? undefined : said.at(-1);
+  const said = messages.rows;
+  const oldest = messages.hasMore ? undefined : said.at(-1);
   const began = oldest ? Date.parse(oldest.at) : null;
   const owner = one?.owner_app_id ?? null;
   const timeline = useMemo(() => fold(history.data ?? [], began, owner), [history.data, began, owner]);
@@ -90,22 +98,28 @@ export function ConversationView({
           phone={phone}
         />
       )}
-      <Messages
-        one={one}
-        query={messages}
-        messages={said}
-        entries={timeline.entries}
-        chosen={chosen}
-        onSeen={setSeen}
-      />
+      <Messages one={one} query={messages} entries={timeline.entries} chosen={chosen} onSeen={setSeen} />
       <Composer one={one} phone={phone} />
       <Announcements one={one} entries={timeline.entries} apps={apps} />
     </section>
   );
 }
 
+/** What is looked at is read. */
+function useReading(me: Me, one: OneConversation | undefined) {
+  const key = one && conversationKey(one);
+  const last = one?.last_line?.at;
+  useEffect(() => {
+    if (!key || !last) return;
+    const look = () => document.visibilityState === "visible" && markRead(me, key, last);
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [me, key, last]);
+}
+
 function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more: (() => void) | null }) {
-  const { apps, mayAnswer } = useAround();
+  const { apps, mayAnswer, me } = useAround();
   const navigate = useNavigate();
   const name = personName(one.person);
   // On a phone the bar with the screen's own title makes room.
@@ -173,6 +187,15 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
                 About this conversation
               </Menu.Item>
             )}
+            <Menu.Item
+              leftSection={<IconMailOpened size={16} />}
+              onClick={() => {
+                markRead(me, conversationKey(one), NEVER);
+                void navigate({ to: "/inbox", search: (before) => before });
+              }}
+            >
+              Mark as unread
+            </Menu.Item>
             <Menu.Item
               leftSection={<IconCopy size={16} />}
               onClick={() => void navigator.clipboard.writeText(location.href)}

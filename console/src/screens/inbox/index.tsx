@@ -2,8 +2,9 @@
 import { Drawer } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useRef, useState } from "react";
-import { useConversations } from "../../api/queries";
+import { useEffect, useRef, useState } from "react";
+import { useConversations } from "../../api/conversations";
+import { beginReading } from "../../api/read-marks";
 import { useKeys } from "../../parts/keys";
 import type { InboxSearch } from "../../router";
 import { useAround } from "../shell";
@@ -30,7 +31,7 @@ export function useChange() {
 }
 
 export function Inbox({ chosen }: { chosen: Chosen | null }) {
-  const { page } = useAround();
+  const { me, page } = useAround();
   const search = useInboxSearch();
   const wanted = {
     page,
@@ -40,7 +41,11 @@ export function Inbox({ chosen }: { chosen: Chosen | null }) {
     order: search.order ?? "",
   };
   const conversations = useConversations(wanted);
-  const rows = conversations.data?.pages.flatMap((one) => one.data) ?? [];
+  const { rows } = conversations;
+  const newest = rows[0]?.last_message_at;
+  useEffect(() => {
+    if (newest) beginReading(me, newest);
+  }, [me, newest]);
   const filtered = Boolean(search.folder || search.owner || search.q);
   const phone = useMediaQuery("(max-width: 767px)", false, { getInitialValueInEffect: false });
   const wide = useMediaQuery("(min-width: 1200px)", true, { getInitialValueInEffect: false });
@@ -48,9 +53,7 @@ export function Inbox({ chosen }: { chosen: Chosen | null }) {
   const [aside, setAside] = useState(true);
   const back = useRef<HTMLDivElement>(null);
   useKeys({ "]": () => (wide ? setAside(!aside) : setDrawer(!drawer)) });
-  const list = (
-    <ConversationList rows={rows} query={conversations} chosen={chosen} filtered={filtered} focus={back} />
-  );
+  const list = <ConversationList query={conversations} chosen={chosen} filtered={filtered} focus={back} />;
   const panel = chosen && <Panel key={`${chosen.page}/${chosen.person}`} {...chosen} />;
   const empty = conversations.isSuccess && rows.length === 0 && !filtered;
   return (

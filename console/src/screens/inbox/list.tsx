@@ -1,16 +1,19 @@
 /** The conversations: newest first, one row each, and what they are filtered by. */
 import { Menu } from "@mantine/core";
 import { IconFilter, IconHandStop, IconHourglass, IconInbox } from "@tabler/icons-react";
-import type { UseInfiniteQueryResult } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useEffect, useRef, useState } from "react";
+import { memo, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useNow } from "../../api/clock";
+import { conversationKey as keyOf } from "../../api/conversations";
+import type { Growing } from "../../api/growing";
 import { useCounts } from "../../api/queries";
+import { useReadMarks } from "../../api/read-marks";
 import type { Conversation } from "../../api/types";
 import { lineWords } from "../../model/messages";
 import { personName } from "../../model/people";
 import { brief, HOUR } from "../../model/time";
+import { isUnread } from "../../model/unread";
 import { AppChip, Countdown } from "../../parts/app";
 import { Avatar, Button, Empty, LinkButton, Problem } from "../../parts/basic";
 import { Find } from "../../parts/find";
@@ -21,44 +24,43 @@ import css from "./inbox.module.css";
 import { type Chosen, useChange, useInboxSearch } from "./index";
 
 const ROW = 80;
+/** So many rows before the last one, the next ones are asked for. */
+const AHEAD = 40;
 const FOLDERS = [
   { name: "", words: "All", count: "all" },
   { name: "main", words: "Main", count: "main" },
   { name: "done", words: "Done", count: "done" },
 ] as const;
 
-const keyOf = (one: Conversation): string => `${one.page}/${one.person.id}`;
-
 /** Rows do not move under the pointer: while it is over the list, their order stays and new ones wait. */
 function useCalm(rows: Conversation[], still: boolean, reset: string) {
-  const [order, setOrder] = useState<{ keys: string[]; reset: string }>({ keys: [], reset });
-  const keys = rows.map(keyOf);
-  const current = still && order.reset === reset ? order.keys : keys;
+  const [held, setHeld] = useState<{ keys: string[]; reset: string } | null>(null);
   useEffect(() => {
-    if (!still || order.reset !== reset) {
-      const now = rows.map(keyOf);
-      if (order.reset !== reset || now.join() !== order.keys.join()) setOrder({ keys: now, reset });
-    }
-  }, [rows, still, reset, order]);
-  const known = new Map(rows.map((row) => [keyOf(row), row]));
-  const kept = current.map((key) => known.get(key)).filter((row): row is Conversation => row !== undefined);
-  const shown = new Set(current);
-  // Those that follow the last one are the next page, and no news.
-  const last = keys.findLastIndex((key) => shown.has(key));
-  const fresh = keys.slice(0, Math.max(0, last)).filter((key) => !shown.has(key)).length;
-  const next = rows.slice(last + 1).filter((row) => !shown.has(keyOf(row)));
-  return { shown: still ? [...kept, ...next] : rows, fresh: still ? fresh : 0 };
+    if (!still) setHeld(null);
+    else if (held?.reset !== reset) setHeld({ keys: rows.map(keyOf), reset });
+  }, [rows, still, reset, held]);
+  return useMemo(() => {
+    if (!still || held?.reset !== reset) return { shown: rows, fresh: 0 };
+    const known = new Map(rows.map((row) => [keyOf(row), row]));
+    const kept = held.keys
+      .map((key) => known.get(key))
+      .filter((row): row is Conversation => row !== undefined);
+    const order = new Set(held.keys);
+    // Those that follow the last one are the next part, and no news.
+    const last = rows.findLastIndex((row) => order.has(keyOf(row)));
+    const fresh = rows.slice(0, Math.max(0, last)).filter((row) => !order.has(keyOf(row))).length;
+    const next = rows.slice(last + 1).filter((row) => !order.has(keyOf(row)));
+    return { shown: [...kept, ...next], fresh };
+  }, [rows, still, held, reset]);
 }
 
 export function ConversationList({
-  rows,
   query,
   chosen,
   filtered,
   focus,
 }: {
-  rows: Conversation[];
-  query: UseInfiniteQueryResult;
+  query: Growing<Conversation>;
   chosen: Chosen | null;
   filtered: boolean;
   focus: RefObject<HTMLDivElement | null>;
@@ -69,7 +71,9 @@ export function ConversationList({
   const [over, setOver] = useState(false);
   const [shownAll, setShownAll] = useState(0);
   const filter = JSON.stringify([search.folder, search.owner, search.q, search.order, shownAll]);
-  const { shown, fresh } = useCalm(rows, over, filter);
+  const { shown, fresh } = useCalm(query.rows, over, filter);
+  const { me } = useAround();
+  const marks = useReadMarks(me);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: shown.length,
@@ -78,11 +82,9 @@ export function ConversationList({
     overscan: 6,
     getItemKey: (index) => (shown[index] ? keyOf(shown[index]) : index),
   });
-  const at = chosen ? shown.findIndex((row) => keyOf(row) === `${chosen.page}/${chosen.person}`) : -1;
-  const open = (index: number) => {
-    const row = shown[index];
-    if (!row) return;
-    virtual.scrollToIndex(index);
+  const wanted = chosen && `${chosen.page}/${chosen.person}`;
+  const at = useMemo(() => (wanted ? shown.findIndex((row) => keyOf(row) === wanted) : -1), [shown, wanted]);
+  const go = (row: Conversation) =>
     void navigate({
       to: "/inbox/$page/$person",
       params: { page: row.page, person: row.person.id },
@@ -90,15 +92,24 @@ export function ConversationList({
       search: ({ at: _at, range: _range, ...rest }: InboxSearch) => rest,
       replace: chosen !== null,
     });
+  const latest = useRef(go);
+  latest.current = go;
+  // One function for all rows, so that those that did not change are not drawn again.
+  const choose = useCallback((row: Conversation) => latest.current(row), []);
+  const open = (index: number) => {
+    const row = shown[index];
+    if (!row) return;
+    virtual.scrollToIndex(index);
+    go(row);
   };
   const step = (by: number) => open(Math.max(0, Math.min(shown.length - 1, at + by)));
   useKeys({ j: () => step(1), k: () => step(-1) });
   const items = virtual.getVirtualItems();
   const end = items.at(-1)?.index ?? 0;
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { hasMore, isFetchingMore, more } = query;
   useEffect(() => {
-    if (end >= shown.length - 8 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [end, shown.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (end >= shown.length - AHEAD && hasMore && !isFetchingMore) more();
+  }, [end, shown.length, hasMore, isFetchingMore, more]);
   return (
     <section
       className={css.list}
@@ -112,7 +123,7 @@ export function ConversationList({
           {fresh} new
         </button>
       )}
-      {query.error && <Problem error={query.error} again={() => void query.refetch()} />}
+      {query.error && <Problem error={query.error} again={query.refetch} />}
       <div
         ref={(element) => {
           scroller.current = element;
@@ -145,8 +156,9 @@ export function ConversationList({
                 chosen={item.index === at}
                 top={item.start}
                 place={item.index + 1}
-                count={query.hasNextPage ? -1 : shown.length}
-                open={() => open(item.index)}
+                count={query.hasMore ? -1 : shown.length}
+                unread={marks !== null && isUnread(marks, keyOf(row), row)}
+                choose={choose}
               />
             );
           })}
@@ -252,20 +264,22 @@ function Skeleton() {
   );
 }
 
-function Row({
+const Row = memo(function Row({
   row,
   chosen,
   top,
   place,
   count,
-  open,
+  unread,
+  choose,
 }: {
   row: Conversation;
   chosen: boolean;
   top: number;
   place: number;
   count: number;
-  open: () => void;
+  unread: boolean;
+  choose: (row: Conversation) => void;
 }) {
   const { apps } = useAround();
   const now = useNow(30);
@@ -292,7 +306,8 @@ function Row({
       aria-posinset={place}
       aria-setsize={count}
       style={{ transform: `translateY(${top}px)`, height: ROW }}
-      onClick={open}
+      data-unread={unread || undefined}
+      onClick={() => choose(row)}
     >
       <Avatar name={name} on={row.on} />
       <div className={css.rowText}>
@@ -300,6 +315,11 @@ function Row({
           <strong>
             <bdi>{name}</bdi>
           </strong>
+          {unread && (
+            <span className={css.unread}>
+              <span className="hidden">unread</span>
+            </span>
+          )}
           <time className="number" dateTime={row.last_message_at}>
             {brief(Date.parse(row.last_message_at), now)}
           </time>
@@ -330,4 +350,4 @@ function Row({
       </div>
     </div>
   );
-}
+});

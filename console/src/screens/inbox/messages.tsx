@@ -1,12 +1,15 @@
 /** What was said, oldest on top, with the changes of control between. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { useMessages } from "../../api/queries";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { memo, useEffect, useLayoutEffect, useMemo, useRef } from "react";
+import { CONSOLE } from "../../api/client";
+import type { Growing } from "../../api/growing";
+import { messageKey } from "../../api/messages";
 import type { Message, OneConversation } from "../../api/types";
 import { said } from "../../model/messages";
 import { sentence } from "../../model/sentences";
 import { type Entry, markKind } from "../../model/timeline";
 import { AppMark, Moment, Sentence } from "../../parts/app";
-import { Button, LinkButton, Problem } from "../../parts/basic";
+import { Problem } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { useAround } from "../shell";
 import css from "./inbox.module.css";
@@ -24,8 +27,8 @@ function merged(messages: Message[], entries: Entry[], complete: boolean): Item[
     ...entries
       .filter((entry) => Date.parse(entry.at) >= from)
       .map((entry) => ({ key: entry.key, at: Date.parse(entry.at), entry })),
-    ...[...messages].reverse().map((message, index) => ({
-      key: message.message_id ?? `${message.at}/${index}`,
+    ...[...messages].reverse().map((message) => ({
+      key: messageKey(message),
       at: Date.parse(message.at),
       message,
       last: false,
@@ -41,117 +44,108 @@ function merged(messages: Message[], entries: Entry[], complete: boolean): Item[
   });
 }
 
-/** Longer stretches than this are folded between their first and last few. */
-const FOLD = 40;
-const KEPT = 24;
+/** How high a row is until it is measured, and how near the top the earlier ones are asked for. */
+const LINE = 64;
+const AHEAD = 10;
+/** Who reads no further from the end than this reads the end. */
+const END = 40;
 
 export function Messages({
   one,
   query,
-  messages,
   entries,
   chosen,
   onSeen,
 }: {
   one: OneConversation;
-  query: ReturnType<typeof useMessages>;
-  messages: Message[];
+  query: Growing<Message>;
   entries: Entry[];
   chosen: Entry | null;
   onSeen: (at: number | null) => void;
 }) {
-  const [unfolded, setUnfolded] = useState(false);
-  const items = useMemo(
-    () => merged(messages, entries, !query.hasNextPage),
-    [messages, entries, query.hasNextPage],
-  );
-  const folds = !unfolded && items.length > FOLD && !chosen;
-  const shown = folds ? items.slice(-KEPT) : items;
+  const { rows, hasMore, isFetchingMore, more } = query;
+  const items = useMemo(() => merged(rows, entries, !hasMore), [rows, entries, hasMore]);
   const box = useRef<HTMLDivElement>(null);
-  const inner = useRef<HTMLDivElement>(null);
-  const bottom = useRef(true);
-  const height = useRef(0);
-  const newest = items.at(-1)?.key;
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE,
+    getItemKey: (index) => items[index]?.key ?? index,
+    overscan: 8,
+    paddingStart: 14,
+    paddingEnd: 18,
+    // Who reads the end stays there; who reads further up stays where they are, whatever comes above or below.
+    anchorTo: "end",
+    followOnAppend: true,
+    scrollEndThreshold: END,
+    onChange: (instance) => {
+      const first = instance.isAtEnd(END)
+        ? undefined
+        : instance.getVirtualItemForOffset(instance.scrollOffset ?? 0);
+      onSeen(first ? (items[first.index]?.at ?? null) : null);
+    },
+  });
+  const any = items.length > 0;
   useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    if (bottom.current) element.scrollTop = element.scrollHeight;
-    else if (element.scrollTop < 40 && height.current > 0)
-      element.scrollTop += element.scrollHeight - height.current;
-    height.current = element.scrollHeight;
-  }, [newest, shown.length]);
-  // Also when the composer grows or a font arrives: who reads the end stays there.
+    if (any) virtual.scrollToEnd();
+  }, [any, virtual]);
+  const shown = virtual.getVirtualItems();
+  const top = shown[0]?.index ?? AHEAD;
+  // A change that somebody chose may stand further up than anything that is known yet.
+  const place = chosen ? items.findIndex((item) => item.key === chosen.key) : -1;
+  const missing = chosen !== null && place < 0;
   useEffect(() => {
-    const element = box.current;
-    const content = inner.current;
-    if (!element || !content) return;
-    const observer = new ResizeObserver(() => {
-      if (bottom.current) element.scrollTop = element.scrollHeight;
-    });
-    observer.observe(element);
-    observer.observe(content);
-    return () => observer.disconnect();
-  }, []);
+    if ((top < AHEAD || missing) && any && hasMore && !isFetchingMore) more();
+  }, [top, missing, any, hasMore, isFetchingMore, more]);
+  const found = place >= 0;
+  // It goes there once, and not again when rows come.
   useEffect(() => {
-    if (!chosen) return;
-    const found = box.current?.querySelector(`[data-key="${CSS.escape(chosen.key)}"]`);
-    if (found) {
-      bottom.current = false;
-      found.scrollIntoView({ block: "center" });
-    } else if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
-  }, [chosen, query.hasNextPage, query.isFetchingNextPage, query.fetchNextPage]);
-  function scrolled() {
-    const element = box.current;
-    if (!element) return;
-    bottom.current = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
-    const top = element.getBoundingClientRect().top;
-    const first = [...element.querySelectorAll<HTMLElement>("[data-at]")].find(
-      (row) => row.getBoundingClientRect().bottom > top + 8,
-    );
-    onSeen(bottom.current || !first ? null : Number(first.dataset.at));
-  }
-  const hidden = items.slice(0, items.length - shown.length);
-  const foldedMessages = hidden.filter((item) => item.message).length;
+    if (found) virtual.scrollToIndex(place, { align: "center" });
+  }, [chosen?.key, found]);
   return (
-    <div
-      ref={box}
-      className={css.messages}
-      role="log"
-      aria-live="off"
-      aria-label="Conversation"
-      tabIndex={0}
-      onScroll={scrolled}
-    >
-      <div ref={inner}>
-        {query.error && <Problem error={query.error} again={() => void query.refetch()} />}
-        {query.hasNextPage && !folds && (
+    <>
+      {query.error && <Problem error={query.error} again={query.refetch} />}
+      <div
+        ref={box}
+        className={css.messages}
+        role="log"
+        aria-live="off"
+        aria-label="Conversation"
+        aria-busy={query.isPending}
+        tabIndex={0}
+      >
+        {isFetchingMore && (
           <p className={css.earlier}>
-            <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              Show earlier
-            </Button>
+            <span>Earlier messages are coming…</span>
           </p>
         )}
-        {folds && (
-          <p className={css.change}>
-            <span>
-              {foldedMessages} messages and {hidden.length - foldedMessages} changes of control ·{" "}
-              <LinkButton onClick={() => setUnfolded(true)}>show</LinkButton>
-            </span>
-          </p>
-        )}
-        {shown.map((item) =>
-          item.message ? (
-            <Bubble key={item.key} one={one} message={item.message} last={item.last} at={item.at} />
-          ) : (
-            <Change key={item.key} entry={item.entry} chosen={chosen?.key === item.key} />
-          ),
-        )}
+        <div className={css.all} style={{ height: virtual.getTotalSize() }}>
+          {shown.map(({ index, key, start }) => {
+            const item = items[index];
+            if (!item) return null;
+            return (
+              <div
+                key={key}
+                ref={virtual.measureElement}
+                data-index={index}
+                className={css.item}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                {item.message ? (
+                  <Bubble one={one} message={item.message} last={item.last} at={item.at} />
+                ) : (
+                  <Change entry={item.entry} chosen={chosen?.key === item.key} />
+                )}
+              </div>
+            );
+          })}
+        </div>
       </div>
-    </div>
+    </>
   );
 }
 
-function Change({ entry, chosen }: { entry: Entry; chosen: boolean }) {
+const Change = memo(function Change({ entry, chosen }: { entry: Entry; chosen: boolean }) {
   const { apps } = useAround();
   const lane = entry.refused ? entry.by_app_id : (entry.to_app_id ?? entry.from_app_id);
   return (
@@ -178,9 +172,25 @@ function Change({ entry, chosen }: { entry: Entry; chosen: boolean }) {
       </span>
     </p>
   );
+});
+
+/** Files that Baton keeps, which are shown; what lies elsewhere is an address, and never fetched. */
+const FILES = new URL("../media/", CONSOLE).href;
+
+function File({ url, kind }: { url: string; kind: string }) {
+  if (!url.startsWith(FILES)) return <code className={css.url}>{url}</code>;
+  return (
+    <a href={url} target="_blank" rel="noreferrer">
+      {kind === "photo" ? (
+        <img className={css.photo} src={url} alt="The file that was sent" />
+      ) : (
+        `Open the ${kind}`
+      )}
+    </a>
+  );
 }
 
-function Bubble({
+const Bubble = memo(function Bubble({
   one,
   message,
   last,
@@ -223,7 +233,7 @@ function Bubble({
                   <bdi>{card.subtitle}</bdi>
                 </p>
               )}
-              {card.url && <code className={css.url}>{card.url}</code>}
+              {card.url && <File url={card.url} kind={card.kind} />}
               {card.buttons.map((button, place) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: nor its buttons
                 <p key={place} className={css.cardButton}>
@@ -261,4 +271,4 @@ function Bubble({
       )}
     </div>
   );
-}
+});

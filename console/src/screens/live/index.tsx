@@ -3,8 +3,8 @@ import { Menu } from "@mantine/core";
 import { IconCheck, IconPlayerPause, IconPlayerPlay, IconPuzzle } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
+import { useConversations } from "../../api/conversations";
 import { type Row, useConnection, useRows } from "../../api/live";
-import { useConversations } from "../../api/queries";
 import {
   fits,
   KINDS,
@@ -117,11 +117,10 @@ export function Live({ opened }: { opened: string | null }) {
 
 /** People's names, as far as the list of conversations says them: not one call for each row. */
 function useNames(page: string): Names {
-  const { data } = useConversations({ page });
+  const { rows } = useConversations({ page });
   return useMemo(() => {
-    const all = data?.pages.flatMap((list) => list.data) ?? [];
-    return new Map(all.map((one) => [`${one.page_id}/${one.on}/${one.person.id}`, personName(one.person)]));
-  }, [data]);
+    return new Map(rows.map((one) => [`${one.page_id}/${one.on}/${one.person.id}`, personName(one.person)]));
+  }, [rows]);
 }
 
 function Filters({

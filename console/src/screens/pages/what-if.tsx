@@ -1,6 +1,7 @@
 /** A person does something now: who gets it, and by which rule? Nothing is done. */
 import { useState } from "react";
-import { dryRun, type Outcome, useConversations } from "../../api/queries";
+import { useConversations } from "../../api/conversations";
+import { dryRun, type Outcome } from "../../api/queries";
 import type { PersonEvent } from "../../api/types";
 import { personName } from "../../model/people";
 import { enter, waysIn } from "../../model/simulator";
@@ -17,8 +18,8 @@ const NOBODY = "somebody-new";
 export function WhatIf({ address }: { address: string }) {
   const { apps } = useAround();
   const { saved, on, changed } = useDraft();
-  const { data } = useConversations({ page: address });
-  const people = (data?.pages[0]?.data ?? []).slice(0, 50);
+  const { rows } = useConversations({ page: address });
+  const people = rows.slice(0, 50);
   const [person, setPerson] = useState(NOBODY);
   const [what, setWhat] = useState("write");
   const [outcome, setOutcome] = useState<Outcome | null>(null);

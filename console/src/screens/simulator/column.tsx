@@ -1,13 +1,7 @@
 /** One person: the phone, and beside it what Baton made of what they did. */
 import { useEffect, useMemo, useRef, useState } from "react";
-import {
-  dryRun,
-  type Outcome,
-  useConversation,
-  useMessages,
-  usePersonEvent,
-  useRouting,
-} from "../../api/queries";
+import { useMessages } from "../../api/messages";
+import { dryRun, type Outcome, useConversation, usePersonEvent, useRouting } from "../../api/queries";
 import type { PersonEvent } from "../../api/types";
 import { personName } from "../../model/people";
 import { enter, type Phone, waysIn } from "../../model/simulator";
@@ -70,14 +64,13 @@ export function Column({
   });
   if (!place) return null;
   const name = one ? personName(one.person) : phone.person;
-  const said = messages.data?.pages.flatMap((list) => list.data) ?? [];
   return (
     <section className={css.column} onFocusCapture={onFocus} aria-label={`${name}, ${SURFACES[place.on]}`}>
       <PhoneView
         place={place}
         person={phone.person}
         name={name}
-        messages={said}
+        messages={messages.rows}
         does={does}
         busy={event.isPending || !online}
         field={field}

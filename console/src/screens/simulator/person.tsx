@@ -2,7 +2,7 @@
 import { Popover } from "@mantine/core";
 import { IconArrowsLeftRight } from "@tabler/icons-react";
 import { type FormEvent, useState } from "react";
-import { useConversations } from "../../api/queries";
+import { useConversations } from "../../api/conversations";
 import { personName } from "../../model/people";
 import { isPerson, type Phone } from "../../model/simulator";
 import { Button, SURFACES } from "../../parts/basic";
@@ -54,8 +54,8 @@ function Choose({ phone, change, taken }: { phone: Phone; change: (phone: Phone)
   const places = apps.places.filter((place) => place.page.id === here?.page.id);
   const [page, setPage] = useState(phone.page);
   const [id, setId] = useState(phone.person);
-  const { data } = useConversations({ page: here?.page.id ?? "" });
-  const known = (data?.pages[0]?.data ?? []).slice(0, 6);
+  const { rows } = useConversations({ page: here?.page.id ?? "" });
+  const known = rows.slice(0, 6);
   const used = taken.some((one) => one !== phone && one.page === page && one.person === id);
   function submit(event: FormEvent) {
     event.preventDefault();
