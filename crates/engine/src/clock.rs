@@ -246,6 +246,11 @@ impl Stopwatch {
         Self(now)
     }
 
+    /// In milliseconds, with their fractions.
+    pub(crate) fn elapsed_ms_whole(&self) -> f64 {
+        self.0.elapsed().as_secs_f64() * 1000.0
+    }
+
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }

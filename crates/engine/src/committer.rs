@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::activity::ActivityKind;
 use crate::batch::{Decided, Outcome, Prepared, decide_batch};
+use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::receipt::{Failure, Receipt};
 
@@ -78,11 +79,13 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             batch
         })
     };
+    let watch = Stopwatch::start();
     let committed = shared.store.commit(stream, wanted, decide).await;
     let (told, outcomes) = std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
+            shared.measures.committed(replies.len() + waiting.len(), watch.elapsed_ms_whole());
             // Before delivery hears of it: listeners are told the cause before its effect.
             told.iter().flatten().for_each(|decided| tell(shared, &batch.rows, decided));
             outcomes.iter().flat_map(|one| &one.decided).for_each(|one| tell(shared, &batch.rows, one));

@@ -29,6 +29,7 @@ use crate::delivery::{self, Delivery, Errand};
 use crate::due::{self, Dues};
 use crate::faults;
 use crate::history::{self, HistoryEntry};
+use crate::measures::Measures;
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retry::Profile;
 use crate::transport::{SendError, Transport};
@@ -158,6 +159,7 @@ pub(crate) struct Shared {
     /// Changes with every commit, for whoever reads the journal as it grows.
     pub(crate) commits: watch::Sender<()>,
     activity: Activities,
+    pub(crate) measures: Measures,
     /// Tells this run of the program from others: lines of activity are numbered anew in each.
     run: u64,
     random: Mutex<SmallRng>,
@@ -244,6 +246,7 @@ impl Shared {
 
     /// Tells listeners that something happened.
     pub(crate) fn tell(&self, kind: ActivityKind) {
+        self.measures.count(&kind);
         self.activity.tell(self.clock.now(), kind);
     }
 }
@@ -297,6 +300,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             commits: watch::Sender::default(),
             activity: Activities::default(),
+            measures: Measures::default(),
             run: SmallRng::seed_from_u64(parts.seed ^ RUN).random(),
             random: Mutex::new(SmallRng::seed_from_u64(parts.seed)),
             heads: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),

@@ -17,6 +17,7 @@ mod engine;
 mod faults;
 mod history;
 mod lanes;
+mod measures;
 mod probe;
 mod receipt;
 mod resending;

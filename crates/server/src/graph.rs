@@ -62,10 +62,19 @@ pub(crate) use plain::in_plain_words;
 /// The version that answers name when the path has none.
 const VERSION: &str = "v25.0";
 /// Words at the root that are Baton's, and no node of a graph.
-const RESERVED: &[&str] =
-    &["baton", "healthz", "readyz", "problems", "docs", "openapi.json", "console", crate::media::ROOT];
+const RESERVED: &[&str] = &[
+    "baton",
+    "healthz",
+    "readyz",
+    "problems",
+    "docs",
+    "openapi.json",
+    "console",
+    "metrics",
+    crate::media::ROOT,
+];
 /// The same, of parts that are not built.
-const NOT_BUILT: &[&str] = &["chat", "metrics"];
+const NOT_BUILT: &[&str] = &["chat"];
 
 /// What a call is answered with.
 pub(crate) struct Answer {

@@ -30,7 +30,7 @@ use crate::api::operation::Operation;
 use crate::api::{description, docs};
 use crate::calls::Calls;
 use crate::config::Limits;
-use crate::door::{Door, StartLink};
+use crate::door::{Door, Needs, StartLink};
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
 use crate::{api, console, graph, media};
@@ -251,19 +251,23 @@ async fn router(mut state: State, stopping: CancellationToken) -> Result<Router,
         openapi: OnceLock::new(),
         docs: OnceLock::new(),
     });
-    Ok(every_route(api::guarded(api::routes(), &shared))
+    Ok(every_route(|routes| api::guarded(routes, &shared))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), log::each))
         .with_state(shared))
 }
 
-/// Every route, and what answers where there is none.
-fn every_route(api: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+/// Every route, and what answers where there is none; `guarded` finds out who calls.
+fn every_route(guarded: impl Fn(Router<Arc<Shared>>) -> Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     // Batches are posted to the root, which is the Graph API's but for this one page.
     let router = Router::new().route("/", get(home).fallback(graph::answer));
     let own = operations().into_iter().filter(|operation| operation.place("").0 != "/");
-    own.fold(router, |router, operation| operation.routed(router))
+    let (open, closed): (Vec<_>, Vec<_>) = own.partition(|operation| operation.needed().0 == Needs::Nothing);
+    let routed = |router, operation: Operation| operation.routed(router);
+    open.into_iter()
+        .fold(router, routed)
+        .merge(guarded(closed.into_iter().fold(Router::new(), routed)))
         .merge(console::routes())
-        .nest(api::ROOT, api)
+        .nest(api::ROOT, guarded(api::routes()))
         .method_not_allowed_fallback(wrong_method)
         .fallback(graph::answer)
 }
@@ -291,6 +295,20 @@ pub(crate) fn operations() -> Vec<Operation> {
             .public()
             .answers::<Health>(StatusCode::OK, "It is ready.")
             .refuses([&problem::STARTING, &problem::UNAVAILABLE, &problem::STOPPING]),
+        Operation::get("/metrics", "getMetrics", metrics)
+            .says(
+                TAG,
+                "What is measured",
+                "In the text of OpenMetrics, which Prometheus reads. It takes the operator token.",
+            )
+            .needs(Needs::Looking)
+            .answers_as(
+                StatusCode::OK,
+                "The measures.",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                plain_text,
+            )
+            .refuses([&problem::UNAVAILABLE, &problem::STOPPING]),
         Operation::get("/problems", "listProblems", problem::list)
             .says(TAG, "Types of problems", "The fixed list that `type` of a problem document is from.")
             .public()
@@ -394,6 +412,12 @@ async fn ready(axum::extract::State(shared): Part) -> Result<axum::Json<Health>,
     Ok(axum::Json(Health { status: Status::Ready }))
 }
 
+async fn metrics(axum::extract::State(shared): Part) -> Result<Response, Problem> {
+    let page = shared.engine.metrics().await?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], page).into_response())
+}
+
 async fn openapi(axum::extract::State(shared): Part) -> Response {
     let made = || description::document(shared.version, Some(&shared.public_url)).to_string().into();
     let body = shared.openapi.get_or_init(made).clone();
@@ -415,13 +439,13 @@ async fn docs_page(axum::extract::State(shared): Part) -> Response {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::{api, console, description, every_route};
+    use super::{console, description, every_route};
 
     type Operations = BTreeMap<String, BTreeSet<String>>;
 
     /// What a router routes, as its own debug output has it: it has no other way to tell.
     fn routed() -> Operations {
-        let text = format!("{:?}", every_route(api::routes()));
+        let text = format!("{:?}", every_route(|routes| routes));
         let text = text.split("fallback_router").next().unwrap();
         let (routes, paths) = text.split_once("node: Node").unwrap();
         let methods: BTreeMap<&str, BTreeSet<String>> = routes

@@ -569,6 +569,9 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps the virtual clock.
     fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Bytes that it takes on the disk; 0 for one that has none.
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
     /// Writes what is still to be written and closes; afterwards everything is [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

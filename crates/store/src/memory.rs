@@ -652,6 +652,10 @@ impl Store for MemoryStore {
         })
     }
 
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.at_once(|_| Ok(0))
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let was_closed = self.closed.swap(true, Ordering::AcqRel);

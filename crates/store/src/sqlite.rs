@@ -461,6 +461,10 @@ impl Store for SqliteStore {
         Box::pin(self.write(1, true, move |tx| tx.keep_clock(clock)))
     }
 
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.look(read::size)
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.shut())
     }

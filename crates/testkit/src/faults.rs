@@ -451,6 +451,10 @@ impl Store for FaultyStore {
         Box::pin(self.run("keep clock", true, self.disk.keep_clock(clock)))
     }
 
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.run("size", false, self.disk.size()))
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.disk.close()
     }

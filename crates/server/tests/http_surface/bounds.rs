@@ -229,7 +229,7 @@ async fn what_is_around() {
         ("/baton", 404, "not-found"),
         ("/baton/v2/pages", 404, "not-found"),
         ("/favicon.ico", 404, "not-found"),
-        ("/metrics", 501, "not-built"),
+        ("/metrics/x", 404, "not-found"),
         ("/healthz/more", 404, "not-found"),
     ] {
         let reply = w.get(path).await;

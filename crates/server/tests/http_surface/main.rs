@@ -25,6 +25,7 @@ mod https;
 mod instagram;
 mod listener;
 mod members;
+mod metrics;
 mod modes;
 mod once;
 mod openapi;

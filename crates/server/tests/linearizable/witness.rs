@@ -165,6 +165,7 @@ impl Store for Witness {
         fn audited(before: Option<u64>, limit: usize) -> Vec<(u64, AuditLine)>;
         fn kept_clock() -> Option<KeptClock>;
         fn keep_clock(clock: KeptClock) -> ();
+        fn size() -> u64;
         fn close() -> ();
     }
 }

@@ -1364,6 +1364,7 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.ad_counts(page(104), Surface::Messenger).await);
     is_closed(store.person(&key).await);
     is_closed(store.keep_person(&key, Person::default()).await);
+    is_closed(store.size().await);
     is_closed(store.kept_clock().await);
     is_closed(store.keep_clock(KeptClock::default()).await);
     is_closed(store.close().await);
