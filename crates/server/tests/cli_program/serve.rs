@@ -40,7 +40,7 @@ fn it_starts_with_the_defaults_of_production() {
         "[[apps]]\nname = \"A\"\nwebhook_url = \"http://127.0.0.1:1/\"\nverify_token = \"v\"\n",
     );
     let applied = world.run(&["apply", "-f", &file]);
-    assert_eq!(applied.code, 0, "{}", applied.err);
+    assert_eq!(applied.code, 1, "{}", applied.err);
     assert!(applied.err.contains("delivery.allow_addresses"), "{}", applied.err);
     serve.stop();
     assert!(!data.join("server.json").exists());
