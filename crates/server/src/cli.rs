@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 pub(crate) mod apply;
+mod backup;
 mod changes;
 mod check;
 pub(crate) mod client;
@@ -120,6 +121,8 @@ enum Command {
     Health,
     /// Bring the database to this version's schema, without serving
     Migrate(migrate::Arguments),
+    /// Copy the database into a new file, while the server goes on
+    Backup(backup::Arguments),
     /// Print the description of Baton's own API (OpenAPI 3.1), as a server has it at /openapi.json
     Openapi,
     /// Print a script by which a shell completes commands and flags
@@ -179,6 +182,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Test(_)
             | Self::Migrate(_)
+            | Self::Backup(_)
             | Self::Openapi
             | Self::Completions(_)
             | Self::Man(_) => true,
@@ -230,6 +234,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Check(arguments) => check::run(&common, &arguments).await,
             Command::Health => health::run(&common).await,
             Command::Migrate(arguments) => migrate::run(&common, &arguments).await,
+            Command::Backup(arguments) => backup::run(&common, &arguments).await,
             Command::Openapi => openapi::run(),
             Command::Completions(arguments) => completions::run(&arguments),
             Command::Man(arguments) => man::run(&arguments),

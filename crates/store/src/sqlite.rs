@@ -123,6 +123,15 @@ impl SqliteStore {
         open::look(path)
     }
 
+    /// Copies a database, as it stands at one moment, into a new file that can take its place; also while another
+    /// process writes it. Returns the size of the copy in bytes. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; where the new file is there already, or cannot be written, nothing is left of it.
+    pub fn copy(path: &Path, to: &Path) -> Result<u64, StoreError> {
+        open::copy(path, to)
+    }
+
     /// How many transactions were made durable since opening; commits that came together share one.
     pub fn commits(&self) -> u64 {
         self.published.commits.load(Ordering::Relaxed)

@@ -505,3 +505,64 @@ async fn who_asked_and_went_away_is_still_done() {
         assert_eq!(store.conversation(&person(number), None, 10).await.unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    for number in 0..200 {
+        say(&store, number % 50).await.unwrap();
+    }
+    let acknowledged = store.heads().await.unwrap();
+    let to = place.0.path().join("copy.db");
+    let (from, target) = (place.path(), to.clone());
+    let copying = tokio::task::spawn_blocking(move || SqliteStore::copy(&from, &target));
+    let mut number = 200;
+    while !copying.is_finished() {
+        say(&store, number % 50).await.unwrap();
+        number += 1;
+    }
+    let bytes = copying.await.unwrap().unwrap();
+    assert_eq!(bytes, to.metadata().unwrap().len());
+    assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    say(&store, 1).await.unwrap();
+    let copy = SqliteStore::open(&to, Options::default()).unwrap();
+    assert_eq!((copy.streams(), copy.key()), (store.streams(), store.key()));
+    let (heads, now) = (copy.heads().await.unwrap(), store.heads().await.unwrap());
+    let between =
+        heads.iter().zip(&acknowledged).zip(&now).all(|((copy, before), now)| before <= copy && copy <= now);
+    assert!(between && heads != now, "{acknowledged:?} {heads:?} {now:?}");
+    // Every row up to a head is there, and a restored database goes on where it stands.
+    for (stream, head) in heads.iter().enumerate() {
+        let stream = Stream(u16::try_from(stream).unwrap());
+        for position in 1..=head.0 {
+            assert!(copy.row(stream, Position(position)).await.unwrap().is_some());
+        }
+    }
+    say(&copy, 1).await.unwrap();
+    copy.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_takes_no_files_place_and_leaves_nothing_half_made() {
+    let place = filled().await;
+    let other = place.0.path().join("other");
+    std::fs::write(&other, "precious").unwrap();
+    let before = place.files();
+    let refused = |from: &Path, to: &Path, words: &str| {
+        let error = SqliteStore::copy(from, to).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(&place.path(), &other, "it is there already");
+    refused(&place.path(), &place.path(), "it is there already");
+    refused(&place.path(), &place.0.path().join("nowhere/copy.db"), "nowhere");
+    refused(&place.0.path().join("none.db"), &place.0.path().join("copy.db"), "there is no such database");
+    refused(&other, &place.0.path().join("copy.db"), "other");
+    assert!(place.files() == before, "nothing was changed");
+    // One that was cut off, and so would be found out at a restore, is found out now.
+    let half = place.0.path().join("half.db");
+    let whole = std::fs::read(place.path()).unwrap();
+    std::fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+    assert!(SqliteStore::copy(&half, &place.0.path().join("copy.db")).is_err());
+    assert!(!place.0.path().join("copy.db").exists() && !place.0.path().join("copy.db.making").exists());
+}

@@ -216,3 +216,38 @@ fn a_new_operator_token_counts_from_the_next_start_on() {
     assert_eq!(mode(&world.path("home/.local/share/baton/operator-token")), 0o600);
     serve.stop();
 }
+
+#[test]
+fn a_backup_is_made_while_it_serves_and_takes_the_databases_place() {
+    let world = World::new();
+    let serve = world.serve(&[]);
+    let file = world.write("routing.toml", "[[pages]]\nid = \"2001\"\nname = \"Market\"\n");
+    let applied = world.run(&["apply", "-f", &file]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    assert_eq!(world.run(&["send", "2001", "ada", "before"]).code, 0);
+    let copy = world.path("copy.db").display().to_string();
+    let made = world.json(&["backup", &copy, "--json"]);
+    let size = std::fs::metadata(&copy).unwrap().len();
+    assert_eq!((&made["file"], &made["bytes"]), (&json!(copy), &json!(size)));
+    assert_eq!(mode(&world.path("copy.db")), 0o600);
+    let again = world.run(&["backup", &copy]);
+    assert_eq!(again.code, 1, "{}", again.out);
+    assert!(again.err.contains("a backup is written into a new file"), "{}", again.err);
+    assert_eq!(world.run(&["send", "2001", "ada", "after"]).code, 0);
+    serve.stop();
+
+    let data = world.path("home/.local/share/baton");
+    std::fs::rename(&copy, data.join("baton.db")).unwrap();
+    for beside in ["baton.db-wal", "baton.db-shm"] {
+        // A server that stopped well has left neither.
+        assert!(!data.join(beside).exists(), "{beside}");
+    }
+    let serve = world.serve(&[]);
+    let file: Value = serde_json::from_slice(&std::fs::read(data.join("server.json")).unwrap()).unwrap();
+    let token = file["operator_token"].as_str().unwrap();
+    let path = format!("{}/baton/v1/pages/2001/threads/ada/messages", serve.url);
+    let messages = http("GET", &path, &[bearer(token)], "").body;
+    assert!(messages.contains("before") && !messages.contains("after"), "{messages}");
+    assert_eq!(world.run(&["send", "2001", "ada", "goes on"]).code, 0);
+    serve.stop();
+}

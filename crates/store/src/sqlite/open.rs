@@ -116,6 +116,59 @@ pub(super) fn look(path: &Path) -> Result<Migration, StoreError> {
     Ok(Migration::of(Some(schema)))
 }
 
+/// Copies a database as it stands at one moment into a new file, also while a server writes it; the copy is looked
+/// through before it gets its name. Returns its size in bytes.
+pub(super) fn copy(path: &Path, to: &Path) -> Result<u64, StoreError> {
+    let taken = |what: &str| cannot(to, format!("{what}: a backup is written into a new file"));
+    if !path.try_exists().map_err(|error| cannot(path, error))? {
+        return Err(cannot(path, "there is no such database"));
+    }
+    if to.try_exists().map_err(|error| cannot(to, error))? {
+        return Err(taken("it is there already"));
+    }
+    check_header(path)?;
+    let db = onlooker(path)?;
+    // What is written is another file; this one is open for reading alone.
+    db.pragma_update(None, "query_only", false).map_err(|error| opening(path, error))?;
+    schema(&db, path)?;
+    let draft = beside(to, ".making");
+    let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft);
+    let file = file.map_err(|error| cannot(&draft, error))?;
+    let copied = || -> Result<u64, StoreError> {
+        let name = draft.to_str().ok_or_else(|| cannot(&draft, "its name is not UTF-8"))?;
+        db.execute("VACUUM INTO ?1", [name]).map_err(|error| opening(&draft, error))?;
+        file.sync_all().map_err(|error| cannot(&draft, error))?;
+        let copy = onlooker(&draft)?;
+        let found: String = copy
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+            .map_err(|error| opening(&draft, error))?;
+        if found != "ok" {
+            return Err(StoreError::Damaged(format!("{}: {found}", path.display())));
+        }
+        load(&copy).map_err(|trouble| in_file(&draft, trouble))?;
+        drop(copy);
+        // No other file may have come there meanwhile: a hard link takes no name that is taken.
+        std::fs::hard_link(&draft, to).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => taken("it is there already"),
+            _ => cannot(to, error),
+        })?;
+        Ok(file.metadata().map_err(|error| cannot(to, error))?.len())
+    };
+    let copied = copied();
+    let removed = std::fs::remove_file(&draft);
+    let size = copied?;
+    removed.map_err(|error| cannot(&draft, error))?;
+    sync_folder(to)?;
+    Ok(size)
+}
+
+/// Makes names in a file's folder durable.
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    folder.and_then(|folder| folder.sync_all()).map_err(|error| cannot(path, error))
+}
+
 /// A connection that cannot write.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let prepared = || -> Result<Connection, Trouble> {
@@ -207,9 +260,7 @@ fn make(path: &Path, options: Options) -> Result<(), StoreError> {
     drop(file.map_err(|error| cannot(&draft, error))?);
     fill(&draft, options)?;
     std::fs::rename(&draft, path).map_err(|error| cannot(path, error))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or(Path::new(".")));
-    folder.and_then(|folder| folder.sync_all()).map_err(|error| cannot(path, error))
+    sync_folder(path)
 }
 
 /// A log whose database is not there has what nobody else has: no new database takes its place.
