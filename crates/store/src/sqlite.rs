@@ -3,6 +3,7 @@
 
 mod assets;
 mod delivery;
+mod folder;
 mod open;
 mod read;
 mod readers;
@@ -31,6 +32,7 @@ use crate::{
     Errands, JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered,
     Resend, Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
 };
+use folder::Folder;
 pub use open::Migration;
 use readers::Readers;
 use trouble::Trouble;
@@ -90,7 +92,7 @@ impl SqliteStore {
         });
         let (streams, key) = (opened.streams, opened.key);
         let (jobs, received) = mpsc::channel();
-        let writer = Writer::new(opened, received, Arc::clone(&published))?;
+        let writer = Writer::new(opened, received, Arc::clone(&published), Folder::start(path)?)?;
         let thread = std::thread::Builder::new()
             .name("baton-store".to_owned())
             .spawn(move || writer.run())

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Published;
+use super::folder::{self, Folder};
 use super::open::Opened;
 use super::trouble::Trouble;
 use super::write::{State, Tx};
@@ -24,7 +25,7 @@ const MOST_WEIGHT: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Pages in the log from which on it is folded into the file (64 MiB), and the growth after which that is
-/// tried again when a reader was in the way.
+/// asked for again, in case a reader was in the way.
 const FOLD_PAGES: i32 = 16_384;
 const FOLD_AGAIN: i32 = 2_048;
 
@@ -139,6 +140,7 @@ pub(super) struct Writer {
     /// Pages in the log after the last commit, as SQLite tells it.
     log_pages: Arc<AtomicI32>,
     fold_at: i32,
+    folder: Folder,
 }
 
 impl Writer {
@@ -146,6 +148,7 @@ impl Writer {
         opened: Opened,
         jobs: Receiver<Job>,
         published: Arc<Published>,
+        folder: Folder,
     ) -> Result<Self, StoreError> {
         let Opened { mut db, lock, state, .. } = opened;
         let log_pages = Arc::new(AtomicI32::new(0));
@@ -156,7 +159,7 @@ impl Writer {
             Ok(())
         }))
         .map_err(|error| Trouble::from(error).into_error())?;
-        Ok(Self { db, lock, state, jobs, published, broken: None, log_pages, fold_at: FOLD_PAGES })
+        Ok(Self { db, lock, state, jobs, published, broken: None, log_pages, fold_at: FOLD_PAGES, folder })
     }
 
     /// Runs until it is closed, or until nobody is left to ask.
@@ -207,6 +210,10 @@ impl Writer {
     fn write(&mut self, mut tasks: Vec<(Box<dyn Work>, OwnedSemaphorePermit)>) {
         if tasks.is_empty() {
             return;
+        }
+        if let Some(trouble) = self.folder.failure() {
+            // What it did not fold is still in the log.
+            self.give_up(trouble);
         }
         let done = match &self.broken {
             Some(error) => Err(error.clone()),
@@ -288,26 +295,30 @@ impl Writer {
         error
     }
 
-    /// Folds the log into the file when it has grown: after the answers, so that nobody waits for it who came
-    /// before.
+    /// Has the log folded into the file when it has grown. Once that is done, what came meanwhile is folded here, so
+    /// that the next commit begins the log anew: after the answers, so that nobody waits for it who came before.
     fn fold_log(&mut self) {
         let pages = self.log_pages.load(Ordering::Relaxed);
         if pages < FOLD_PAGES {
             self.fold_at = FOLD_PAGES;
         }
-        if pages < self.fold_at || self.broken.is_some() {
+        if self.broken.is_some() {
             return;
         }
-        self.fold_at = pages.saturating_add(FOLD_AGAIN);
-        let folded = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = folded {
-            self.give_up(error.into());
+        if self.folder.is_done() {
+            if let Err(trouble) = folder::pass(&self.db) {
+                self.give_up(trouble);
+            }
+        } else if pages >= self.fold_at {
+            self.fold_at = pages.saturating_add(FOLD_AGAIN);
+            self.folder.ask();
         }
     }
 
     /// Closes the file and lets go of it, in this order.
     fn end(self) -> Result<(), StoreError> {
-        let Writer { db, lock, .. } = self;
+        let Writer { db, lock, folder, .. } = self;
+        folder.end();
         let closed = db.close().map_err(|(_, error)| Trouble::from(error).into_error());
         drop(lock);
         closed
