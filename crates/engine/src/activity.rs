@@ -1,5 +1,6 @@
 //! What happens, as it happens: for the terminal, the console and whoever listens. Lossy on purpose: a slow
-//! listener misses lines, and never holds anything up. What happened last is kept in memory, without bodies.
+//! listener misses lines, and never holds anything up. What happened last is kept in memory, without
+//! large bodies.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,9 @@ use crate::lanes::GivenUp;
 const KEPT: usize = 1_000;
 /// Lines that a listener may be behind before it misses some.
 const BEHIND: usize = 1_024;
+/// Bytes of bodies in a line that are kept with it: to leave them out takes a copy of every row, and so few of them
+/// are not worth that.
+const LIGHT: usize = 2_048;
 
 /// Tells listeners what happens, and remembers the last of it.
 pub(crate) struct Activities {
@@ -41,14 +45,15 @@ impl Activities {
     pub(crate) fn tell(&self, at: Timestamp, kind: ActivityKind) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
-        let whole = Activity { number: kept.last, at, kind };
-        kept.lines.push_back(Arc::new(whole.without_bodies()));
+        let whole = Arc::new(Activity { number: kept.last, at, kind });
+        let light = whole.weight() <= LIGHT;
+        kept.lines.push_back(if light { Arc::clone(&whole) } else { Arc::new(whole.without_bodies()) });
         if kept.lines.len() > KEPT {
             kept.lines.pop_front();
         }
         // Nobody listening is no error. Under the lock, or two lines might change places on their way.
         if self.lines.receiver_count() > 0 {
-            let _ = self.lines.send(Arc::new(whole));
+            let _ = self.lines.send(whole);
         }
     }
 
@@ -76,7 +81,25 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// What is kept of it: bodies may be large, and are in the database.
+    /// What its bodies take.
+    fn weight(&self) -> usize {
+        let bodies = |row: &Arc<JournalRow>| {
+            let others = [&row.reduced, &row.context].into_iter().flatten();
+            row.whole.len() + others.map(Bytes::len).sum::<usize>()
+        };
+        match &self.kind {
+            ActivityKind::Decision { rows, .. } | ActivityKind::Settings { told: rows, .. } => {
+                rows.iter().map(bodies).sum()
+            }
+            ActivityKind::Delivery { body, .. } => body.len(),
+            ActivityKind::Refusal { .. }
+            | ActivityKind::Verification { .. }
+            | ActivityKind::Standing { .. }
+            | ActivityKind::Clock { .. } => 0,
+        }
+    }
+
+    /// What is kept of one with much in it: bodies may be large, and are in the database.
     fn without_bodies(&self) -> Self {
         let mut activity = self.clone();
         let slim = |row: &Arc<JournalRow>| {
@@ -186,4 +209,38 @@ pub enum ActivityKind {
         /// The time before.
         was: Timestamp,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A webhook with so large a body is told; what is kept of it.
+    fn kept(size: usize) -> Arc<Activity> {
+        let activities = Activities::default();
+        let mut listener = activities.listen();
+        activities.tell(
+            Timestamp(0),
+            ActivityKind::Delivery {
+                app: AppId::PAGE_INBOX,
+                events: Vec::new(),
+                standby: false,
+                status: Some(200),
+                error: None,
+                duration_ms: 1,
+                body: vec![b'x'; size].into(),
+                again_at: None,
+                given_up: None,
+            },
+        );
+        assert_eq!(listener.try_recv().unwrap().weight(), size, "who listens gets all of it");
+        let (lines, _) = activities.listen_from();
+        Arc::clone(&lines[0])
+    }
+
+    #[test]
+    fn large_bodies_are_not_kept_and_small_ones_cost_no_copy() {
+        assert_eq!(kept(LIGHT).weight(), LIGHT);
+        assert_eq!(kept(LIGHT + 1).weight(), 0);
+    }
 }

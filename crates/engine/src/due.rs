@@ -75,9 +75,9 @@ pub(crate) async fn run_due(engine: &Engine, until: Timestamp) -> Result<u64, St
             let wrong = format!("what is due of {:?} neither runs nor is put off", threads.first());
             return Err(StoreError::Unavailable(wrong));
         }
-        for thread in &threads {
-            ran += look(engine, thread).await?;
-        }
+        // All at once: those of a stream wait for its committer in due order, and share its commits.
+        let looks = threads.iter().map(|thread| look(engine, thread));
+        ran += futures_util::future::try_join_all(looks).await?.into_iter().sum::<u64>();
         last = threads;
     }
 }

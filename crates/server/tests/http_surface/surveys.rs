@@ -139,3 +139,25 @@ async fn mcr_survey_1_conversation_routing_holds_nothing_back() {
     let refused = w.call("garage-draft", "/me/messages", survey("ann", "no")).await;
     assert_eq!(refused.status, 400, "{}", refused.text);
 }
+
+#[tokio::test]
+async fn surveys_that_are_due_at_once_share_commits() {
+    let (w, _bot, _desk) = world().await;
+    let people: Vec<String> = (0..24).map(|number| format!("p{number}")).collect();
+    for person in &people {
+        let said = json!({"type": "message", "message": {"text": "hello"}});
+        assert_eq!(w.post(&format!("/baton/v1/pages/2002/people/{person}/events"), said).await.status, 200);
+        sends(&w, "garage-desk", person, "How was it?").await;
+    }
+    let commits = async || {
+        let page = w.get("/metrics").await.text;
+        let line = page.lines().find_map(|line| line.strip_prefix("baton_commits_total ")).unwrap();
+        line.parse::<u64>().unwrap()
+    };
+    let before = commits().await;
+    let moved = clock(&w, json!({"advance": "48h"})).await;
+    assert_eq!(moved["ran"], people.len());
+    let made = commits().await - before;
+    // Four streams; a commit each, and one more where some came while the first was under way.
+    assert!((1..=8).contains(&made), "{made}");
+}
