@@ -2,11 +2,13 @@
 // hands the conversation over when somebody asks for a person. For the real platform, only GRAPH changes.
 //
 //     GRAPH=http://127.0.0.1:4300 TOKEN=EAA-bot SECRET=bot-secret VERIFY=bot-verify PORT=5001 node bot.mjs
+//
+// Control goes to the app that TARGET names; in Conversation Routing it may be left out, and means the default app.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const { GRAPH, TOKEN, SECRET, VERIFY, PORT = "5001" } = process.env;
+const { GRAPH, TOKEN, SECRET, VERIFY, TARGET, PORT = "5001" } = process.env;
 
 /** Asks the Graph API; what it refuses is printed, and no reason to fail the webhook. */
 async function call(edge, body) {
@@ -25,7 +27,7 @@ async function hear({ sender, message }) {
   const recipient = { id: sender.id };
   if (message.text.toLowerCase().includes("person")) {
     await call("messages", { recipient, message: { text: "One moment, a colleague will answer." } });
-    await call("pass_thread_control", { recipient, metadata: "asks for a person" });
+    await call("pass_thread_control", { recipient, metadata: "asks for a person", target_app_id: TARGET });
   } else {
     await call("messages", { recipient, message: { text: `You said: ${message.text}` } });
   }

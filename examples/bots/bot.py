@@ -3,6 +3,8 @@
 hands the conversation over when somebody asks for a person. For the real platform, only GRAPH changes.
 
     GRAPH=http://127.0.0.1:4300 TOKEN=EAA-bot SECRET=bot-secret VERIFY=bot-verify PORT=5001 python3 bot.py
+
+Control goes to the app that TARGET names; in Conversation Routing it may be left out, and means the default app.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 GRAPH, TOKEN, SECRET, VERIFY = (os.environ[name] for name in ("GRAPH", "TOKEN", "SECRET", "VERIFY"))
+TARGET = os.environ.get("TARGET")
 
 
 def call(edge, body):
@@ -29,12 +32,14 @@ def call(edge, body):
 
 def hear(event):
     """What is in `messaging` is for us to answer. (What is in `standby` is not: another app has control.)"""
-    person, message = event["sender"]["id"], event.get("message", {})
+    message = event.get("message", {})
     if "text" not in message or message.get("is_echo"):
-        return
+        return  # Not every event is of a person: `app_roles`, for one, is of the page.
+    person = event["sender"]["id"]
     if "person" in message["text"].lower():
         call("messages", {"recipient": {"id": person}, "message": {"text": "One moment, a colleague will answer."}})
-        call("pass_thread_control", {"recipient": {"id": person}, "metadata": "asks for a person"})
+        target = {"target_app_id": TARGET} if TARGET else {}
+        call("pass_thread_control", {"recipient": {"id": person}, "metadata": "asks for a person", **target})
     else:
         call("messages", {"recipient": {"id": person}, "message": {"text": f"You said: {message['text']}"}})
 

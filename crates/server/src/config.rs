@@ -205,7 +205,8 @@ impl Config {
                 allow_addresses: networks.iter().filter_map(|network| network.parse().ok()).collect(),
                 ..usual.delivery
             },
-            log: Log { level: "warn".to_owned(), ..usual.log },
+            // Whose address does not verify is a line on the terminal already.
+            log: Log { level: "warn,baton_server::api::change=error".to_owned(), ..usual.log },
             ..usual
         }
     }

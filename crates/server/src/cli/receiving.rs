@@ -21,7 +21,9 @@ pub(crate) async fn trouble(client: &Client, app: &str) -> Option<String> {
     loop {
         // Somebody who may not look at deliveries is told nothing of them.
         let health = client.get(&format!("/apps/{}/health", part(app))).await.ok()?;
-        let is_under_way = health["state"] == "ok" && health["pending"] != 0;
+        // `dev` asks an address again to verify itself when something is to be delivered.
+        let is_open = health["state"] == "ok" || health["state"] == "unverified";
+        let is_under_way = is_open && health["pending"] != 0;
         if !is_under_way || clock.now().0 >= end {
             return what_is_wrong(&health);
         }
@@ -35,7 +37,7 @@ fn what_is_wrong(health: &Value) -> Option<String> {
     let how = last["error"].as_str().unwrap_or("no answer");
     Some(match health["state"].as_str()? {
         "no_address" => "no webhook_url".to_owned(),
-        "unverified" => "its address has not verified itself: nothing is sent".to_owned(),
+        "unverified" => "its address has not verified itself: nothing is sent until it does".to_owned(),
         "disabled" => {
             let why = health["disabled"]["reason"].as_str().unwrap_or(how);
             format!("stopped, {why}: `baton deliveries resume` goes on")

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::expect::{Expect, Refused, Until};
@@ -14,6 +15,21 @@ use super::step::{Act, Call, INBOX, OWN_SETTINGS, PROFILE, Wanted, When};
 const FOLDERS: [&str; 3] = ["general", "main", "done"];
 /// How long an app that is waited for may take, in real time.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether it passes control to whoever the mode says; an app is named by another word.
+fn passes<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Whether(bool),
+        To(String),
+    }
+    match Said::deserialize(from) {
+        Ok(Said::Whether(whether)) => Ok(whether),
+        Ok(Said::To(app)) => Err(D::Error::custom(format!("say to whom with passes_to = {app:?}"))),
+        Err(_) => Err(D::Error::custom("passes = true passes control to whoever the mode says")),
+    }
+}
 
 /// A step in the file's words. Every word is optional; which go together is [`Step::of`]'s to say.
 #[derive(Debug, Default, Deserialize)]
@@ -42,7 +58,7 @@ pub(super) struct Told {
     pub(super) sends: Option<Sent>,
     pub(super) tag: Option<String>,
     pub(super) passes_to: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "passes")]
     pub(super) passes: bool,
     #[serde(default)]
     pub(super) takes: bool,

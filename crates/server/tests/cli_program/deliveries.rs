@@ -68,6 +68,13 @@ fn settled(screen: &Transcript<'_>) -> String {
     let text = screen.text();
     let mut lines = Vec::new();
     for line in text.lines() {
+        // What comes meanwhile has the bot tried once more.
+        let tried = |line: &str| {
+            let (before, after) = line.split_once(", tried ")?;
+            let (_, after) = after.split_once(": ")?;
+            Some(format!("{before}, tried …: {after}"))
+        };
+        let line = &tried(line).unwrap_or_else(|| line.to_owned());
         let words: Vec<&str> = line.split(' ').collect();
         let settled: Vec<&str> = (0..words.len())
             .map(|at| {

@@ -24,7 +24,6 @@ const NOT_RUN: &[(&str, &str)] = &[
         "an id that the reader has; `deliveries` has tests of its own",
     ),
     ("baton doctor", "needs a bot that runs; `doctor` has tests of its own"),
-    ("baton test my-story.toml", "needs a bot that runs; the example bots are played by tests of their own"),
     ("baton test examples/bots/", "the example bots are played by tests of their own"),
     ("GRAPH=", "the example bots are played by tests of their own"),
     ("BATON=", "the channel's connector is played by a test of its own"),

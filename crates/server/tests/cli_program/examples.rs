@@ -67,6 +67,62 @@ fn bots_answer_and_hand_over_as_their_scenario_says() {
     }
 }
 
+#[test]
+fn in_the_handover_protocol_bots_pass_to_whom_they_are_told_to_and_take_what_is_of_no_person() {
+    let world = World::new();
+    let story = world.write(
+        "home/story.toml",
+        r#"
+title = "To the help desk by its id"
+
+[settings]
+apps = [
+    { name = "Bot", secret = "bot-secret", verify_token = "bot-verify" },
+    { name = "Help desk", id = "222" },
+]
+
+[[settings.pages]]
+name = "Jasper's Market"
+messenger.primary_receiver = "Bot"
+connections = [{ app = "Bot", token = "EAA-bot" }, { app = "Help desk" }]
+
+[[steps]]
+person = "tess"
+writes = "I want to talk to a person."
+
+[[steps]]
+awaits = "Bot"
+sends = "One moment*"
+
+[[steps]]
+awaits = "Bot"
+passes_to = "Help desk"
+owner = "Help desk"
+"#,
+    );
+    let roles =
+        json!({"recipient": {"id": "2001"}, "timestamp": 1, "app_roles": {"111": ["primary_receiver"]}});
+    let roles =
+        json!({"object": "page", "entry": [{"id": "2001", "time": 1, "messaging": [roles]}]}).to_string();
+    let signature = baton_wire::signature::sign("bot-secret", roles.as_bytes()).sha256;
+    for (interpreter, file) in [("python3", "bots/bot.py"), ("node", "bots/bot.mjs")] {
+        let free = free();
+        let graph = format!("http://{free}");
+        let settings = [
+            ("GRAPH", &*graph),
+            ("TOKEN", "EAA-bot"),
+            ("SECRET", "bot-secret"),
+            ("VERIFY", "bot-verify"),
+            ("TARGET", "222"),
+        ];
+        let bot = start(interpreter, file, &settings);
+        let answer = http("POST", &bot.url, &[("x-hub-signature-256", signature.clone())], &roles);
+        assert_eq!(answer.status, 200, "{file}");
+        let said = world.run(&["test", &story, "--listen", &free, "--app", &format!("Bot={}", bot.url)]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{file}: {}", said.out);
+    }
+}
+
 /// What somebody posts to this address; each is answered once it is told.
 fn mailbox() -> (String, mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

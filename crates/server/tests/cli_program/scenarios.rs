@@ -120,6 +120,7 @@ fn a_file_that_makes_no_sense_says_where_and_why() {
         ("no such side", "[[steps]]\nperson = \"tess\"\nwrites = \"hi\"\non = \"telegram\""),
         ("a menu and a message", "[[steps]]\napp = \"Bot\"\nsends = \"hi\"\nsets = { persistent_menu = [] }"),
         ("a message and a request", "[[steps]]\napp = \"Bot\"\nsends = \"hi\"\nrequests = true"),
+        ("a pass that names an app", "[[steps]]\napp = \"Bot\"\npasses = \"Desk\""),
     ];
     let mut all = String::new();
     for (name, step) in wrong {
