@@ -24,7 +24,9 @@ export function Card({
   return (
     <div className={css.card} role="group" aria-labelledby={id} data-strong={strong || undefined}>
       <header>
-        <h2 id={id}>{title}</h2>
+        <h2 id={id}>
+          <bdi>{title}</bdi>
+        </h2>
         {note && <small>{note}</small>}
         {tools && <div className={css.acts}>{tools}</div>}
       </header>
@@ -129,7 +131,9 @@ export function Once({ label, secret, done }: { label: string; secret: string; d
   const [copied, setCopied] = useState(false);
   return (
     <div className={css.once} role="status">
-      <strong>{label}</strong>
+      <strong>
+        <bdi>{label}</bdi>
+      </strong>
       <div>
         <code>{secret}</code>
         <Button onClick={() => void navigator.clipboard.writeText(secret).then(() => setCopied(true))}>

@@ -120,7 +120,7 @@ export function BeforeYouSave({ tag }: { tag: string }) {
               .filter((one) => one.pointer.includes(`/pages/${page.id}`))
               .map((one) => (
                 <Warning key={`${one.pointer}/${one.detail}`}>
-                  {one.detail} {one.rule && <RuleTag rule={one.rule} />}
+                  <bdi>{one.detail}</bdi> {one.rule && <RuleTag rule={one.rule} />}
                 </Warning>
               ))}
           </>

@@ -204,7 +204,7 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
                   <AppChip app={app} />
                   {own.map((one) => (
                     <small key={one.detail}>
-                      {one.detail} {one.rule && <RuleTag rule={one.rule} />}
+                      <bdi>{one.detail}</bdi> {one.rule && <RuleTag rule={one.rule} />}
                     </small>
                   ))}
                 </td>

@@ -21,7 +21,7 @@ export function Warnings({ warnings }: { warnings: RoutingWarning[] }) {
           {warnings.map((one) => (
             <Warning key={`${one.pointer}/${one.detail}`}>
               <p>
-                {one.detail} {one.rule && <RuleTag rule={one.rule} />}
+                <bdi>{one.detail}</bdi> {one.rule && <RuleTag rule={one.rule} />}
               </p>
               <code className={screen.mono}>{one.pointer}</code>
             </Warning>

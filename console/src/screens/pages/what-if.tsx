@@ -73,7 +73,7 @@ export function WhatIf({ address }: { address: string }) {
               </>
             ) : (
               <p>
-                Refused: {outcome.problem.document.detail}{" "}
+                Refused: <bdi>{outcome.problem.document.detail}</bdi>{" "}
                 {outcome.problem.document.rule && (
                   <RuleTag rule={outcome.problem.document.rule} via={outcome.problem.document.via} />
                 )}

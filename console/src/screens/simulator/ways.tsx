@@ -71,7 +71,9 @@ export function Ways({
                   ))}
                 </select>
               ) : (
-                <small>{one.choices[0]?.words ?? WORDS[one.kind]}</small>
+                <small>
+                  <bdi>{one.choices[0]?.words ?? WORDS[one.kind]}</bdi>
+                </small>
               )}
             </div>
           );
