@@ -21,7 +21,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { takeLink } from "./api/client";
 import { client } from "./api/queries";
-import { router } from "./router";
+import { bringScreens, router } from "./router";
 import { SignedIn } from "./screens/sign-in";
 
 // Nothing of the style is made at run time: the variables are files, so the page needs no inline style.
@@ -49,3 +49,4 @@ function render(root: HTMLElement): void {
 const root = document.getElementById("root");
 takeLink();
 if (root) render(root);
+addEventListener("load", () => void bringScreens());

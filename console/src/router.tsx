@@ -1,21 +1,43 @@
 /** Addresses: whatever is chosen, filtered or opened is in one, so that it can be sent to a colleague. */
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  type ErrorComponentProps,
+  Link,
+  redirect,
+} from "@tanstack/react-router";
+import { lazy } from "react";
 import { CONSOLE } from "./api/client";
 import { RANGE_NAMES, type Range } from "./model/timeline";
+import { Button, Empty } from "./parts/basic";
 import { Inbox } from "./screens/inbox";
 import { Live } from "./screens/live";
 import { Shell } from "./screens/shell";
 import { Simulator } from "./screens/simulator";
 
-// What is not looked at first comes when it is looked at.
-const Settings = lazy(() => import("./screens/settings").then((all) => ({ default: all.Settings })));
-const Overview = lazy(() => import("./screens/overview").then((all) => ({ default: all.Overview })));
-const Pages = lazy(() => import("./screens/pages").then((all) => ({ default: all.Pages })));
-const FirstPage = lazy(() => import("./screens/pages").then((all) => ({ default: all.FirstPage })));
-const Apps = lazy(() => import("./screens/apps").then((all) => ({ default: all.Apps })));
-const OneApp = lazy(() => import("./screens/apps/one").then((all) => ({ default: all.OneApp })));
-const Deliveries = lazy(() => import("./screens/deliveries").then((all) => ({ default: all.Deliveries })));
+// What is not looked at first comes when it is looked at, or when there is nothing else to do: who loses the connection
+// can still look at every screen.
+const settingsScreen = () => import("./screens/settings");
+const overviewScreen = () => import("./screens/overview");
+const pagesScreen = () => import("./screens/pages");
+const appsScreen = () => import("./screens/apps");
+const appScreen = () => import("./screens/apps/one");
+const deliveriesScreen = () => import("./screens/deliveries");
+
+const Settings = lazy(() => settingsScreen().then((all) => ({ default: all.Settings })));
+const Overview = lazy(() => overviewScreen().then((all) => ({ default: all.Overview })));
+const Pages = lazy(() => pagesScreen().then((all) => ({ default: all.Pages })));
+const FirstPage = lazy(() => pagesScreen().then((all) => ({ default: all.FirstPage })));
+const Apps = lazy(() => appsScreen().then((all) => ({ default: all.Apps })));
+const OneApp = lazy(() => appScreen().then((all) => ({ default: all.OneApp })));
+const Deliveries = lazy(() => deliveriesScreen().then((all) => ({ default: all.Deliveries })));
+
+/** Brings the other screens, one after the other. What does not come now comes when it is looked at. */
+export async function bringScreens(): Promise<void> {
+  const all = [overviewScreen, pagesScreen, appsScreen, appScreen, deliveriesScreen, settingsScreen];
+  for (const bring of all) await bring().catch(() => {});
+}
 
 type Given = Record<string, unknown>;
 
@@ -65,13 +87,15 @@ export interface SimulatorSearch extends Chosen {
 }
 
 const rootRoute = createRootRoute({
-  component: () => (
-    <Suspense>
-      <Shell />
-    </Suspense>
-  ),
+  component: Shell,
   validateSearch: (given: Given): Chosen => texts(given, ["page"]),
-  notFoundComponent: () => <p>There is nothing at this address.</p>,
+  notFoundComponent: () => (
+    <Empty title="There is nothing at this address">
+      <p>
+        <Link to="/inbox">Go to the Inbox</Link>
+      </p>
+    </Empty>
+  ),
 });
 
 const home = createRoute({
@@ -223,6 +247,20 @@ const ROUTES = [
   settingsTab,
 ] as const;
 
+/** A screen that could not be drawn, or did not come. */
+function Broken({ error }: ErrorComponentProps) {
+  return (
+    <div role="alert">
+      <Empty title="This screen could not be shown">
+        <p>
+          <bdi>{error instanceof Error ? error.message : "Nothing says why."}</bdi>
+        </p>
+        <Button onClick={() => location.reload()}>Load the console again</Button>
+      </Empty>
+    </div>
+  );
+}
+
 export const router = createRouter({
   routeTree: rootRoute.addChildren(ROUTES),
   basepath: CONSOLE.pathname,
@@ -234,6 +272,7 @@ export const router = createRouter({
     return text && `?${text}`;
   },
   defaultPreload: false,
+  defaultErrorComponent: Broken,
 });
 
 declare module "@tanstack/react-router" {

@@ -8,19 +8,19 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const PROGRAM = process.env.BATON_BIN ?? "../../target/debug/baton";
 
-/** Starts one, and waits until the demo has played its story. */
-export async function start() {
+/** Starts one, and waits until the demo, if there is one, has played its story. */
+export async function start({ demo = true } = {}) {
   const home = mkdtempSync(join(tmpdir(), "baton-console-"));
   const env = { ...process.env, XDG_RUNTIME_DIR: home, NO_COLOR: "1" };
   for (const name of Object.keys(env)) if (name.startsWith("BATON_")) delete env[name];
-  const args = ["dev", "--data", join(home, "data"), "--listen", "127.0.0.1:0"];
+  const args = ["dev", "--data", join(home, "data"), "--listen", "127.0.0.1:0", ...(demo ? [] : ["--no-demo"])];
   const child = spawn(PROGRAM, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let told = "";
   child.stdout.on("data", (text) => (told += text));
   child.stderr.on("data", (text) => (told += text));
   const file = join(home, "data", "server.json");
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  for (let tries = 0; !existsSync(file) || !told.includes("Your turn"); tries += 1) {
+  for (let tries = 0; !existsSync(file) || !told.includes(demo ? "Your turn" : "ready in"); tries += 1) {
     if (child.exitCode !== null || tries > 600) throw new Error(`baton dev did not start:\n${told}`);
     await pause(100);
   }

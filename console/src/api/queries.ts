@@ -88,13 +88,14 @@ function placesOf(page: NamedPage): Place[] {
   return [of(page.id, "messenger"), ...(account ? [of(account, "instagram")] : [])];
 }
 
-export function useDirectory(): Directory | undefined {
-  const { data } = useQuery({
+/** Apps and pages, or why they are not known. */
+export function useWholeDirectory() {
+  const { data, error, refetch } = useQuery({
     queryKey: ["routing", "names"],
     queryFn: () => get<Names>("directory"),
     staleTime: 60_000,
   });
-  return useMemo(() => {
+  const apps = useMemo((): Directory | undefined => {
     if (!data) return undefined;
     const known = directory(data.apps);
     const places = data.pages.flatMap(placesOf);
@@ -106,7 +107,10 @@ export function useDirectory(): Directory | undefined {
       of: (page: string, on: Surface) => places.find((place) => place.page.id === page && place.on === on),
     };
   }, [data]);
+  return { apps, failed: error, refetch };
 }
+
+export const useDirectory = (): Directory | undefined => useWholeDirectory().apps;
 
 export const useRouting = (enabled = true) =>
   useQuery({

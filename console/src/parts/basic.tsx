@@ -8,7 +8,7 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import type { ButtonHTMLAttributes, ReactNode, Ref } from "react";
-import { Problem as ApiProblem, problemPage } from "../api/client";
+import { Problem as ApiProblem, problemPage, Unreachable } from "../api/client";
 import type { Directory } from "../api/queries";
 import type { Notice, Surface } from "../api/types";
 import { initials } from "../model/people";
@@ -82,7 +82,19 @@ export function Empty({ icon, title, children }: { icon?: ReactNode; title: stri
   );
 }
 
-/** What went wrong, where it went wrong; the rest of the screen lives on. */
+/** What is on its way: shown when it takes a moment, in about the place that it will need. */
+export function Loading({ what }: { what: string }) {
+  return (
+    <div className={css.loading} role="status" aria-busy="true">
+      <span className="hidden">{what} …</span>
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
+
+/** What went wrong, where it went wrong, and what to do; the rest of the screen lives on. */
 export function Problem({ error, again }: { error: Error; again?: () => void }) {
   const document = error instanceof ApiProblem ? error.document : null;
   return (
@@ -90,7 +102,17 @@ export function Problem({ error, again }: { error: Error; again?: () => void }) 
       <IconAlertTriangle size={17} aria-hidden="true" />
       <div>
         <strong>{document ? document.title : error.message}</strong>
-        {document && <p>{document.detail}</p>}
+        {document && (
+          <p>
+            <bdi>{document.detail}</bdi>
+          </p>
+        )}
+        {error instanceof Unreachable && (
+          <p>
+            Look whether it runs, and whether this browser reaches it. What is missing here comes by itself
+            when it is back.
+          </p>
+        )}
         {document?.type.startsWith("/problems/") && (
           <a href={problemPage(document.type)} target="_blank" rel="noreferrer">
             {document.type}

@@ -17,17 +17,24 @@ import {
   IconSettings,
 } from "@tabler/icons-react";
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { createContext, type ReactNode, Suspense, useContext, useEffect, useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 import { useClock, useNow } from "../api/clock";
 import { conversationChanged } from "../api/conversations";
 import { onRow, start, useConnection } from "../api/live";
-import { client, type Directory, happened, recentActivity, useCounts, useDirectory } from "../api/queries";
+import {
+  client,
+  type Directory,
+  happened,
+  recentActivity,
+  useCounts,
+  useWholeDirectory,
+} from "../api/queries";
 import { signOut, useMe } from "../api/session";
 import type { Me, Role } from "../api/types";
 import { initials } from "../model/people";
 import { duration } from "../model/time";
-import { Button, Empty, Key } from "../parts/basic";
+import { Button, Empty, Key, Loading, Problem } from "../parts/basic";
 import { useKeys } from "../parts/keys";
 import { Logo } from "../parts/logo";
 import { ClockStrip } from "./clock-strip";
@@ -103,7 +110,7 @@ function useListening(apps: Directory | undefined): void {
 }
 
 export function Shell() {
-  const apps = useDirectory();
+  const { apps, failed, refetch } = useWholeDirectory();
   const { data: me } = useMe();
   const connection = useConnection();
   const { page: asked } = useSearch({ from: "__root__" });
@@ -127,7 +134,18 @@ export function Shell() {
     if (!apps || !me) return null;
     return { me, apps, page, online, mayAnswer: online && me.role !== "viewer", tools };
   }, [me, apps, page, online, tools]);
-  if (!around || !me) return null;
+  if (!around || !me) {
+    return (
+      <main className={css.alone}>
+        <h1 className="hidden">Baton</h1>
+        {failed ? (
+          <Problem error={failed} again={() => void refetch()} />
+        ) : (
+          <Loading what="The console is loading" />
+        )}
+      </main>
+    );
+  }
   const screen = SCREENS.find(({ to }) => path.startsWith(to));
   const mine = !screen || screen.for.some((role) => role === me.role);
   return (
@@ -159,7 +177,9 @@ export function Shell() {
               </p>
             </Empty>
           ) : (
-            <Outlet />
+            <Suspense fallback={<Loading what={`${screen?.name ?? "The screen"} is loading`} />}>
+              <Outlet />
+            </Suspense>
           )}
         </main>
       </div>

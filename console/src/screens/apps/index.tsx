@@ -9,7 +9,7 @@ import type { AppTable } from "../../api/types";
 import { byHour, healthWords, heat } from "../../model/deliveries";
 import { clockTime, duration } from "../../model/time";
 import { AppChip, AppMark, Moment } from "../../parts/app";
-import { Button, Empty, Problem, StatePill } from "../../parts/basic";
+import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
 import { Card, Field, head, Input, Once, screen, Table } from "../../parts/screen";
 import { Tools, useAround } from "../shell";
 import css from "./apps.module.css";
@@ -51,8 +51,10 @@ export function Apps() {
         <div key={one.app} className={screen.banner} role="note">
           <IconAlertTriangle size={18} aria-hidden="true" />
           <span>
-            <strong>{apps.app(one.app).name} is not told.</strong> {one.words}. Nothing is lost: Baton tries
-            again, in order, until what waits is too old.
+            <strong>
+              <bdi>{apps.app(one.app).name}</bdi> is not told.
+            </strong>{" "}
+            {one.words}. Nothing is lost: Baton tries again, in order, until what waits is too old.
           </span>
           <Link to="/deliveries" search={{ page, app: one.app, state: "pending" }}>
             See what waits
@@ -61,7 +63,9 @@ export function Apps() {
       ))}
       {error && <Problem error={error} again={() => void refetch()} />}
       <Card title="Apps" note="they get webhooks, and call for control">
-        {data && all.length === 0 ? (
+        {!data ? (
+          !error && <Loading what="Apps are loading" />
+        ) : all.length === 0 ? (
           <Empty title="No app yet">
             <p>
               A bot needs the address of this server, a token, its secret and a verify token: make an app
@@ -256,7 +260,7 @@ function Heat({ ids }: { ids: string[] }) {
         {at && chosen ? (
           <>
             <b>
-              {apps.app(at.app).name}, {clockTime(at.hour)} to {clockTime(at.hour + 3_600_000)}:
+              <bdi>{apps.app(at.app).name}</bdi>, {clockTime(at.hour)} to {clockTime(at.hour + 3_600_000)}:
             </b>{" "}
             {chosen.failed} of {chosen.sent} attempts failed.{" "}
             <Link to="/deliveries" search={{ page, app: at.app }}>

@@ -8,7 +8,7 @@ import type { AppTable } from "../../api/types";
 import { healthWords } from "../../model/deliveries";
 import { duration } from "../../model/time";
 import { AppMark, Moment } from "../../parts/app";
-import { Button, Empty, Problem, StatePill } from "../../parts/basic";
+import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
 import { Card, Check, Field, Input, Once, screen, Warning } from "../../parts/screen";
 import { useAround } from "../shell";
 import css from "./apps.module.css";
@@ -26,8 +26,17 @@ export function OneApp({ id }: { id: string }) {
   const { data, error, refetch } = useSettings();
   const app = data?.data.apps.find((one) => one.id === id);
   if (error && !data) return <Problem error={error} again={() => void refetch()} />;
-  if (!data) return <div aria-busy="true" />;
-  if (!app) return <Empty title="There is no such app" />;
+  if (!data) return <Loading what="The app is loading" />;
+  if (!app)
+    return (
+      <Empty title="There is no such app">
+        <p>
+          <Link to="/apps" search={{ page }}>
+            All apps
+          </Link>
+        </p>
+      </Empty>
+    );
   return (
     <div className={screen.screen}>
       <nav className={screen.tabs} aria-label="Apps">
@@ -60,9 +69,9 @@ export function OneApp({ id }: { id: string }) {
 
 function HowItDoes({ app }: { app: AppTable }) {
   const { me, online } = useAround();
-  const { data: health, error } = useHealth(app.id);
+  const { data: health, error, refetch } = useHealth(app.id);
   const resume = useResume();
-  if (error) return <Problem error={error} />;
+  if (error && !health) return <Problem error={error} again={() => void refetch()} />;
   const said = health && healthWords(health);
   const tools = me.role === "operator" && health && (health.disabled || health.parked > 0) && (
     <Button disabled={!online || resume.isPending} onClick={() => resume.mutate(app.id)}>
@@ -74,6 +83,7 @@ function HowItDoes({ app }: { app: AppTable }) {
       <div className={screen.body}>
         {resume.data && <p role="status">{resume.data.count} webhooks waited, and are tried now.</p>}
         {resume.error && <Problem error={resume.error} />}
+        {!health && <Loading what="How it does is loading" />}
         {health && said && (
           <dl className={css.facts}>
             <dt>State</dt>

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { type Delivery, useDeliveries, useDelivery, useResend, useResume } from "../../api/deliveries";
 import { answerOf, stateTone } from "../../model/deliveries";
 import { AppChip, Moment } from "../../parts/app";
-import { Button, Empty, Problem, StatePill } from "../../parts/basic";
+import { Button, Empty, LinkButton, Loading, Problem, StatePill } from "../../parts/basic";
 import { useKeys } from "../../parts/keys";
 import { Card, Check, Field, head, Select, screen, Table } from "../../parts/screen";
 import type { DeliveriesSearch } from "../../router";
@@ -47,7 +47,16 @@ export function Deliveries({ opened }: { opened: string | null }) {
     if (!next.delete(id)) next.add(id);
     setChosen(next);
   };
-  if (apps.apps.length === 0) return <Empty title="No app yet: there is nobody to deliver to" />;
+  if (apps.apps.length === 0)
+    return (
+      <Empty title="No app yet: there is nobody to deliver to">
+        <p>
+          <Link to="/apps" search={{ page }}>
+            Make one in Apps
+          </Link>
+        </p>
+      </Empty>
+    );
   const tools = may && (
     <>
       <Button
@@ -87,8 +96,21 @@ export function Deliveries({ opened }: { opened: string | null }) {
             {(resend.data ?? resume.data)?.count} webhooks are sent again, in order.
           </p>
         )}
-        {data && rows.length === 0 ? (
-          <Empty title={state ? "None in this state" : "Nothing was to be delivered to this app yet"} />
+        {!data ? (
+          !error && <Loading what="Deliveries are loading" />
+        ) : rows.length === 0 && state ? (
+          <Empty title="None in this state">
+            <LinkButton onClick={() => change({ state: "" })}>Show all</LinkButton>
+          </Empty>
+        ) : rows.length === 0 ? (
+          <Empty title="Nothing was to be delivered to this app yet">
+            <p>
+              It is told when somebody writes to a page that it is connected to:{" "}
+              <Link to="/simulator" search={{ page }}>
+                play a person
+              </Link>
+            </p>
+          </Empty>
         ) : (
           <Table
             label="Deliveries"
@@ -169,7 +191,7 @@ function Row({
 
 function One({ app, id, page, close }: { app: string; id: string; page: string; close: () => void }) {
   const { apps } = useAround();
-  const { data, error } = useDelivery(app, id);
+  const { data, error, refetch } = useDelivery(app, id);
   useKeys({ Escape: close });
   const place = data && apps.of(data.page_id, data.on);
   return (
@@ -198,7 +220,8 @@ function One({ app, id, page, close }: { app: string; id: string; page: string; 
           <IconX size={17} aria-hidden="true" />
         </Button>
       </header>
-      {error && <Problem error={error} />}
+      {error && !data && <Problem error={error} again={() => void refetch()} />}
+      {!data && !error && <Loading what="The delivery is loading" />}
       {data && <InFull one={data} app={app} />}
     </aside>
   );

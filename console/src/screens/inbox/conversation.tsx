@@ -25,7 +25,7 @@ import { plain, sentence } from "../../model/sentences";
 import { moment } from "../../model/time";
 import { type Entry, fold } from "../../model/timeline";
 import { type Control, OwnerPill } from "../../parts/app";
-import { Avatar, Button, Problem, SURFACES } from "../../parts/basic";
+import { Avatar, Button, Loading, Problem, SURFACES } from "../../parts/basic";
 import { useAround } from "../shell";
 import { Acts } from "./acts";
 import { Composer } from "./composer";
@@ -80,7 +80,13 @@ export function ConversationView({
       </section>
     );
   }
-  if (!one) return <section className={css.conversation} aria-label="Conversation" aria-busy="true" />;
+  if (!one) {
+    return (
+      <section className={css.conversation} aria-label="Conversation">
+        <Loading what="The conversation is loading" />
+      </section>
+    );
+  }
   return (
     <section className={css.conversation} aria-label={`Conversation with ${personName(one.person)}`}>
       <Head one={one} phone={phone} more={more} />

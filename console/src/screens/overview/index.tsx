@@ -7,7 +7,7 @@ import { usePageTable } from "../../api/settings";
 import { type Statistics, useStatistics } from "../../api/statistics";
 import { matrix, parts, share, stepWords, took } from "../../model/statistics";
 import { AppChip } from "../../parts/app";
-import { Button, Empty, Problem, SurfaceIcon } from "../../parts/basic";
+import { Button, Empty, Loading, Problem, SurfaceIcon } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { Card, head, screen, Table } from "../../parts/screen";
 import type { OverviewSearch } from "../../router";
@@ -26,8 +26,9 @@ export function Overview() {
   const { data, error, refetch } = useStatistics(page, range);
   return (
     <>
-      {error && !data && <Problem error={error} again={() => void refetch()} />}
-      <div className={css.grid} aria-busy={!data}>
+      {error && <Problem error={error} again={() => void refetch()} />}
+      {!data && !error && <Loading what="The numbers are counted" />}
+      <div className={css.grid} aria-busy={!data && !error}>
         <Tools>
           <fieldset className={screen.acts} style={{ border: 0, margin: 0, padding: 0 }}>
             <legend className="hidden">How far back</legend>
@@ -125,7 +126,14 @@ function Owners({ found }: { found: Statistics }) {
   return (
     <Drawn title="In control now" note={note} span={8} table={table}>
       {all === 0 ? (
-        <Empty title="Nobody has written yet" />
+        <Empty title="Nobody has written yet">
+          <p>
+            <Link to="/simulator" search={{ page }}>
+              Play a person
+            </Link>
+            , and they appear here.
+          </p>
+        </Empty>
       ) : (
         <>
           <div className={css.bar} aria-hidden="true">
@@ -194,7 +202,9 @@ function Needs({ found }: { found: Statistics }) {
             <li key={one.app} data-broken>
               <IconPlugConnectedX size={18} aria-hidden="true" />
               <div>
-                <strong>{apps.app(one.app).name} does not answer</strong>
+                <strong>
+                  <bdi>{apps.app(one.app).name}</bdi> does not answer
+                </strong>
                 <div>{one.words}</div>
               </div>
               <Link to="/apps/$app" params={{ app: one.app }} search={{ page }}>

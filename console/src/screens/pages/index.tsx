@@ -2,7 +2,7 @@
 import { Link, Navigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useSettings } from "../../api/settings";
-import { Empty, Problem, SURFACES, SurfaceIcon } from "../../parts/basic";
+import { Empty, Loading, Problem, SURFACES, SurfaceIcon } from "../../parts/basic";
 import { screen } from "../../parts/screen";
 import { useAround } from "../shell";
 import { Ads } from "./ads";
@@ -57,8 +57,13 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
     };
   }, [saved, place, edited, me.role]);
   if (error && !settings) return <Problem error={error} again={() => void refetch()} />;
-  if (settings && !draft) return <Empty title="There is no such page" />;
-  if (!settings || !draft) return <div aria-busy="true" />;
+  if (settings && !draft)
+    return (
+      <Empty title="There is no such page">
+        <p>Choose one above.</p>
+      </Empty>
+    );
+  if (!settings || !draft) return <Loading what="The page is loading" />;
   const sides = apps.places.filter((one) => one.page.id === draft.saved.id);
   const warnings = warningsOf(settings.data, draft.saved.id);
   const counts: Record<string, number> = {
@@ -97,6 +102,7 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
             ))}
           </nav>
         </div>
+        {error && <Problem error={error} again={() => void refetch()} />}
         <div className={css.split}>
           <div className={css.main}>
             {tab === "ads" ? (

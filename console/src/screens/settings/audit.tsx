@@ -2,7 +2,7 @@
 import { useAudit } from "../../api/session";
 import type { AuditLine } from "../../api/types";
 import { Moment } from "../../parts/app";
-import { Button, Problem, StatePill } from "../../parts/basic";
+import { Button, Loading, Problem, StatePill } from "../../parts/basic";
 import { Card, head, screen, Table } from "../../parts/screen";
 
 /** `patchApp` as `patch app`. */
@@ -15,6 +15,7 @@ export function Audit() {
   return (
     <Card title="Who did what" note="changes, answers in the Inbox, signing in; the newest 100,000 are kept">
       {error && <Problem error={error} again={() => void refetch()} />}
+      {!data && !error && <Loading what="The log is loading" />}
       {data && lines.length === 0 && <p className={screen.note}>Nothing was changed yet.</p>}
       {lines.length > 0 && (
         <Table

@@ -11,7 +11,7 @@ import {
 } from "../../api/session";
 import type { Member, Role } from "../../api/types";
 import { Moment } from "../../parts/app";
-import { Button, Problem, StatePill } from "../../parts/basic";
+import { Button, Loading, Problem, StatePill } from "../../parts/basic";
 import { actsHead, Card, Field, head, Input, Once, Select, screen, Table } from "../../parts/screen";
 import { useAround } from "../shell";
 
@@ -36,7 +36,7 @@ export function Members() {
       <Invite done={setInvited} />
       <Card title="People" note="who may sign in to this console">
         {error && <Problem error={error} again={() => void refetch()} />}
-        {isPending && <p className={screen.note}>…</p>}
+        {isPending && <Loading what="People are loading" />}
         {data?.data.length === 0 && (
           <p className={screen.note}>
             Nobody is a member yet. Until somebody is, the operator token signs in; so does the link that{" "}

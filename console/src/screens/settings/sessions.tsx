@@ -1,7 +1,7 @@
 /** The browsers in which members are signed in; each can be signed out. */
 import { useEndSession, useMembers, useSessions } from "../../api/session";
 import { Moment } from "../../parts/app";
-import { Button, Problem } from "../../parts/basic";
+import { Button, Loading, Problem } from "../../parts/basic";
 import { actsHead, Card, head, screen, Table } from "../../parts/screen";
 import { useAround } from "../shell";
 
@@ -23,7 +23,12 @@ export function Sessions() {
     <Card title="Sessions" note="end after 7 days without use, and after 30 days">
       {error && <Problem error={error} again={() => void refetch()} />}
       {end.error && <Problem error={end.error} />}
-      {data?.data.length === 0 && <p className={screen.note}>No member is signed in.</p>}
+      {!data && !error && <Loading what="Sessions are loading" />}
+      {data?.data.length === 0 && (
+        <p className={screen.note}>
+          No member is signed in. Invite somebody under People, and they appear here.
+        </p>
+      )}
       {data && data.data.length > 0 && (
         <Table
           label="Sessions"
