@@ -153,6 +153,23 @@ test("the Handover Protocol: a primary receiver in place of a default app, and a
   await phone.getByRole("textbox").press("Enter");
   await column.getByText("Help desk is in control").waitFor();
   await phone.getByText(/Dana/).first().waitFor();
+  // Taken over in the Inbox, answered, done; a day passes; the table says where it went, and why.
+  await column.getByRole("link", { name: "Open in Inbox" }).click();
+  const conversation = page.getByRole("region", { name: "Conversation with hanna" });
+  await conversation.getByText(/Sending takes control from/).waitFor();
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("Jasper himself");
+  await conversation.getByRole("button", { name: /Take over and send/ }).click();
+  await conversation.getByText("Inbox (you) is in control").waitFor();
+  await conversation.getByRole("button", { name: /^Done/ }).click();
+  await conversation.locator("strong", { hasText: /Help desk is in control|Nobody is in control/ }).waitFor();
+  const here = page.url();
+  await page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: "Simulator" }).click();
+  await page.getByRole("button", { name: "+1 day" }).click();
+  await page.getByText(/Time is not real/).waitFor();
+  await page.goto(here);
+  await conversation.getByRole("button", { name: "All", exact: true }).click();
+  await conversation.getByRole("button", { name: "Table" }).click();
+  for (const rule of ["HOP-MSG-1", "HOP-INBOX-1", "HOP-INBOX-7"]) await conversation.getByRole("row").filter({ hasText: rule }).first().waitFor();
   // A token is shown once.
   await page.goto(`${server.url}/console/pages/2001/tokens`);
   await page.getByRole("row", { name: /Help desk/ }).getByRole("button", { name: "Make a token" }).click();

@@ -239,7 +239,7 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
                           })
                         }
                       >
-                        Disconnect
+                        Disconnect<span className="hidden"> {app.name}</span>
                       </Button>
                     </span>
                   )}
