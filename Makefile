@@ -156,6 +156,7 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 	python3 e2e/power_loss/test_disk.py
 	python3 e2e/power_loss/run.py --kills $(KILLS)
 	python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
+	python3 e2e/power_loss/full_disk.py
 
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database

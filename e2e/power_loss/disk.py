@@ -29,6 +29,7 @@ class Disk:
         self.library = library
         self.sync_us = sync_us
         self.lies = pathlib.Path(folder) / "lies"
+        self.full = pathlib.Path(folder) / "full"
 
     def environment(self):
         """What a program needs in its environment to write to this disk."""
@@ -39,11 +40,20 @@ class Disk:
             "LOSE_UNSYNCED_LOG": str(self.logs),
             "LOSE_UNSYNCED_SYNC_US": str(self.sync_us),
             "LOSE_UNSYNCED_LIES": str(self.lies),
+            "LOSE_UNSYNCED_FULL": str(self.full),
         }
 
     def lie(self):
         """From now on a sync says that it was done, and does nothing."""
         self.lies.touch()
+
+    def fill(self):
+        """From now on no file may grow."""
+        self.full.touch()
+
+    def make_room(self):
+        """From now on files may grow again."""
+        self.full.unlink()
 
     def lose_unsynced(self):
         """Undoes every write since the last sync of its file. Returns how many those were. To be called when the

@@ -6,6 +6,7 @@
  *   LOSE_UNSYNCED_LOG  where the undo logs go; a directory outside the first
  *   LOSE_UNSYNCED_SYNC_US  how long a sync takes at least, so that a kill finds one under way as on a real disk
  *   LOSE_UNSYNCED_LIES  while this file exists, a sync says that it was done and does nothing
+ *   LOSE_UNSYNCED_FULL  while this file exists, no watched file may grow: the disk is full
  *
  * Each write to a watched file goes through at once, so the program reads what it wrote. Before it does, what
  * it overwrites and the size of the file are appended to the file's undo log. A successful fsync or fdatasync
@@ -61,7 +62,7 @@ struct record {
 static char watched[PATH_MAX], logs[PATH_MAX];
 static size_t watched_length;
 static useconds_t sync_time;
-static const char *lies;
+static const char *lies, *full;
 /* Only ever grows at its head, so it can be read without a lock. */
 static _Atomic(struct file *) files;
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
@@ -84,6 +85,7 @@ __attribute__((constructor)) static void start(void)
 	watched_length = strlen(watched);
 	const char *time = getenv("LOSE_UNSYNCED_SYNC_US");
 	lies = getenv("LOSE_UNSYNCED_LIES");
+	full = getenv("LOSE_UNSYNCED_FULL");
 	sync_time = time ? (useconds_t)atoi(time) : 0;
 }
 
@@ -199,6 +201,22 @@ static size_t total(const struct iovec *parts, int count)
 	return sum;
 }
 
+/* Whether a write does not fit, as on a disk that is full: what is there may be overwritten. */
+static int lacks_room(int fd, off_t offset, size_t length)
+{
+	struct stat st;
+	if (!full || access(full, F_OK) != 0 || !find(fd) || fstat(fd, &st) || offset + (off_t)length <= st.st_size)
+		return 0;
+	errno = ENOSPC;
+	return 1;
+}
+
+/* The same, of a call that may make a file larger. */
+#define GROW(fd, offset, length, call)                                                                                 \
+	if (lacks_room(fd, offset, length))                                                                            \
+		return -1;                                                                                             \
+	CHANGE(fd, offset, length, call)
+
 /* Does a system call that changes a file, after writing down what was there. */
 #define CHANGE(fd, offset, length, call)                                                                               \
 	struct file *file = find(fd);                                                                                  \
@@ -212,22 +230,22 @@ static size_t total(const struct iovec *parts, int count)
 
 static long change_write(int fd, const void *from, size_t size)
 {
-	CHANGE(fd, position(fd), size, syscall(SYS_write, fd, from, size))
+	GROW(fd, position(fd), size, syscall(SYS_write, fd, from, size))
 }
 
 static long change_pwrite(int fd, const void *from, size_t size, off_t at)
 {
-	CHANGE(fd, at, size, syscall(SYS_pwrite64, fd, from, size, at))
+	GROW(fd, at, size, syscall(SYS_pwrite64, fd, from, size, at))
 }
 
 static long change_writev(int fd, const struct iovec *parts, int count)
 {
-	CHANGE(fd, position(fd), total(parts, count), syscall(SYS_writev, fd, parts, count))
+	GROW(fd, position(fd), total(parts, count), syscall(SYS_writev, fd, parts, count))
 }
 
 static long change_pwritev(int fd, const struct iovec *parts, int count, off_t at, int flags)
 {
-	CHANGE(fd, at < 0 ? position(fd) : at, total(parts, count), syscall(SYS_pwritev2, fd, parts, count, at, 0, flags))
+	GROW(fd, at < 0 ? position(fd) : at, total(parts, count), syscall(SYS_pwritev2, fd, parts, count, at, 0, flags))
 }
 
 static long change_ftruncate(int fd, off_t size)
@@ -241,6 +259,8 @@ static long change_fallocate(int fd, int mode, off_t at, off_t size)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
+	if (lacks_room(fd, at, (size_t)size))
+		return -1;
 	CHANGE(fd, at, 0, syscall(SYS_fallocate, fd, mode, at, size))
 }
 

@@ -68,6 +68,23 @@ class DiskTest(unittest.TestCase):
             b"0123456789",
         )
 
+    def test_nothing_grows_on_a_full_disk(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); os.write(f, b'01234567')
+                open(os.environ['LOSE_UNSYNCED_FULL'], 'w').close()
+                for grow in (lambda: os.pwrite(f, b'x', 8), lambda: os.write(f, b'x'), lambda: os.pwritev(f, [b'xx'], 7)):
+                    try:
+                        grow()
+                    except OSError as error:
+                        assert error.errno == 28, error
+                    else:
+                        sys.exit('it grew')
+                os.pwrite(f, b'y', 7); os.fsync(f)
+            """),
+            b"0123456y",
+        )
+
     def test_truncation_is_a_write(self):
         for cut in ("os.ftruncate(f, 2)", "os.open('a', os.O_RDWR | os.O_TRUNC)", "os.truncate(f, 0)", "os.truncate('a', 0)"):
             with self.subTest(cut):
