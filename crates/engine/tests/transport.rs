@@ -220,6 +220,87 @@ async fn a_connection_that_breaks_is_a_failure() {
 }
 
 #[tokio::test]
+async fn answers_that_are_no_http_are_failures() {
+    for text in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nOKO",
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999999\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno header at all\r\n\r\n",
+        // An alert of TLS: something else listens there.
+        "\u{15}\u{3}\u{3}\u{0}\u{2}\u{2}\u{28}",
+        "\u{0}\u{0}\u{0}\u{0}\r\n\r\n",
+    ] {
+        let answer = post(&local(), &format!("http://{}/", answers(text).await)).await;
+        assert!(matches!(answer, Err(SendError::Failed(_))), "{text:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_framed_wrongly_changes_nothing_about_its_status() {
+    for text in [
+        // Longer than it says, and chunks that are none.
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK and so on",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nOK\r\n",
+        "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let answer = post(&local(), &format!("http://{}/", answers(text).await)).await.unwrap();
+        assert_eq!(answer.status, 200, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_byte_by_byte_is_taken_while_it_is_in_time() {
+    let at = receiver(|mut stream| async move {
+        request(&mut stream).await;
+        stream.set_nodelay(true).unwrap();
+        for byte in b"HTTP/1.1 204 No Content\r\n\r\n" {
+            stream.write_all(&[*byte]).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    })
+    .await;
+    assert_eq!(post(&local(), &format!("http://{at}/")).await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn whoever_takes_the_connection_and_nothing_else_is_not_waited_for() {
+    // Accepted by the system alone; read by nobody, and with more to read than the system keeps.
+    let deaf = receiver(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let large = Bytes::from(vec![b'x'; 32 * 1024 * 1024]);
+    let answer = local().post(&format!("http://{deaf}/"), Vec::new(), large).await;
+    assert_eq!(answer, Err(SendError::Timeout(TIMEOUT)));
+    let closes = receiver(|stream| async move { drop(stream) }).await;
+    let answer = post(&local(), &format!("http://{closes}/")).await;
+    assert!(matches!(answer, Err(SendError::Failed(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_receiver_of_https_that_speaks_no_tls_is_a_failure_or_not_waited_for() {
+    let plain = receiver(|mut stream| async move {
+        let mut hello = [0; 512];
+        let count = stream.read(&mut hello).await.unwrap();
+        assert!(count > 0 && hello[0] == 0x16, "a handshake of TLS begins so");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let answer = post(&local(), &format!("https://{plain}/")).await;
+    assert!(matches!(answer, Err(SendError::Failed(_))), "{answer:?}");
+    let silent = receiver(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    assert_eq!(post(&local(), &format!("https://{silent}/")).await, Err(SendError::Timeout(TIMEOUT)));
+}
+
+#[tokio::test]
 async fn what_may_not_be_reached_gets_no_packet() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

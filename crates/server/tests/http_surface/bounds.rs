@@ -218,6 +218,29 @@ async fn a_head_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_that_never_ends_is_cut_off_and_says_why() {
+    let w = World::start().await;
+    let head = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+    for (path, token, status, named) in [
+        ("/baton/v1/pages/2001/people/ann/events", OPERATOR, "408", "/problems/too-slow"),
+        ("/me/messages", "market-bot", "400", "\"code\":100"),
+    ] {
+        let mut stream = TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+        let request = format!("POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{head}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::pause();
+        quiet().await;
+        let mut answer = vec![0; 4096];
+        let reading = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut answer));
+        let count = reading.await.expect("a body may not take a minute").unwrap();
+        tokio::time::resume();
+        let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(named), "{answer}");
+    }
+    expect!(w.get("/healthz").await, 200, "ok");
+}
+
+#[tokio::test]
 async fn what_is_around() {
     let w = World::start().await;
     expect!(w.get("/").await, 200, "\"name\":\"Baton\"", "http://baton.test/baton/v1");
