@@ -1,13 +1,13 @@
 //! `baton backup`: the database as it stands, in a new file, while the server goes on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use baton_store::sqlite::SqliteStore;
 use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::{Common, Failure, look, settings};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::start::Place;
 
 /// Copy the database into a new file, while the server goes on
@@ -25,16 +25,32 @@ pub(crate) struct Arguments {
     /// The server's settings, which may name the database
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// The database, where it is another than that of `baton serve`: `dev.db` and `demo.db` are those of `baton dev`
+    /// The database. Else: that of `baton serve`, or, where that never ran, of `baton dev` (`dev.db`, or `demo.db`)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     from: Option<PathBuf>,
+}
+
+/// The database of `baton serve`; where it never ran, that of `baton dev`.
+fn found(directory: &Path, database: &Database) -> Result<PathBuf, Failure> {
+    let served = Place::database(directory, database, Place::SERVED);
+    let other = |name: &&str| *database == Database::InDataDirectory && directory.join(name).exists();
+    let others: Vec<&str> = ["dev.db", "demo.db"].into_iter().filter(other).collect();
+    match others[..] {
+        _ if served.exists() => Ok(served),
+        [one] => Ok(directory.join(one)),
+        [] => Ok(served),
+        _ => {
+            Err(Failure::new(format!("which database? {} has {}", directory.display(), others.join(" and ")))
+                .advice("name one with --from"))
+        }
+    }
 }
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     let config = settings::read(Config::default(), arguments.config.as_deref(), Vec::new())?;
     let path = match &arguments.from {
         Some(from) => from.clone(),
-        None => Place::database(&Place::directory(common)?, &config.database, Place::SERVED),
+        None => found(&Place::directory(common)?, &config.database)?,
     };
     let (from, to) = (path.clone(), arguments.to.clone());
     let failed = |why: String| Failure::new(format!("{} was not copied", path.display())).why(why);

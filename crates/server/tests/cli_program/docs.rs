@@ -7,6 +7,7 @@ use super::support::{Server, World, said};
 
 /// How commands begin that are not run here, and why.
 const NOT_RUN: &[(&str, &str)] = &[
+    ("baton backup", "copies what a server keeps, and `--ephemeral` keeps nothing; `serve` has a test of it"),
     ("make ", "builds, or runs these tests"),
     ("export PATH=", "the test does so"),
     ("cd console", "the console's own tests run these"),

@@ -233,6 +233,17 @@ fn a_backup_is_made_while_it_serves_and_takes_the_databases_place() {
     let again = world.run(&["backup", &copy]);
     assert_eq!(again.code, 1, "{}", again.out);
     assert!(again.err.contains("a backup is written into a new file"), "{}", again.err);
+    // Of `baton dev`, where nothing else is there.
+    let elsewhere = world.path("elsewhere").display().to_string();
+    world.dev(&["--data", &elsewhere]).stop();
+    let made = world.json(&[
+        "backup",
+        &world.path("demo-copy.db").display().to_string(),
+        "--data",
+        &elsewhere,
+        "--json",
+    ]);
+    assert_eq!(made["database"], json!(world.path("elsewhere/demo.db")));
     assert_eq!(world.run(&["send", "2001", "ada", "after"]).code, 0);
     serve.stop();
 

@@ -20,7 +20,7 @@ fn wrong_usage_is_2() {
     assert_fails(&world, &[], 2, &["Usage: baton"]);
     assert_fails(&world, &["nonsense"], 2, &["unrecognized subcommand 'nonsense'"]);
     // What is not built is no command.
-    assert_fails(&world, &["backup"], 2, &["unrecognized subcommand"]);
+    assert_fails(&world, &["chat"], 2, &["unrecognized subcommand"]);
     let which = ["deliveries", "resend", "Bot"];
     assert_fails(&world, &which, 2, &["the following required arguments were not provided"]);
     let both = ["deliveries", "resend", "Bot", "3-41", "--since", "2030-01-01T09:00:00Z"];
