@@ -1,7 +1,7 @@
 //! What happened: a person did something, an app asked for something, somebody used the inbox.
 //! Unresolved on purpose: which app an ad or a link names, and whether that counts, is a rule.
 
-use crate::ids::AppId;
+use crate::ids::{AppId, Timestamp};
 
 /// Something that a decision is asked about. Borrows its texts, so that asking costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +150,22 @@ pub enum Ask {
         /// `target_app_id`.
         to: AppId,
     },
+    /// Answer a comment in private (WIN-11).
+    ReplyPrivately(Comment),
     /// Set or delete a persistent menu.
     SetMenu {
         /// The page's, or one person's.
         level: MenuLevel,
     },
+}
+
+/// What a person said under a post of the page: no message, and known only so that it can be answered in private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// A number that stands for its id.
+    pub digest: u64,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
 /// A message that an app wants to send.
@@ -319,7 +330,7 @@ impl Action<'_> {
                 What::Signal(_) => Cause::Signal,
             },
             Action::App { ask, .. } => match ask {
-                Ask::Send(_) => Cause::Send,
+                Ask::Send(_) | Ask::ReplyPrivately(_) => Cause::Send,
                 Ask::Pass { .. } => Cause::Pass,
                 Ask::Take => Cause::Take,
                 Ask::Request => Cause::Request,

@@ -24,7 +24,9 @@ mod thread;
 mod window;
 
 pub use access::{Edge, Lack, lacks};
-pub use action::{Action, Ask, Cause, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What};
+pub use action::{
+    Action, Ask, Cause, Comment, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What,
+};
 pub use ads::AdCount;
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 pub use few::Few;
@@ -62,7 +64,7 @@ pub fn decide(
     let new = Thread::default();
     let mode = routing.mode();
     let stands = standing_in(mode, routing, thread.unwrap_or(&new), now);
-    let case = Case { routing, mode, person, stands, now, by };
+    let case = Case { routing, mode, person, is_new: thread.is_none(), stands, now, by };
 
     let is_due = matches!(action, Action::Due { .. });
     if !routing.messaging_enabled
@@ -75,7 +77,7 @@ pub fn decide(
     if matches!(action, Action::App { .. }) && case.caller().is_none() {
         return settle(&case, action, no("API-13", Refusal::Permission));
     }
-    if matches!(action, Action::App { ask: Ask::Send(_), .. })
+    if matches!(action, Action::App { ask: Ask::Send(_) | Ask::ReplyPrivately(_), .. })
         && case.caller().is_some_and(|app| !app.may_reach(person))
     {
         return settle(&case, action, no("API-14", Refusal::NotLive));
@@ -99,6 +101,7 @@ pub fn decide(
                 | Ask::Release
                 | Ask::Extend { .. }
                 | Ask::Metadata { .. }
+                | Ask::ReplyPrivately(_)
                 | Ask::SetMenu { .. } => row,
             }
         }
@@ -124,8 +127,9 @@ pub fn decide(
 /// are looked at before the recipient, everything else after it.
 fn to_nobody(row: Row, action: &Action<'_>) -> Row {
     let has_recipient = match action {
-        // A person's event makes the thread; the page's menu is about no person.
-        Action::Person(_) | Action::App { ask: Ask::SetMenu { level: MenuLevel::Page }, .. } => false,
+        // A person's event makes the thread, and so does an answer to a comment; the page's menu is about no person.
+        Action::Person(_)
+        | Action::App { ask: Ask::SetMenu { level: MenuLevel::Page } | Ask::ReplyPrivately(_), .. } => false,
         Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => true,
     };
     if has_recipient && !row.refusal.is_some_and(Refusal::precedes_recipient) {

@@ -59,6 +59,8 @@ pub enum Refusal {
     Permission,
     /// The app is not live, and the person is none of its testers (API-14).
     NotLive,
+    /// A comment that is not to be answered in private, or not any more (WIN-11).
+    CommentInvalid,
     /// An entry by an ad that is not published, not known, or not meant for this person (AD-4, AD-5).
     AdNotAvailable,
 }
@@ -94,6 +96,7 @@ impl Refusal {
         (Refusal::RetiredTag, "E-TAG"),
         (Refusal::Permission, "E-PERM"),
         (Refusal::NotLive, "API-14"),
+        (Refusal::CommentInvalid, "WIN-11"),
         (Refusal::AdNotAvailable, "AD-4"),
     ];
 
@@ -128,6 +131,7 @@ impl Refusal {
             | Refusal::NoRoles
             | Refusal::SecondariesHidden
             | Refusal::WindowClosed
+            | Refusal::CommentInvalid
             | Refusal::AdNotAvailable => false,
         }
     }

@@ -190,6 +190,8 @@ pub(crate) struct Case<'a> {
     pub(crate) routing: &'a Routing,
     pub(crate) mode: Mode,
     pub(crate) person: &'a PersonId,
+    /// Whether nothing is remembered of the thread.
+    pub(crate) is_new: bool,
     /// Where the thread stands, lapse applied.
     pub(crate) stands: Standing,
     pub(crate) now: Timestamp,

@@ -1,6 +1,7 @@
 //! A thread as it is remembered, and as it stands at a given moment: control lapses by comparison with
 //! `now`, so that nothing has to run for a thread nobody touches.
 
+use crate::action::Comment;
 use crate::ids::{AppId, Timestamp};
 use crate::routing::{Mode, Routing};
 use crate::row::Rule;
@@ -28,6 +29,8 @@ pub struct Thread {
     pub handed: Option<Box<str>>,
     /// The ad by which its owner has it, as long as that is so (AD-6).
     pub entered: Option<Entered>,
+    /// The person's comments that were answered in private, none of them older than a week (WIN-11).
+    pub answered: Vec<Comment>,
     /// The mode that last decided about this thread: a change of mode drops the queue.
     pub mode: Option<Mode>,
 }

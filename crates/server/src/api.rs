@@ -14,6 +14,7 @@ mod answer;
 mod attachments;
 mod change;
 mod clock;
+mod comments;
 mod conversations;
 mod cursor;
 mod deliveries;
@@ -64,6 +65,7 @@ fn operations() -> Vec<Operation> {
         people::operations(),
         person::operations(),
         menu::operations(),
+        comments::operations(),
         threads::operations(),
         history::operations(),
         messages::operations(),

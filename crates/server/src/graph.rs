@@ -45,6 +45,7 @@ mod pass_thread_metadata;
 mod person;
 mod personas;
 mod plain;
+mod private_reply;
 mod release_thread_control;
 mod request_thread_control;
 mod said;

@@ -18,6 +18,8 @@ pub enum AssetKind {
     Label,
     /// That a person has a label; by `person/label`.
     Labelled,
+    /// A comment on a post; by surface and its id.
+    Comment,
 }
 
 impl AssetKind {
@@ -30,6 +32,7 @@ impl AssetKind {
             AssetKind::Persona => "persona",
             AssetKind::Label => "label",
             AssetKind::Labelled => "labelled",
+            AssetKind::Comment => "comment",
         }
     }
 }

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use baton_rules::{
-    AppId, Cause, Channel, Entered, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey,
-    Timestamp, Waiting,
+    AppId, Cause, Channel, Comment, Entered, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread,
+    ThreadKey, Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use crate::{Chain, JournalRow, StoreError};
 /// that at its end.
 const VERSION: u8 = 1;
 const WITH_AD: u8 = 2;
+const WITH_COMMENTS: u8 = 3;
 
 /// What is wrong with stored bytes.
 pub(crate) type Wrong = &'static str;
@@ -92,13 +93,13 @@ pub(crate) fn cause(name: &str) -> Result<Cause, Wrong> {
 
 /// A thread's state, as it is written.
 pub(crate) fn encode_thread(thread: &Thread) -> Result<Vec<u8>, StoreError> {
-    encode(&KeptThread::of(thread), thread.entered.as_ref(), 48)
+    encode(&KeptThread::of(thread), thread, 48)
 }
 
 /// A thread's state, as it is read.
 pub(crate) fn decode_thread(bytes: &[u8]) -> Result<Thread, Wrong> {
-    let (kept, entered) = decode_all::<KeptThread<'_>>(bytes)?;
-    kept.thread(entered)
+    let (kept, rest) = decode_all::<KeptThread<'_>>(bytes)?;
+    kept.thread(rest)
 }
 
 /// What of a journal row has no column of its own.
@@ -124,12 +125,12 @@ pub(crate) fn encode_meta(row: &JournalRow) -> Result<Vec<u8>, StoreError> {
         event: row.event.as_deref().map(Cow::Borrowed),
         after: KeptThread::of(&row.after),
     };
-    encode(&kept, row.after.entered.as_ref(), 112)
+    encode(&kept, &row.after, 112)
 }
 
 /// A journal row's meta, as it is read.
 pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
-    let (kept, entered) = decode_all::<KeptMeta<'_>>(bytes)?;
+    let (kept, rest) = decode_all::<KeptMeta<'_>>(bytes)?;
     Ok(Meta {
         notices: kept.notices.iter().map(KeptNotice::notice).collect::<Result<_, _>>()?,
         rule: kept.rule.into(),
@@ -137,7 +138,7 @@ pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
         cause: cause(&kept.cause)?,
         by: kept.by.map(app).transpose()?,
         event: kept.event.map(Into::into),
-        after: kept.after.thread(entered)?,
+        after: kept.after.thread(rest)?,
     })
 }
 
@@ -147,31 +148,55 @@ pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
     Ok(notices.iter().any(|notice| notice.0 == app.number()))
 }
 
-fn encode<T: Serialize>(kept: &T, entered: Option<&Entered>, room: usize) -> Result<Vec<u8>, StoreError> {
+/// What few threads have.
+#[derive(Default)]
+struct Rest {
+    entered: Option<Entered>,
+    answered: Vec<Comment>,
+}
+
+fn encode<T: Serialize>(kept: &T, thread: &Thread, room: usize) -> Result<Vec<u8>, StoreError> {
+    let entered = thread.entered.as_ref().map(KeptEntered::of);
+    let answered: Vec<(u64, i64)> = thread.answered.iter().map(|one| (one.digest, one.at.0)).collect();
     let mut bytes = Vec::with_capacity(room);
-    bytes.push(if entered.is_some() { WITH_AD } else { VERSION });
-    let written = postcard::to_extend(kept, bytes).and_then(|bytes| match entered {
-        Some(entered) => postcard::to_extend(&KeptEntered::of(entered), bytes),
-        None => Ok(bytes),
+    bytes.push(match (&entered, &*answered) {
+        (None, []) => VERSION,
+        (Some(_), []) => WITH_AD,
+        (_, [_, ..]) => WITH_COMMENTS,
+    });
+    let written = postcard::to_extend(kept, bytes).and_then(|bytes| match (&entered, &*answered) {
+        (None, []) => Ok(bytes),
+        (Some(entered), []) => postcard::to_extend(entered, bytes),
+        (entered, [_, ..]) => postcard::to_extend(&(entered, &answered), bytes),
     });
     written.map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
 }
 
-/// All of it, and by which ad its thread is controlled.
-fn decode_all<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, Option<Entered>), Wrong> {
-    let (kept, rest) = decode::<T>(bytes)?;
-    let (entered, rest) = if bytes.first() == Some(&WITH_AD) {
-        let (kept, rest) = take::<KeptEntered<'_>>(rest)?;
-        (Some(kept.entered()?), rest)
-    } else {
-        (None, rest)
+/// All of it.
+fn decode_all<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, Rest), Wrong> {
+    let (kept, after) = decode::<T>(bytes)?;
+    let (entered, answered, after) = match bytes.first() {
+        Some(&WITH_AD) => {
+            let (entered, after) = take::<KeptEntered<'_>>(after)?;
+            (Some(entered), Vec::new(), after)
+        }
+        Some(&WITH_COMMENTS) => {
+            let ((entered, answered), after) = take::<(Option<KeptEntered<'_>>, Vec<(u64, i64)>)>(after)?;
+            (entered, answered, after)
+        }
+        _ => (None, Vec::new(), after),
     };
-    if rest.is_empty() { Ok((kept, entered)) } else { Err("goes on where it should end") }
+    let comment = |(digest, at): (u64, i64)| Comment { digest, at: Timestamp(at) };
+    let rest = Rest {
+        entered: entered.map(KeptEntered::entered).transpose()?,
+        answered: answered.into_iter().map(comment).collect(),
+    };
+    if after.is_empty() { Ok((kept, rest)) } else { Err("goes on where it should end") }
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Wrong> {
     match bytes {
-        [VERSION | WITH_AD, rest @ ..] => take(rest),
+        [VERSION | WITH_AD | WITH_COMMENTS, rest @ ..] => take(rest),
         [_, ..] => Err("is of a version that this program does not know"),
         [] => Err("is empty"),
     }
@@ -218,7 +243,7 @@ struct KeptThread<'a> {
 impl<'a> KeptThread<'a> {
     fn of(thread: &'a Thread) -> Self {
         // Taken apart without `..`, so that a new field cannot be forgotten here.
-        // What an ad brought stands at the end of the bytes.
+        // What few threads have stands at the end of the bytes.
         let Thread {
             control,
             length_days,
@@ -229,6 +254,7 @@ impl<'a> KeptThread<'a> {
             held,
             handed,
             entered: _,
+            answered: _,
             mode,
         } = thread;
         let request = |waiting: &'a Waiting| {
@@ -259,7 +285,7 @@ impl<'a> KeptThread<'a> {
         }
     }
 
-    fn thread(self, entered: Option<Entered>) -> Result<Thread, Wrong> {
+    fn thread(self, rest: Rest) -> Result<Thread, Wrong> {
         let grant = |(number, connection, until): (u64, u32, i64)| {
             Ok::<_, Wrong>(Grant { app: app(number)?, connection, until: Timestamp(until) })
         };
@@ -290,7 +316,8 @@ impl<'a> KeptThread<'a> {
             requests: self.requests.into_iter().map(waiting).collect::<Result<_, _>>()?,
             held: self.held,
             handed: self.handed.map(Into::into),
-            entered,
+            entered: rest.entered,
+            answered: rest.answered,
             mode: self.mode.map(mode).transpose()?,
         })
     }
@@ -388,13 +415,15 @@ mod tests {
         let rest = (proptest::sample::select(folders), option::of(proptest::sample::select(modes)));
         let entered = (text(), app_id(), any::<bool>());
         let entered = option::of(entered.prop_map(|(ad, app, opened)| Entered { ad, app, opened }));
-        let rest = (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>(), entered);
+        let comment = (any::<u64>(), time()).prop_map(|(digest, at)| Comment { digest, at });
+        let rest =
+            (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>(), entered, vec(comment, 0..3));
         (option::of(grant), times, vec(waiting, 0..3), rest).prop_map(
             |(
                 control,
                 (last_heard, window_closes),
                 requests,
-                (folder, mode, handed, held, length_days, entered),
+                (folder, mode, handed, held, length_days, entered, answered),
             )| {
                 Thread {
                     control,
@@ -406,6 +435,7 @@ mod tests {
                     held,
                     handed,
                     entered,
+                    answered,
                     mode,
                 }
             },
@@ -537,9 +567,19 @@ mod tests {
     }
 
     #[test]
+    fn win_11_a_thread_whose_comments_were_answered_has_a_version_of_its_own() {
+        // Bytes of version 3, as they were first written. If this fails, the format changed: make a version 4.
+        let bytes = [3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 10];
+        let answered = vec![Comment { digest: 7, at: Timestamp(5) }];
+        let thread = Thread { length_days: 1, answered, ..Thread::default() };
+        assert_eq!(encode_thread(&thread).unwrap(), bytes);
+        assert_eq!(decode_thread(&bytes), Ok(thread));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(decode_thread(&[]), Err("is empty"));
-        assert_eq!(decode_thread(&[3, 0]), Err("is of a version that this program does not know"));
+        assert_eq!(decode_thread(&[4, 0]), Err("is of a version that this program does not know"));
         assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 9, 0, 0, 0, 0]), Err("names an unknown folder"));
         assert_eq!(decode_thread(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 9]), Err("names an unknown mode"));
         assert_eq!(hears(&[1, 1, 0, 9], AppId::PAGE_INBOX), Ok(false));

@@ -159,6 +159,10 @@ impl GraphError {
                  pages_messaging permission is reviewed and the app is live.",
                 "This app is not live",
                 "An app that is not live reaches its testers only: add the person to `testers`, or make the app live."),
+            // WIN-11: wire.md 6.2
+            (R::CommentInvalid, _) => (100, 2534025, "The comment is invalid for a private reply",
+                "This comment cannot be answered in private",
+                "A comment is answered in private once, and within 7 days. Later, write when the person has answered."),
             // AD-4, AD-5: S2 Assign a marketing app
             (R::AdNotAvailable, _) => (100, 0, "The ad is not available to this person",
                 "This ad cannot be entered",

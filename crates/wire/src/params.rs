@@ -1,6 +1,7 @@
 //! The parameters of a Graph call, from wherever a client put them: the query string, a JSON body, a form
 //! (JSON texts or brackets as values), a multipart body. One small reader, not one for each endpoint (API-2).
 
+use baton_rules::PersonId;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -97,6 +98,11 @@ impl Params {
     /// How much is read at most.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Says who is meant, where that had to be looked up.
+    pub fn set_recipient(&mut self, person: &PersonId) {
+        self.values.insert("recipient".to_owned(), serde_json::json!({"id": person.as_str()}));
     }
 
     /// The file that came with the call.

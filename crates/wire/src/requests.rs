@@ -315,11 +315,25 @@ fn target(params: &Params) -> Result<Option<AppId>, GraphError> {
 }
 
 /// `recipient`: exactly one way to say who, and so far only `id`.
+/// The comment that `recipient` names (`comment_id`), where that is how it says who is meant.
+pub fn comment(params: &Params) -> Result<Option<String>, GraphError> {
+    let recipient = params.object("recipient")?.unwrap_or_default();
+    let given: Vec<&str> = ways(&recipient).collect();
+    match given.as_slice() {
+        ["comment_id"] => Ok(recipient.get("comment_id").and_then(text_of)),
+        _ => Ok(None),
+    }
+}
+
+/// The ways in which a recipient says who is meant.
+fn ways(recipient: &Map<String, Value>) -> impl Iterator<Item = &'static str> {
+    RECIPIENTS.iter().copied().filter(|key| recipient.get(*key).is_some_and(|value| !value.is_null()))
+}
+
 fn recipient(params: &Params) -> Result<PersonId, GraphError> {
     let recipient = params.object("recipient")?.ok_or_else(|| GraphError::required("recipient"))?;
-    let is_given = |key: &&str| recipient.get(*key).is_some_and(|value| !value.is_null());
-    let ways: Vec<&str> = RECIPIENTS.iter().copied().filter(is_given).collect();
-    match ways.as_slice() {
+    let given: Vec<&str> = ways(&recipient).collect();
+    match given.as_slice() {
         ["id"] => {
             let id = recipient.get("id").and_then(text_of);
             person_id("recipient[id]", &id.unwrap_or_default())

@@ -14,9 +14,12 @@ fn with_messengers_error(ask: Ask, mut row: Row) -> Row {
             Ask::Pass { .. } => Refusal::PassNotOwner,
             Ask::Release => Refusal::ReleaseNotOwner,
             Ask::Extend { .. } => Refusal::ExtendNotOwner,
-            Ask::Send(_) | Ask::Take | Ask::Request | Ask::Metadata { .. } | Ask::SetMenu { .. } => {
-                Refusal::SendOther
-            }
+            Ask::Send(_)
+            | Ask::ReplyPrivately(_)
+            | Ask::Take
+            | Ask::Request
+            | Ask::Metadata { .. }
+            | Ask::SetMenu { .. } => Refusal::SendOther,
         });
     }
     row
@@ -68,6 +71,7 @@ pub(crate) mod routing {
             Ask::Take | Ask::Extend { .. }            => refer("M25-3", row),
             Ask::Release                              => refer("M25-2", row),
             Ask::SetMenu { level: MenuLevel::User }   => user_menu(c),
+            Ask::ReplyPrivately(_)                    => row,
             Ask::Send(_) | Ask::Pass { .. } | Ask::Metadata { .. } | Ask::SetMenu { level: MenuLevel::Page }
                                                       => refer("M25-1", row),
         }
@@ -105,6 +109,7 @@ pub(crate) mod zero_config {
     pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         match ask {
             Ask::SetMenu { level: MenuLevel::User }   => user_menu(c),
+            Ask::ReplyPrivately(_)                    => with_messengers_error(ask, instagram::app(c, ask)),
             Ask::Send(_) | Ask::Pass { .. } | Ask::Take | Ask::Request | Ask::Release | Ask::Extend { .. } | Ask::Metadata { .. } | Ask::SetMenu { level: MenuLevel::Page }
                                                       => refer("ZCM-1", with_messengers_error(ask, instagram::app(c, ask))),
         }

@@ -10,7 +10,7 @@ use baton_wire::params::Params;
 use baton_wire::requests::{self, Call};
 use serde_json::{Value, json};
 
-use super::{Answer, Wrong, message_attachments};
+use super::{Answer, Wrong, message_attachments, private_reply};
 use crate::caller::{Caller, unavailable};
 
 pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer, Wrong> {
@@ -28,7 +28,12 @@ pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer,
         let body = json!({"recipient_id": done.person.as_str()});
         return Ok(Answer { body, rule: Some(done.receipt.rule.into()) });
     }
+    let comment = private_reply::found(caller, params).await?;
     let call = requests::messages(params);
+    let call = match (call, comment) {
+        (Ok(call), Some(comment)) => private_reply::answering(call, comment),
+        (call, _) => call,
+    };
     let call = answering(caller, call).await?;
     let call = under_a_persona(caller, call, params).await?;
     // Before the file is taken out: another file under the same key is another call.

@@ -85,6 +85,7 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         | Refusal::RetiredTag
         | Refusal::Permission
         | Refusal::NotLive
+        | Refusal::CommentInvalid
         | Refusal::AdNotAvailable => return None,
     };
     Some(text)

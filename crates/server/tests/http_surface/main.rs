@@ -11,6 +11,7 @@ mod attachments;
 mod baton;
 mod bounds;
 mod calls;
+mod comments;
 mod compat;
 mod conversations;
 mod deliveries;

@@ -1,0 +1,31 @@
+//! WIN-11, in every mode: a comment is answered in private once, within a week, and that moves nothing. It needs no
+//! thread; in one that another app owns it is refused as a send is.
+
+use crate::action::{Action, Ask, Comment};
+use crate::refusal::Refusal;
+use crate::row::{Case, Row, no, ok, refer};
+use crate::thread::Thread;
+use crate::window::DAY;
+
+/// How long a comment may be answered, in seconds.
+const OPEN: i64 = 7 * DAY;
+
+/// An app answers a comment in private; `send` is the mode's row for its message.
+#[rustfmt::skip]
+pub(crate) fn reply(c: &Case<'_>, comment: Comment, send: Row) -> Row {
+    let answered = c.thread().answered.iter().any(|known| known.digest == comment.digest);
+    let late = c.now >= comment.at.plus_seconds(OPEN);
+    match c.stands.owner {
+        _ if answered || late                                           => no("WIN-11", Refusal::CommentInvalid),
+        Some(owner) if owner != c.by && !c.is_new && send.refusal.is_some() => refer("WIN-11", send),
+        Some(_) | None                                                  => ok("WIN-11"),
+    }
+}
+
+/// Remembers which comment was answered, for as long as it might be answered again.
+pub(crate) fn remember(c: &Case<'_>, action: &Action<'_>, thread: &mut Thread) {
+    if let Action::App { ask: Ask::ReplyPrivately(comment), .. } = action {
+        thread.answered.retain(|known| c.now < known.at.plus_seconds(OPEN));
+        thread.answered.push(*comment);
+    }
+}
