@@ -64,6 +64,12 @@ for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
         assert.deepEqual(await axe(page), []);
         const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wider <= 0, `${wider} px wider than the screen`);
+        const cut = await page.evaluate(() => {
+          const wide = [...document.querySelectorAll("aside")].filter((one) => one.scrollWidth > one.clientWidth);
+          const flat = [...document.querySelectorAll("main nav")].filter((one) => one.scrollHeight > one.clientHeight + 1);
+          return [...wide, ...flat].map((one) => one.getAttribute("aria-label"));
+        });
+        assert.deepEqual(cut, [], "cut off");
         fine();
         await close();
       });
