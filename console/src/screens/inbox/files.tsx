@@ -1,6 +1,7 @@
 /** The files of an answer: chosen, dropped or pasted; each with how it does, and the way to leave it out. */
 import { IconPaperclip, IconX } from "@tabler/icons-react";
 import { useRef } from "react";
+import { Problem } from "../../api/client";
 import { type Brought, bring, drop, MOST } from "../../api/files";
 import { fileSize } from "../../model/messages";
 import { Button } from "../../parts/basic";
@@ -34,6 +35,10 @@ export function Attach({ name, page, full }: { name: string; page: string; full:
   );
 }
 
+/** What is wrong with this file, where the server says it; else what is wrong. */
+const whyNot = (error: Error): string =>
+  (error instanceof Problem && error.document.errors?.[0]?.detail) || error.message;
+
 export function Files({ name, files }: { name: string; files: Brought[] }) {
   if (files.length === 0) return null;
   return (
@@ -42,7 +47,7 @@ export function Files({ name, files }: { name: string; files: Brought[] }) {
         <li key={file.id} data-tone={file.error ? "danger" : undefined}>
           <bdi>{file.name}</bdi>
           <small>
-            {file.error ? file.error.message : file.attachment ? fileSize(file.bytes) : "on its way…"}
+            {file.error ? whyNot(file.error) : file.attachment ? fileSize(file.bytes) : "on its way…"}
           </small>
           <button type="button" aria-label={`Leave out ${file.name}`} onClick={() => drop(name, file.id)}>
             <IconX size={14} aria-hidden="true" />
