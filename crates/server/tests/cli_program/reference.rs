@@ -5,7 +5,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use baton_rules::{Refusal, Surface};
 use baton_server::config::{Config, DEFAULT_FILE};
+use baton_wire::GraphError;
 
 /// Compares a document with what it should say, or writes it where that is asked for.
 #[track_caller]
@@ -82,6 +84,106 @@ fn settings_are_as_the_default_file_describes_them() {
         writeln!(text, ". In the environment: `{variable}`.").unwrap();
     }
     assert_written("settings.md", &text);
+}
+
+/// An error as a line: what a client sees, and what to do.
+fn error_row(id: &str, error: &GraphError, advice: Option<&str>) -> String {
+    let code = error.subcode.map_or(error.code.to_string(), |subcode| format!("{} / {subcode}", error.code));
+    let plain = error
+        .plain
+        .as_ref()
+        .map(|(title, text)| format!("**{}{}** {text}", title, if title.ends_with('?') { "" } else { "." }));
+    let advice = advice.map(str::to_owned).or(plain).unwrap();
+    format!("| {id} | {} | {code} | {} | {advice} |\n", error.status, error.message)
+}
+
+/// The errors that no rule of threads gives, each with what to do.
+fn other_errors() -> [(&'static str, GraphError, &'static str); 16] {
+    [
+        (
+            "E-TOKEN",
+            GraphError::token(),
+            "The token is none of this server's, or was replaced: `baton token create --app APP --page PAGE` makes one.",
+        ),
+        (
+            "E-TOKEN",
+            GraphError::no_token(),
+            "Give the token as `access_token`, or in the header `Authorization: Bearer`.",
+        ),
+        ("E-PARAM", GraphError::required("recipient[id]"), "Add the parameter that the text names."),
+        (
+            "E-PARAM",
+            GraphError::parameter(
+                "Length of param metadata must be less than or equal to 2000 (limits.metadata)",
+            ),
+            "The text says what would be right; in brackets the setting, where one bounds it.",
+        ),
+        (
+            "–",
+            GraphError::not_built("recipient[user_ref]"),
+            "Baton does not have this: [what differs](../what-differs.md) has the list.",
+        ),
+        (
+            "–",
+            GraphError::wrong_proof(),
+            "`appsecret_proof` is the HMAC-SHA256 of the token with the app's secret, in hex.",
+        ),
+        (
+            "–",
+            GraphError::unknown_attachment(),
+            "An attachment id is the page's own, and is kept for 90 days.",
+        ),
+        ("–", GraphError::attachment_too_large(), "Pictures up to 8 MB, other files up to 25 MB."),
+        ("–", GraphError::message_and_action(), "Send the message and the sender action in two calls."),
+        (
+            "–",
+            GraphError::unknown_node("POST", "77"),
+            "The path names nothing that this token may see, or the call does not exist: [what differs](../what-differs.md).",
+        ),
+        ("–", GraphError::unknown_path("/x"), "There is no such edge."),
+        (
+            "–",
+            GraphError::callback("HTTP 500"),
+            "The webhook's address must answer the handshake with the challenge: `baton doctor APP` tries it.",
+        ),
+        ("E-RATE", GraphError::rate(), "`limits.sends` messages in a second: slow down, and try again."),
+        ("–", GraphError::app_limit(), "`limits.app_calls` in an hour: `x-app-usage` says how much is used."),
+        (
+            "–",
+            GraphError::page_limit(Surface::Messenger),
+            "`limits.page_calls` in an hour: `x-business-use-case-usage` says how much is used.",
+        ),
+        (
+            "–",
+            GraphError::transient(),
+            "Nothing was done, or it is not known: try again, with the same `Idempotency-Key`.",
+        ),
+    ]
+}
+
+#[test]
+fn errors_are_as_the_graph_api_answers_them() {
+    let head = "| in the specification | status | code / subcode | message | what to do |\n| --- | --- | --- | --- | --- |\n";
+    let mut text = "# Errors of the Graph API\n\n\
+        Written from the program's own table; do not edit. Every error is an object `error` with `message`, `type`, `code`,\n\
+        `fbtrace_id` and, where there are, `error_subcode`, `error_user_title` and `error_user_msg`. The last two say in\n\
+        plain words what would work, and where it depends on it, who is in control and until when. `baton explain` takes\n\
+        the `fbtrace_id`.\n\n## What the rules of conversations refuse\n\n"
+        .to_owned();
+    text.push_str(head);
+    for (refusal, id) in Refusal::ALL {
+        let [messenger, instagram] =
+            [Surface::Messenger, Surface::Instagram].map(|on| GraphError::of(*refusal, on));
+        text.push_str(&error_row(id, &messenger, None));
+        if instagram != messenger {
+            text.push_str(&error_row(&format!("{id} on Instagram"), &instagram, None));
+        }
+    }
+    write!(text, "\n## What is refused before\n\n{head}").unwrap();
+    for (id, error, advice) in other_errors() {
+        text.push_str(&error_row(id, &error, Some(advice)));
+    }
+    assert_written("errors.md", &text);
 }
 
 #[test]
