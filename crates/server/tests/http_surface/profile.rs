@@ -109,6 +109,16 @@ async fn the_instagram_account_has_a_profile_of_its_own() {
         )
         .await;
     assert_eq!(menu.text, DONE, "no Get Started there");
+    // Its taps are whoever's set it, and the account's alone.
+    for (body, title, payload, rule) in [
+        (json!({"type": "menu", "menu": {"payload": "P"}}), "Talk", "P", "ZC-PB-1"),
+        (json!({"type": "ice_breaker", "ice_breaker": {"payload": "W"}}), "Where?", "W", "ZC-PB-1"),
+    ] {
+        let tap = event(&w, ACCOUNT, "ines", body).await;
+        let said = newest(&w, ACCOUNT, "ines").await;
+        assert_eq!((&said["title"], &said["payload"]), (&json!(title), &json!(payload)), "{tap}");
+        assert_eq!(tap["rule"], rule, "{tap}");
+    }
     let start = json!({"get_started": {"payload": "S"}, "platform": "instagram"});
     expect!(w.call("market-bot", "/me/messenger_profile", start).await, 400, "not available on Instagram");
     let none = w.read("garage-bot", "/me/messenger_profile?platform=instagram").await;
