@@ -105,8 +105,9 @@ fn a_file_becomes_settings() {
 #[test]
 fn the_files_of_the_readme_are_accepted() {
     let readme = include_str!("../../../../README.md");
-    let files: Vec<&str> =
-        readme.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    // A story is played by the tests of the program.
+    let fences = readme.split("```toml").skip(1).filter_map(|rest| rest.split("```").next());
+    let files: Vec<&str> = fences.filter(|text| !text.contains("[[steps]]")).collect();
     assert!(!files.is_empty());
     for file in files {
         let plan = tried(file, &Settings::default(), false).unwrap();
