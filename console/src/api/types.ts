@@ -31,6 +31,8 @@ export interface SurfaceTable {
   default_app?: string;
   primary_receiver?: string;
   organic_app?: string;
+  answer_within?: string;
+  grant?: { from: string; to: string }[];
 }
 
 export interface PageTable {

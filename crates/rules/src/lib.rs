@@ -21,6 +21,7 @@ mod row;
 mod settle;
 pub mod setup;
 mod thread;
+mod timers;
 mod window;
 
 pub use access::{Edge, Lack, lacks};
@@ -39,6 +40,7 @@ pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
 pub use thread::{Entered, Folder, Grant, Lapse, Resettled, Standing, Thread, Waiting, resettled, standing};
+pub use timers::Granted;
 pub use window::{human_closes, standard_open};
 
 use row::{Case, Row, no, ok};
@@ -94,10 +96,10 @@ pub fn decide(
                 Ask::Send(message) if row.survey == Survey::None => {
                     within_window(row, window::check(case.thread(), message.tag, now))
                 }
+                Ask::Request => timers::granted(&case, row),
                 Ask::Send(_)
                 | Ask::Pass { .. }
                 | Ask::Take
-                | Ask::Request
                 | Ask::Release
                 | Ask::Extend { .. }
                 | Ask::Metadata { .. }

@@ -2,6 +2,7 @@
 //! nowhere (MODE-1).
 
 use crate::ids::{AppId, PersonId, Surface};
+use crate::timers::Granted;
 
 /// Which rule book a surface goes by. One file in `modes/` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +130,10 @@ pub struct Routing {
     pub ad_max_days: u8,
     /// How long the messaging window stays open after the first message from an ad, in days (WIN-2).
     pub ad_window_days: u8,
+    /// Seconds within which an owner must answer; none: it may take its time (TIMER-1).
+    pub answer_within: Option<i64>,
+    /// Requests that are granted at once (TIMER-3).
+    pub granted: Vec<Granted>,
     /// m.me links with a route.
     pub links: Vec<Link>,
     /// Ads that open a conversation.
@@ -203,6 +208,8 @@ impl Routing {
                 Surface::Instagram => 30,
             },
             ad_window_days: 1,
+            answer_within: None,
+            granted: Vec::new(),
             links: Vec::new(),
             ads: Vec::new(),
             apps: Vec::new(),

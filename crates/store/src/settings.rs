@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use baton_rules::{
-    AppId, ConnectedApp, Fields, MoveToMain, PageId, PersonId, Profile, Routing, Surface, Timestamp,
+    AppId, ConnectedApp, Fields, Granted, MoveToMain, PageId, PersonId, Profile, Routing, Surface, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +89,21 @@ pub struct Side {
     pub ad_max_days: u8,
     pub ad_window_days: u8,
     pub profile: Option<String>,
+    /// Seconds.
+    #[serde(default)]
+    pub answer_within: Option<i64>,
+    #[serde(default)]
+    pub grant: Vec<Granting>,
+}
+
+/// A request that is granted at once (TIMER-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of routing.toml, described in the settings reference")]
+pub struct Granting {
+    #[serde(with = "text_id")]
+    pub from: AppId,
+    #[serde(with = "text_id")]
+    pub to: AppId,
 }
 
 /// The Instagram surface: an account of its own.
@@ -317,6 +332,9 @@ pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
         routing.organic = side.organic_app;
         routing.ad_max_days = side.ad_max_days;
         routing.ad_window_days = side.ad_window_days;
+        routing.answer_within = side.answer_within;
+        let granted = side.grant.iter();
+        routing.granted = granted.map(|one| Granted { from: one.from, to: one.to }).collect();
     }
     routing.links = (page.links.iter().filter(|link| link.on == kept))
         .map(|link| baton_rules::Link { reference: link.reference.as_str().into(), app: link.app })

@@ -90,6 +90,8 @@ fn new_page(id: PageId) -> Arc<Page> {
         ad_max_days: 7,
         ad_window_days: 7,
         profile: None,
+        answer_within: None,
+        grant: Vec::new(),
     };
     let instagram = Side {
         default_app: routes.then(|| app("bot")),

@@ -265,6 +265,9 @@ fn without(item: &Item, settings: &Settings) -> Value {
         for surface in ["messenger", "instagram"] {
             if let Some(side) = page.get_mut(surface).and_then(Value::as_object_mut) {
                 side.retain(|key, value| !(keys.contains(&key.as_str()) && *value == *app_name(app)));
+                keep(side.get_mut("grant"), &|one| {
+                    one["from"] != *app_name(app) && one["to"] != *app_name(app)
+                });
             }
         }
     };

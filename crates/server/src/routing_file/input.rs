@@ -138,6 +138,23 @@ pub(super) struct SideTable {
     pub(super) ad_window_days: Option<u8>,
     /// The platform's rules that hold here.
     pub(super) profile: Option<String>,
+    /// Minutes, hours or days (`"15m"`) within which whoever was given control must answer, or lose it; absent: any time.
+    pub(super) answer_within: Option<String>,
+    /// Requests for control that are granted at once.
+    #[serde(default)]
+    pub(super) grant: Vec<GrantTable>,
+}
+
+/// A request for control that is granted at once: while one app has control, to another that asks. Apps are named by
+/// id, by name, or as `inbox`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewGrant")]
+pub(super) struct GrantTable {
+    /// Who has control.
+    pub(super) from: String,
+    /// Who asks, and gets it.
+    pub(super) to: String,
 }
 
 /// The Instagram account: what it is, and who gets its conversations. Apps are named by id, by name, or as `inbox`.
@@ -165,6 +182,11 @@ pub(super) struct AccountTable {
     ad_window_days: Option<u8>,
     /// The platform's rules that hold here.
     profile: Option<String>,
+    /// Minutes, hours or days (`"15m"`) within which whoever was given control must answer, or lose it; absent: any time.
+    answer_within: Option<String>,
+    /// Requests for control that are granted at once.
+    #[serde(default)]
+    grant: Vec<GrantTable>,
 }
 
 impl AccountTable {
@@ -177,6 +199,8 @@ impl AccountTable {
             ad_max_days: self.ad_max_days,
             ad_window_days: self.ad_window_days,
             profile: self.profile.clone(),
+            answer_within: self.answer_within.clone(),
+            grant: self.grant.clone(),
         }
     }
 }

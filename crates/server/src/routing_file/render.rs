@@ -78,6 +78,20 @@ struct SideShown {
     ad_window_days: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
+    /// Within which whoever was given control must answer, or lose it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer_within: Option<String>,
+    /// Requests for control that are granted at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grant: Vec<GrantShown>,
+}
+
+/// A request for control that is granted at once: while one app has control, to another that asks.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Grant")]
+struct GrantShown {
+    from: String,
+    to: String,
 }
 
 /// A page's Instagram account.
@@ -264,8 +278,21 @@ impl From<&Side> for SideShown {
             ad_max_days: side.ad_max_days,
             ad_window_days: side.ad_window_days,
             profile: side.profile.clone(),
+            answer_within: side.answer_within.map(lasting),
+            grant: side
+                .grant
+                .iter()
+                .map(|one| GrantShown { from: app_name(one.from), to: app_name(one.to) })
+                .collect(),
         }
     }
+}
+
+/// Seconds as a duration, in the largest unit that fits.
+fn lasting(seconds: i64) -> String {
+    let units = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(length, _)| seconds % length == 0);
+    unit.map_or(format!("{seconds}s"), |(length, letter)| format!("{}{letter}", seconds / length))
 }
 
 impl From<&Connection> for ConnectionShown {

@@ -1,14 +1,17 @@
 //! The two surfaces of a page: Messenger, which is always there, and the Instagram account that may be linked.
 
 use baton_rules::{PageId, Profile, Surface};
-use baton_store::{InstagramSide, Side};
+use baton_store::{Granting, InstagramSide, Side};
 
-use super::input::{AccountTable, SideTable};
+use super::input::{AccountTable, GrantTable, SideTable};
 use super::pages::{Part, new_page_id};
 use super::plan::one_of;
+use crate::api::time;
 
 /// The most days that `ad_window_days` may be (WIN-2).
 const LONGEST_WINDOW: u8 = 7;
+/// What `answer_within` may be, in seconds (TIMER-1).
+const ANSWER_WITHIN: std::ops::RangeInclusive<i64> = 60..=30 * 24 * 60 * 60;
 
 /// The most days that an ad may give control for (AD-2), and how many when the file does not say.
 const fn longest_control(on: Surface) -> u8 {
@@ -78,7 +81,40 @@ impl Part<'_, '_, '_> {
                 &format!("{pointer}/ad_window_days"),
             ),
             profile: self.profile(table.profile.as_deref(), on, &format!("{pointer}/profile")),
+            answer_within: self.answer_within(table.answer_within.as_deref(), pointer),
+            grant: self.grants(&table.grant, on, pointer),
         }
+    }
+
+    fn answer_within(&mut self, given: Option<&str>, pointer: &str) -> Option<i64> {
+        let seconds = time::duration(given?).map(|ms| ms / 1000);
+        let fitting = seconds.as_ref().is_ok_and(|seconds| ANSWER_WITHIN.contains(seconds));
+        if !fitting {
+            let detail = "1 minute to 30 days, as in \"15m\" or \"2h\"";
+            self.draft.refuse(format!("{pointer}/answer_within"), detail);
+        }
+        seconds.ok().filter(|_| fitting)
+    }
+
+    fn grants(&mut self, tables: &[GrantTable], on: Surface, pointer: &str) -> Vec<Granting> {
+        let mut grants = Vec::new();
+        for (index, table) in tables.iter().enumerate() {
+            let at = format!("{pointer}/grant/{index}");
+            let (from, to) = (
+                self.app(&table.from, on, format!("{at}/from")),
+                self.app(&table.to, on, format!("{at}/to")),
+            );
+            let Some((from, to)) = from.zip(to) else { continue };
+            let grant = Granting { from, to };
+            if from == to {
+                self.draft.refuse(format!("{at}/to"), "an app asks itself for nothing: name another");
+            } else if grants.contains(&grant) {
+                self.draft.refuse(at, "this is there twice: keep one of the two");
+            } else {
+                grants.push(grant);
+            }
+        }
+        grants
     }
 
     fn days(&mut self, given: Option<u8>, usual: u8, most: u8, pointer: &str) -> u8 {

@@ -42,6 +42,7 @@ mod settings;
 mod stage;
 mod statistics;
 mod surveys;
+mod timers;
 mod transports;
 mod usage;
 mod webhooks;
