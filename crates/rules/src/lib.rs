@@ -15,6 +15,7 @@ mod modes;
 mod notices;
 mod ownership;
 pub mod practice;
+mod private_reply;
 mod refusal;
 mod routing;
 mod row;
@@ -111,7 +112,8 @@ pub fn decide(
             let row = modes::inbox(&case, *desk);
             match desk {
                 Desk::Reply => within_window(row, window::check_inbox(case.thread(), now)),
-                Desk::MoveToMain | Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
+                Desk::MoveToMain => timers::granted(&case, row),
+                Desk::Done | Desk::Pass { .. } | Desk::Grant { .. } => row,
             }
         }
         // Whoever is not connected any more cannot send.

@@ -4,7 +4,6 @@
 mod handover;
 mod instagram_routing;
 mod messenger_routing;
-pub(crate) mod private_reply;
 mod profile_2025;
 mod zero_config;
 

@@ -2,6 +2,7 @@
 //! control, and a request is granted at once between two apps that the settings name.
 
 use crate::action::{Action, Ask, Desk};
+use crate::decision::Metadata;
 use crate::ids::{AppId, Timestamp};
 use crate::row::{Case, Hook, Row, refer};
 use crate::thread::{Grant, Thread};
@@ -52,7 +53,8 @@ pub(crate) fn granted(case: &Case<'_>, row: Row) -> Row {
     let asks = row.refusal.is_none() && matches!(row.first, Some(Hook::Request(_)));
     let listed = |owner: AppId| case.routing.granted.contains(&Granted { from: owner, to: case.by });
     if asks && case.stands.owner.is_some_and(listed) {
-        refer("TIMER-3", row).owner(case.by).expiry(Expiry::Now24h).then_pass()
+        let given = refer("TIMER-3", row).owner(case.by).expiry(Expiry::Now24h);
+        Row { then: Some(Hook::Pass(Metadata::Given)), ..given }
     } else {
         row
     }

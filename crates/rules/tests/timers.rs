@@ -4,8 +4,8 @@
 
 use baton_rules::build::{Page, account, app, asks, desk, did, page, person};
 use baton_rules::{
-    Action, Ask, Cause, Decision, Desk, EventKind, Granted, Mode, Profile, Refused, Routing, Send, Thread,
-    Timestamp, What, decide, standing,
+    Action, Ask, Cause, Decision, Desk, EventKind, Granted, Metadata, Mode, MoveToMain, Profile, Refused,
+    Routing, Send, Thread, Timestamp, What, decide, standing,
 };
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -143,6 +143,7 @@ fn timer_3_a_request_is_granted_at_once_between_the_apps_that_are_named() {
             if from == app("bot") && to == app("desk")),
             "{kinds:?}"
         );
+        assert!(matches!(kinds[1], EventKind::Passed { metadata: Metadata::Given, .. }), "with what it said");
         // Nobody else's, and not the other way round.
         let care = done(&page, Some(&thread), &asks("care", Ask::Request), at(1)).unwrap();
         assert_eq!(care.to, Some(app("bot")));
@@ -152,4 +153,15 @@ fn timer_3_a_request_is_granted_at_once_between_the_apps_that_are_named() {
             Some(app("desk"))
         );
     }
+}
+
+#[test]
+fn timer_3_the_inbox_is_granted_what_it_asks_for() {
+    let inbox = app("inbox");
+    let granted = vec![Granted { from: app("bot"), to: inbox }];
+    let page = page().primary("boss").app("bot").routing();
+    let page = Routing { granted, inbox_move_to_main: MoveToMain::Request, ..page };
+    let thread = given(&page, "bot");
+    let moved = done(&page, Some(&thread), &desk(Desk::MoveToMain), at(1)).unwrap();
+    assert_eq!((moved.rule.0, moved.to), ("TIMER-3", Some(inbox)));
 }

@@ -307,7 +307,8 @@ impl Caller {
         let (mut request, lack) = self.request(edge, call).await?;
         let (engine, thread) = (&self.shared.engine, request.thread.clone());
         let under = self.known.settings.version;
-        if let Way::Once(key) = way {
+        // Whoever may not call is told that, and not what became of the key before.
+        if let (Way::Once(key), None) = (way, lack) {
             request.key = key.clone()?;
         }
         let answer = match (way, lack) {
@@ -342,7 +343,11 @@ impl Caller {
         edge: Edge,
         call: Result<Call, GraphError>,
     ) -> Result<(Request, Option<Lack>), Wrong> {
-        let surface = self.surface(call.as_ref().ok().map(|call| &call.person)).await?;
+        let surface = match &call {
+            // A comment is of the side that the path names.
+            Ok(Call { ask: Ask::ReplyPrivately(_), .. }) => self.side(),
+            _ => self.surface(call.as_ref().ok().map(|call| &call.person)).await?,
+        };
         let moves = matches!(&call, Ok(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));
         let lack = self.lacks(surface, if moves { Edge::ThreadControl } else { edge });
         let fitting = |call: Call| requests::fits(&call, surface).map(|()| call);

@@ -544,7 +544,9 @@ impl Model<'_> {
 
     fn lapse(&self, stream: Stream, before: &Thread, row: &JournalRow, wrong: &mut Vec<String>) {
         let place = (stream, row.position);
-        if before.control.is_none_or(|grant| grant.until != row.at && before.answer_by != Some(row.at))
+        if before
+            .control
+            .is_none_or(|grant| before.answer_by.map_or(grant.until, |by| by.min(grant.until)) != row.at)
             || row.after.control.is_some()
         {
             wrong.push(format!("{place:?} is no lapse of what was before"));

@@ -314,15 +314,12 @@ fn target(params: &Params) -> Result<Option<AppId>, GraphError> {
     params.get("target_app_id").map(|value| app_id("target_app_id", value)).transpose()
 }
 
-/// `recipient`: exactly one way to say who, and so far only `id`.
 /// The comment that `recipient` names (`comment_id`), where that is how it says who is meant.
-pub fn comment(params: &Params) -> Result<Option<String>, GraphError> {
-    let recipient = params.object("recipient")?.unwrap_or_default();
+pub fn comment(params: &Params) -> Option<String> {
+    // What is no recipient at all is told where it is read.
+    let recipient = params.object("recipient").ok().flatten()?;
     let given: Vec<&str> = ways(&recipient).collect();
-    match given.as_slice() {
-        ["comment_id"] => Ok(recipient.get("comment_id").and_then(text_of)),
-        _ => Ok(None),
-    }
+    if given == ["comment_id"] { recipient.get("comment_id").and_then(text_of) } else { None }
 }
 
 /// The ways in which a recipient says who is meant.
@@ -330,6 +327,7 @@ fn ways(recipient: &Map<String, Value>) -> impl Iterator<Item = &'static str> {
     RECIPIENTS.iter().copied().filter(|key| recipient.get(*key).is_some_and(|value| !value.is_null()))
 }
 
+/// `recipient`: exactly one way to say who; `id`, when it was looked up whom the others mean.
 fn recipient(params: &Params) -> Result<PersonId, GraphError> {
     let recipient = params.object("recipient")?.ok_or_else(|| GraphError::required("recipient"))?;
     let given: Vec<&str> = ways(&recipient).collect();

@@ -7,7 +7,7 @@
 use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
 use crate::decision::{Metadata, Survey};
 use crate::ids::AppId;
-use crate::modes::private_reply;
+use crate::private_reply;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
 use crate::window::{Expiry, LONGEST_EXTENSION, human_open};

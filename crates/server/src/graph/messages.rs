@@ -28,6 +28,8 @@ pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer,
         let body = json!({"recipient_id": done.person.as_str()});
         return Ok(Answer { body, rule: Some(done.receipt.rule.into()) });
     }
+    // As it was asked: another comment, or another file, under the same key is another call.
+    let key = caller.key(params);
     let comment = private_reply::found(caller, params).await?;
     let call = requests::messages(params);
     let call = match (call, comment) {
@@ -36,8 +38,6 @@ pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer,
     };
     let call = answering(caller, call).await?;
     let call = under_a_persona(caller, call, params).await?;
-    // Before the file is taken out: another file under the same key is another call.
-    let key = caller.key(params);
     let (call, attachment) = message_attachments::placed(caller, call, params).await?;
     let done = caller.ask_once(Edge::Messages, call, key).await?;
     let mut body = json!({"recipient_id": done.person.as_str()});

@@ -12,7 +12,7 @@ use crate::comments::Id;
 
 /// The comment that a call answers, and the call with its person as the recipient; none where it answers none.
 pub(super) async fn found(caller: &Caller, params: &mut Params) -> Result<Option<Comment>, Wrong> {
-    let Some(name) = requests::comment(params)? else { return Ok(None) };
+    let Some(name) = requests::comment(params) else { return Ok(None) };
     caller.may(caller.side(), Edge::Messages)?;
     let unknown = || Wrong {
         error: GraphError::of(Refusal::CommentInvalid, caller.side()),
@@ -29,9 +29,9 @@ pub(super) async fn found(caller: &Caller, params: &mut Params) -> Result<Option
 /// The call as an answer to a comment.
 pub(super) fn answering(call: Call, comment: Comment) -> Result<Call, GraphError> {
     match call.ask {
-        Ask::Send(send) if send.control.is_none() && !send.survey => {
+        Ask::Send(send) if send.control.is_none() && send.tag.is_none() && !send.survey => {
             Ok(Call { ask: Ask::ReplyPrivately(comment), ..call })
         }
-        _ => Err(GraphError::parameter("A private reply moves no control and is no survey")),
+        _ => Err(GraphError::parameter("A private reply moves no control, has no tag and is no survey")),
     }
 }

@@ -61,6 +61,23 @@ async fn win_11_a_comment_is_closed_after_a_week() {
 }
 
 #[tokio::test]
+async fn win_11_two_comments_under_one_key_are_two_calls() {
+    let w = World::start().await;
+    for id in ["1", "2"] {
+        let path = format!("/baton/v1/pages/2002/comments/{id}");
+        w.put(&path, "application/json", &json!({"person_id": "cleo"}).to_string()).await;
+    }
+    let send = async |id: &str| {
+        let request = w.client.post(w.url("/me/messages?access_token=garage-desk"));
+        w.send(request.header("Idempotency-Key", "k").json(&to_comment(id))).await
+    };
+    let first = send("1").await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_eq!(send("1").await.json(), first.json(), "the same call gets the first answer");
+    expect!(send("2").await, 400, "Idempotency-Key");
+}
+
+#[tokio::test]
 async fn win_11_it_goes_into_no_thread_of_another_app() {
     let w = World::start().await;
     w.writes("2002", "cleo").await;

@@ -194,6 +194,24 @@ async fn api_14_an_app_that_is_not_live_reaches_its_testers_only() {
 }
 
 #[tokio::test]
+async fn api_12_a_key_that_was_used_hides_no_denial() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let without = with_tasks(&w, "2001", &["MESSAGING"]).await;
+    let mut moving = text("ann");
+    moving["thread_control"] = json!({"control_type": "release"});
+    let send = async |token: &str, key: &str| {
+        let request = w.client.post(w.url(&format!("/me/messages?access_token={token}")));
+        w.send(request.header("Idempotency-Key", key).json(&moving)).await
+    };
+    assert_eq!(send("market-bot", "k").await.status, 200);
+    for key in ["k", "not a key"] {
+        let denied = send(&without, key).await;
+        assert_eq!(denied.code(), (200, None), "{}", denied.text);
+    }
+}
+
+#[tokio::test]
 async fn api_12_api_14_what_a_caller_may_not_do_is_in_the_history() {
     let w = World::start().await;
     w.writes("2002", "ann").await;

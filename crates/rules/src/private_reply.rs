@@ -10,22 +10,26 @@ use crate::window::DAY;
 /// How long a comment may be answered, in seconds.
 const OPEN: i64 = 7 * DAY;
 
+/// Whether a comment may still be answered, as far as the time goes.
+fn is_open(c: &Case<'_>, comment: Comment) -> bool {
+    c.now < comment.at.plus_seconds(OPEN)
+}
+
 /// An app answers a comment in private; `send` is the mode's row for its message.
 #[rustfmt::skip]
 pub(crate) fn reply(c: &Case<'_>, comment: Comment, send: Row) -> Row {
-    let answered = c.thread().answered.iter().any(|known| known.digest == comment.digest);
-    let late = c.now >= comment.at.plus_seconds(OPEN);
+    let answered = c.thread().answered.iter().any(|known| known.digest == comment.digest && is_open(c, *known));
     match c.stands.owner {
-        _ if answered || late                                           => no("WIN-11", Refusal::CommentInvalid),
+        _ if answered || !is_open(c, comment)                               => no("WIN-11", Refusal::CommentInvalid),
         Some(owner) if owner != c.by && !c.is_new && send.refusal.is_some() => refer("WIN-11", send),
-        Some(_) | None                                                  => ok("WIN-11"),
+        Some(_) | None                                                      => ok("WIN-11"),
     }
 }
 
 /// Remembers which comment was answered, for as long as it might be answered again.
 pub(crate) fn remember(c: &Case<'_>, action: &Action<'_>, thread: &mut Thread) {
     if let Action::App { ask: Ask::ReplyPrivately(comment), .. } = action {
-        thread.answered.retain(|known| c.now < known.at.plus_seconds(OPEN));
+        thread.answered.retain(|known| is_open(c, *known));
         thread.answered.push(*comment);
     }
 }
