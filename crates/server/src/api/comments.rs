@@ -65,6 +65,7 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .takes_shape(shape, vec![("a question", example)])
             .answers::<Shown>(StatusCode::OK, "The comment.")
+            .refuses([&problem::REFUSED])
             .refuses(READING),
     ]
 }
@@ -108,8 +109,8 @@ async fn put(
     let said = fields.done(&["person_id", "message"], person.map(|person| Said { person, message }))?;
     let known = id.find(&shared.engine).await?;
     if known.as_ref().is_some_and(|known| known.said.person != said.person) {
-        let detail = "this comment is another person's";
-        return Err(Problem::new(&problem::BAD_BODY).error("/person_id", detail));
+        let detail = format!("the comment {name} is another person's, and stays theirs");
+        return Err(Problem::new(&problem::REFUSED).detail(detail));
     }
     let at = known.map_or(shared.engine.now(), |known| known.at);
     let kept = Kept { at, said };

@@ -62,7 +62,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers::<Decided>(StatusCode::OK, "What would be decided.")
             .needs(Needs::SignedIn)
             .records(Recording::Nothing)
-            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
+            .refuses([&problem::NOTHING_KNOWN, &problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
             .refuses(DECIDING),
     ]
 }

@@ -49,7 +49,7 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .needs(Needs::Answering)
             .answers::<Decided>(StatusCode::OK, "What was decided.")
-            .refuses([&problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
+            .refuses([&problem::NOTHING_KNOWN, &problem::UNKNOWN_PERSON, &problem::REFUSED, &problem::CONTROL_MOVED])
             .refuses(DECIDING),
     ]
 }
@@ -135,7 +135,7 @@ pub(super) async fn read(shared: &Shared, thread: &ThreadKey, body: &Value) -> R
             let found = kept::find(shared, thread.page, &id).await?;
             let file = found.ok_or_else(|| {
                 let detail = "this page keeps no such file, or no longer: bring it again";
-                Problem::new(&problem::BAD_BODY).error("/attachment_id", detail)
+                Problem::new(&problem::NOTHING_KNOWN).error("/attachment_id", detail)
             })?;
             Some(Message::of_file(&file.kind, &file.url))
         }

@@ -358,24 +358,20 @@ async fn what_the_inbox_cannot_send_is_refused_where_it_stands() {
     w.writes("2001", "ann").await;
     w.writes("2002", "ann").await;
     let foreign = brought(&w, "2002", "image/png", PNG).await.json()["attachment_id"].clone();
-    for (act, pointer) in [
-        (json!({"action": "reply", "attachment_id": foreign}), "/attachment_id"),
-        (json!({"action": "reply", "attachment_id": "01"}), "/attachment_id"),
-        (json!({"action": "reply", "attachment_id": ""}), "/attachment_id"),
-        (json!({"action": "reply", "attachment_id": foreign, "text": "and words"}), "/text"),
-        (json!({"action": "reply"}), "/text"),
-        (json!({"action": "done", "attachment_id": foreign}), "/attachment_id"),
+    let (bad, unknown) = ((400, "bad-body"), (404, "nothing-known"));
+    for (act, pointer, why) in [
+        (json!({"action": "reply", "attachment_id": foreign}), "/attachment_id", unknown),
+        (json!({"action": "reply", "attachment_id": "01"}), "/attachment_id", unknown),
+        (json!({"action": "reply", "attachment_id": ""}), "/attachment_id", bad),
+        (json!({"action": "reply", "attachment_id": foreign, "text": "and words"}), "/text", bad),
+        (json!({"action": "reply"}), "/text", bad),
+        (json!({"action": "done", "attachment_id": foreign}), "/attachment_id", bad),
     ] {
         for (path, body, at) in
             [("inbox", act.clone(), ""), ("dry-run", json!({"inbox": act.clone()}), "/inbox")]
         {
             let refused = w.post(&format!("/baton/v1/pages/2001/threads/ann/{path}"), body).await;
-            assert_eq!(
-                (refused.status, refused.slug().as_str()),
-                (400, "bad-body"),
-                "{act}: {}",
-                refused.text
-            );
+            assert_eq!((refused.status, refused.slug().as_str()), why, "{act}: {}", refused.text);
             assert_eq!(refused.json()["errors"][0]["pointer"], format!("{at}{pointer}"), "{act}");
         }
     }

@@ -98,7 +98,7 @@ async fn what_a_comment_must_have() {
     expect!(put("/baton/v1/pages/2002/comments/a%2Fb", json!({"person_id": "ann"})).await, 400, "/name");
     expect!(put("/baton/v1/pages/9/comments/1", json!({"person_id": "ann"})).await, 404, "unknown-page");
     assert_eq!(put(COMMENT, json!({"person_id": "ann"})).await.status, 200);
-    expect!(put(COMMENT, json!({"person_id": "bob"})).await, 400, "another person's");
+    expect!(put(COMMENT, json!({"person_id": "bob"})).await, 409, "another person's");
     let moving = json!({"recipient": {"comment_id": "77_1"}, "message": {"text": "x"}, "thread_control": {"control_type": "release"}});
     expect!(w.call("garage-bot", "/me/messages", moving).await, 400, "moves no control");
 }
