@@ -74,6 +74,7 @@ pub(super) fn shape(schemas: &mut Schemas) -> Value {
     let metadata = json!({"type": ["string", "null"], "maxLength": METADATA});
     let id = json!({
         "type": "string",
+        "minLength": 1,
         "maxLength": ID,
         "description": "What `POST /pages/{page}/attachments` answered.",
     });

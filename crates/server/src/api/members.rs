@@ -19,6 +19,9 @@ use crate::door::{Caller, Needs, Recording};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
+/// What a name looks like: something that is seen, and no control characters.
+const A_NAME: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 /// The longest name, in characters.
 pub(super) const NAME: usize = 60;
 const TAG: &str = "Members";
@@ -171,7 +174,7 @@ fn shape(required: &[&str]) -> Value {
     json!({
         "type": "object",
         "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": NAME},
+            "name": {"type": "string", "minLength": 1, "maxLength": NAME, "pattern": A_NAME},
             "role": {"enum": ROLES.map(|(name, _)| name)},
         },
         "required": required,
