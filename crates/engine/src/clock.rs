@@ -247,7 +247,7 @@ impl Stopwatch {
     }
 
     /// In milliseconds, with their fractions.
-    pub(crate) fn elapsed_ms_whole(&self) -> f64 {
+    pub(crate) fn elapsed_ms_exact(&self) -> f64 {
         self.0.elapsed().as_secs_f64() * 1000.0
     }
 

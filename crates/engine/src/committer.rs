@@ -85,7 +85,7 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
-            shared.measures.committed(replies.len() + waiting.len(), watch.elapsed_ms_whole());
+            shared.measures.committed(replies.len() + waiting.len(), watch.elapsed_ms_exact());
             // Before delivery hears of it: listeners are told the cause before its effect.
             told.iter().flatten().for_each(|decided| tell(shared, &batch.rows, decided));
             outcomes.iter().flat_map(|one| &one.decided).for_each(|one| tell(shared, &batch.rows, one));

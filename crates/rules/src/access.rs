@@ -51,19 +51,11 @@ pub fn lacks(
     tasks: &[String],
 ) -> Option<Lack> {
     let has = |held: &[String], wanted: &str| held.iter().any(|one| one == wanted);
-    let permission = permission(surface);
+    let permission = surface.permission();
     if !has(permissions, permission) {
         return Some(Lack::Permission(permission));
     }
     task(mode, edge).filter(|task| !has(tasks, task)).map(Lack::Task)
-}
-
-/// API-13: the permission that a surface needs.
-const fn permission(surface: Surface) -> &'static str {
-    match surface {
-        Surface::Messenger => "pages_messaging",
-        Surface::Instagram => "instagram_manage_messages",
-    }
 }
 
 /// API-12: the task that a call needs.

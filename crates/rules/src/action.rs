@@ -2,6 +2,7 @@
 //! Unresolved on purpose: which app an ad or a link names, and whether that counts, is a rule.
 
 use crate::ids::{AppId, Timestamp};
+use crate::window::DAY;
 
 /// Something that a decision is asked about. Borrows its texts, so that asking costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +167,11 @@ pub struct Comment {
     pub digest: u64,
     /// When it was made.
     pub at: Timestamp,
+}
+
+impl Comment {
+    /// How long it may be answered, in seconds (WIN-11).
+    pub const OPEN: i64 = 7 * DAY;
 }
 
 /// A message that an app wants to send.

@@ -128,6 +128,14 @@ pub enum Surface {
 }
 
 impl Surface {
+    /// API-13: the permission that a token needs on this side.
+    pub const fn permission(self) -> &'static str {
+        match self {
+            Surface::Messenger => "pages_messaging",
+            Surface::Instagram => "instagram_manage_messages",
+        }
+    }
+
     /// The inbox of this surface, as an app.
     pub const fn inbox(self) -> AppId {
         match self {

@@ -5,14 +5,10 @@ use crate::action::{Action, Ask, Comment};
 use crate::refusal::Refusal;
 use crate::row::{Case, Row, no, ok, refer};
 use crate::thread::Thread;
-use crate::window::DAY;
-
-/// How long a comment may be answered, in seconds.
-const OPEN: i64 = 7 * DAY;
 
 /// Whether a comment may still be answered, as far as the time goes.
 fn is_open(c: &Case<'_>, comment: Comment) -> bool {
-    c.now < comment.at.plus_seconds(OPEN)
+    c.now < comment.at.plus_seconds(Comment::OPEN)
 }
 
 /// An app answers a comment in private; `send` is the mode's row for its message.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How long one is kept, in milliseconds: for as long as it may be answered.
-pub(crate) const KEPT: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(crate) const KEPT: i64 = Comment::OPEN * 1000;
 /// The longest id.
 const LONGEST_ID: usize = 128;
 

@@ -312,11 +312,9 @@ pub struct PastPage {
 
 /// What the rules read of a page's surface. An app that is not there any more has no features.
 pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
-    let (side, kept, permission) = match surface {
-        Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger, "pages_messaging"),
-        Surface::Instagram => {
-            (page.instagram.as_ref().map(|i| &i.side), KeptSurface::Instagram, "instagram_manage_messages")
-        }
+    let (side, kept) = match surface {
+        Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger),
+        Surface::Instagram => (page.instagram.as_ref().map(|i| &i.side), KeptSurface::Instagram),
     };
     let mut routing = Routing::new(surface);
     routing.messaging_enabled = page.messaging_enabled;
@@ -350,7 +348,10 @@ pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
         .collect();
     // API-13: an app whose tokens all lack the surface's permission is not connected there.
     let permitted = |connection: &&Connection| {
-        connection.tokens.iter().any(|token| token.permissions.iter().any(|held| held == permission))
+        connection
+            .tokens
+            .iter()
+            .any(|token| token.permissions.iter().any(|held| held == surface.permission()))
     };
     routing.apps = (page.connections.iter().filter(permitted))
         .map(|connection| {

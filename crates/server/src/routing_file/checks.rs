@@ -75,10 +75,7 @@ fn surface(
 
 /// What to do about it.
 fn advice(why: Why, side: Surface) -> String {
-    let permission = match side {
-        Surface::Messenger => "pages_messaging",
-        Surface::Instagram => "instagram_manage_messages",
-    };
+    let permission = side.permission();
     let text = match why {
         Why::DefaultNotConnected => {
             return format!(

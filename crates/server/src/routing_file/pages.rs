@@ -49,7 +49,7 @@ pub(crate) const USUAL_FIELDS: [Fields; 6] = [
     Fields::MESSAGE_ECHOES,
 ];
 pub(crate) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
-pub(crate) const PERMISSIONS: &[&str] = &["pages_messaging", "instagram_manage_messages"];
+pub(crate) const PERMISSIONS: &[&str] = &[Surface::Messenger.permission(), Surface::Instagram.permission()];
 
 /// Reads a page against the apps as they become.
 pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>]) -> Option<Page> {
