@@ -1,5 +1,5 @@
 //! What survives a crash. One trait, [`Store`], in the words of the domain: SQLite behind it for one
-//! machine ([`sqlite`]), and a store in memory for simulation ([`memory`]). `tests/conformance.rs` is what
+//! machine ([`sqlite`]), and a store in memory for simulation ([`memory`]). `tests/conformance` is what
 //! both must show.
 //!
 //! A store keeps, for each *stream* (the unit of order), a *journal*: one row for each webhook event, with

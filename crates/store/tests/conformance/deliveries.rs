@@ -1,13 +1,22 @@
-//! What is kept of delivery beside cursors: how tries went, what is to be sent again, how apps do.
+//! What is kept of delivery: how far it is, how tries went, what is to be sent again, how apps do.
 
 use std::sync::Arc;
 
 use baton_store::{
-    Attempt, Batch, DeliveryHealth, DeliveryState, Disabled, Lag, LastFailure, Place, Position, Resend,
-    Resent, Round, Store, Stream,
+    Attempt, Batch, Cursor, DeliveryHealth, DeliveryState, Disabled, Lag, LastFailure, Parked, Place,
+    Position, Resend, Resent, Round, Store, Stream,
 };
 
-use super::{Disk, app, at, configure, dead, hears, parked, person, persons_of, row, write};
+use crate::disk::Disk;
+use crate::made::{app, at, configure, dead, hears, parked, person, persons_of, row, write};
+
+every_store! {
+    a_stream_is_read_backwards_to_where_the_app_began
+    tries_are_found_by_what_they_were_for
+    what_is_sent_again_is_kept_until_it_arrives
+    how_an_app_does_is_kept_and_goes_with_it
+    rounds_are_kept
+}
 
 fn place(stream: u16, position: u64) -> Place {
     Place { stream: Stream(stream), position: Position(position) }
@@ -25,8 +34,8 @@ async fn six_rows(store: &dyn Store, stream: Stream) {
     }
 }
 
-pub(super) async fn a_stream_is_read_backwards_to_where_the_app_began(disk: Disk) {
-    let store = disk.open();
+async fn a_stream_is_read_backwards_to_where_the_app_began(disk: Disk) {
+    let store = disk.open().await;
     let stream = Stream(1);
     six_rows(&*store, stream).await;
     // Positions 1 to 6 were before the app, 7 is the change that made it.
@@ -63,8 +72,8 @@ fn attempt(of: u64, at_place: Place, number: u32, error: Option<&str>) -> Attemp
     }
 }
 
-pub(super) async fn tries_are_found_by_what_they_were_for(disk: Disk) {
-    let store = disk.open();
+async fn tries_are_found_by_what_they_were_for(disk: Disk) {
+    let store = disk.open().await;
     configure(&*store, at(0), &[11, 12], &[104]).await;
     let (one, neighbour, far) = (place(1, 255), place(1, 256), place(2, 255));
     let failed = attempt(11, one, 1, Some("no answer"));
@@ -82,8 +91,8 @@ pub(super) async fn tries_are_found_by_what_they_were_for(disk: Disk) {
     assert_eq!(tried[2].attempts, [failed, arrived, elsewhere]);
 }
 
-pub(super) async fn what_is_sent_again_is_kept_until_it_arrives(disk: Disk) {
-    let store = disk.open();
+async fn what_is_sent_again_is_kept_until_it_arrives(disk: Disk) {
+    let store = disk.open().await;
     configure(&*store, at(0), &[11, 12], &[104]).await;
     let key = persons_of(Stream(1)).next().unwrap();
     six_rows(&*store, Stream(1)).await;
@@ -134,8 +143,8 @@ pub(super) async fn what_is_sent_again_is_kept_until_it_arrives(disk: Disk) {
     assert_eq!(store.errands().await.unwrap(), []);
 }
 
-pub(super) async fn how_an_app_does_is_kept_and_goes_with_it(disk: Disk) {
-    let store = disk.open();
+async fn how_an_app_does_is_kept_and_goes_with_it(disk: Disk) {
+    let store = disk.open().await;
     configure(&*store, at(0), &[11, 12], &[104]).await;
     assert_eq!(store.delivery_state(app(11)).await.unwrap(), DeliveryState::default());
     let health = DeliveryHealth {
@@ -172,4 +181,35 @@ pub(super) async fn how_an_app_does_is_kept_and_goes_with_it(disk: Disk) {
     configure(&*store, at(6), &[11, 12], &[104]).await;
     assert_eq!(store.delivery_state(app(11)).await.unwrap(), DeliveryState::default(), "it is another app");
     assert_eq!(store.errands().await.unwrap(), []);
+}
+
+async fn rounds_are_kept(disk: Disk) {
+    let store = disk.open().await;
+    configure(&*store, at(0), &[11, 12], &[104]).await;
+    let keys = [person(1), person(2), person(3)];
+    let moved = Cursor { app: app(11), stream: Stream(2), served: Position(9) };
+    let waits = [parked(11, &keys[0], at(30)), parked(11, &keys[1], at(10)), parked(11, &keys[2], at(20))];
+    let given_up = [dead(11, &keys[0], 1, at(1)), dead(11, &keys[1], 2, at(3)), dead(11, &keys[2], 3, at(2))];
+    let round =
+        Round { cursors: vec![moved], park: waits.to_vec(), dead: given_up.to_vec(), ..Round::default() };
+    store.settle(round).await.unwrap();
+    assert_eq!(store.cursors(app(11)).await.unwrap()[2], moved);
+    let [late, soon, middle] = waits;
+    assert_eq!(store.parked(app(11)).await.unwrap(), [soon.clone(), middle.clone(), late.clone()]);
+    assert_eq!(store.parked(app(12)).await.unwrap(), []);
+    let [oldest, newest, other] = given_up;
+    assert_eq!(store.dead_letters(app(11), None, 10).await.unwrap(), [newest.clone(), other, oldest]);
+    assert_eq!(store.dead_letters(app(11), None, 1).await.unwrap(), [newest]);
+    assert_eq!(store.dead_letters(app(12), None, 10).await.unwrap(), []);
+
+    // Parked anew, with a later try; and no longer parked.
+    let anew = Parked { attempts: 3, due: at(40), ..soon };
+    let round = Round {
+        park: vec![anew.clone()],
+        unpark: vec![(app(11), middle.stream, middle.chain)],
+        ..Round::default()
+    };
+    store.settle(round).await.unwrap();
+    assert_eq!(store.parked(app(11)).await.unwrap(), [late, anew]);
+    store.settle(Round::default()).await.unwrap();
 }
