@@ -9,6 +9,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
 const { GRAPH, TOKEN, SECRET, VERIFY, TARGET, PORT = "5001" } = process.env;
+const heard = new Set(); // The platform delivers at least once: what comes again is not answered again.
 
 /** Asks the Graph API; what it refuses is printed, and no reason to fail the webhook. */
 async function call(edge, body) {
@@ -23,7 +24,9 @@ async function call(edge, body) {
 
 /** What is in `messaging` is for us to answer. (What is in `standby` is not: another app has control.) */
 async function hear({ sender, message }) {
-  if (!message?.text || message.is_echo) return;
+  if (!message?.text || message.is_echo || heard.has(message.mid)) return;
+  heard.add(message.mid);
+  if (heard.size > 1000) heard.delete(heard.values().next().value);
   const recipient = { id: sender.id };
   if (message.text.toLowerCase().includes("person")) {
     await call("messages", { recipient, message: { text: "One moment, a colleague will answer." } });

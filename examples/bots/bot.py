@@ -12,11 +12,13 @@ import hmac
 import json
 import os
 import urllib.request
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 GRAPH, TOKEN, SECRET, VERIFY = (os.environ[name] for name in ("GRAPH", "TOKEN", "SECRET", "VERIFY"))
 TARGET = os.environ.get("TARGET")
+heard = deque(maxlen=1000)  # The platform delivers at least once: what comes again is not answered again.
 
 
 def call(edge, body):
@@ -35,6 +37,9 @@ def hear(event):
     message = event.get("message", {})
     if "text" not in message or message.get("is_echo"):
         return  # Not every event is of a person: `app_roles`, for one, is of the page.
+    if message["mid"] in heard:
+        return
+    heard.append(message["mid"])
     person = event["sender"]["id"]
     if "person" in message["text"].lower():
         call("messages", {"recipient": {"id": person}, "message": {"text": "One moment, a colleague will answer."}})

@@ -1,7 +1,7 @@
 //! An app of the demo on the wire: a webhook address that checks signatures, and a client of the Graph API.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -15,17 +15,36 @@ use tokio::net::TcpListener;
 use super::characters::{Character, Does, Heard};
 use super::credentials::Credentials;
 
+/// Webhooks that an app remembers: one that comes again among them is not worked on twice.
+const REMEMBERED: usize = 256;
+
 /// An app.
 pub(super) struct Bot {
     who: Credentials,
     character: Character,
     base: String,
     client: reqwest::Client,
+    /// The `webhook-id`s of late, oldest first.
+    heard: Mutex<VecDeque<String>>,
 }
 
 impl Bot {
     pub(super) fn new(who: Credentials, character: Character, base: String) -> Self {
-        Self { who, character, base, client: super::client() }
+        let heard = Mutex::new(VecDeque::with_capacity(REMEMBERED));
+        Self { who, character, base, client: super::client(), heard }
+    }
+
+    /// Whether a webhook has not come before: Baton delivers at least once.
+    fn is_new(&self, id: &str) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.iter().any(|known| known == id) {
+            return false;
+        }
+        if heard.len() == REMEMBERED {
+            heard.pop_front();
+        }
+        heard.push_back(id.to_owned());
+        true
     }
 }
 
@@ -50,11 +69,15 @@ async fn handshake(
 }
 
 async fn webhook(State(bot): State<Arc<Bot>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let signed = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signed = header("x-hub-signature-256");
     if !signature::verify(&bot.who.secret, &body, signed) {
         return StatusCode::FORBIDDEN;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
+    if !bot.is_new(header("webhook-id")) {
+        return StatusCode::OK;
+    }
     // Answered first and worked on afterwards, as the platform asks of its receivers.
     tokio::spawn(async move { bot.work(&body).await });
     StatusCode::OK

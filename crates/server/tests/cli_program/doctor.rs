@@ -102,6 +102,19 @@ fn a_bot_that_answers_twice_is_found_out() {
 }
 
 #[test]
+fn the_bots_of_the_demo_are_good_receivers() {
+    let world = World::new();
+    let mut dev = world.dev(&["--ephemeral"]);
+    // Its story is over: what is said now, the bots say to the doctor.
+    dev.until(|line| line["rule"] == "MCR-INBOX-3");
+    for name in ["Support bot", "Marketing bot", "Help desk"] {
+        let said = world.run(&["doctor", name, "--patience", "3s"]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{name}: {}", said.out);
+    }
+    dev.stop();
+}
+
+#[test]
 fn each_bad_receiver_is_told_its_cause() {
     let world = World::new();
     let dev = shop(&world);

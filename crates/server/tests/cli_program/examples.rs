@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ struct Program {
     process: Child,
     /// Where it says that it listens.
     url: String,
+    /// What it prints goes on going somewhere: nothing of a few lines waits for a reader.
+    _printed: BufReader<ChildStdout>,
 }
 
 impl Drop for Program {
@@ -38,9 +40,10 @@ fn start(interpreter: &str, file: &str, settings: &[(&str, &str)]) -> Program {
     let mut process =
         spawned.unwrap_or_else(|error| panic!("{interpreter} is needed to run {file}: {error}"));
     let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut printed = BufReader::new(process.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
     let (_, url) = line.trim().split_once(" listens at ").unwrap();
-    Program { url: url.to_owned(), process }
+    Program { url: url.to_owned(), process, _printed: printed }
 }
 
 /// An address on which nobody listens yet.
@@ -65,6 +68,35 @@ fn bots_answer_and_hand_over_as_their_scenario_says() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{file}: {}", said.out);
         assert!(said.out.ends_with("1 passed, 0 failed\n"), "{file}: {}", said.out);
     }
+}
+
+#[test]
+fn the_doctor_finds_nothing_of_the_bots() {
+    let world = World::new();
+    let file = world.write(
+        "home/routing.toml",
+        r#"
+[[apps]]
+id = "111"
+name = "Bot"
+secret = "bot-secret"
+webhook_url = "http://127.0.0.1:1/webhook"
+verify_token = "bot-verify"
+
+[[pages]]
+id = "2001"
+name = "Jasper's Market"
+messenger.default_app = "Bot"
+connections = [{ app = "Bot", token = "EAA-bot" }]
+"#,
+    );
+    let dev = world.dev(&["--ephemeral", "-f", &file]);
+    for (interpreter, file) in [("python3", "bots/bot.py"), ("node", "bots/bot.mjs")] {
+        let bot = bot(interpreter, file, &dev.url);
+        let said = world.run(&["doctor", "Bot", "--url", &bot.url, "--patience", "3s"]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{file}: {}", said.out);
+    }
+    dev.stop();
 }
 
 #[test]
