@@ -9,7 +9,7 @@ use baton_rules::{Refused, Surface};
 use baton_store::{SettingsRefused, StoreError};
 use baton_wire::GraphError;
 use baton_wire::inbound::FieldError;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::api::values::Codes;
@@ -199,9 +199,15 @@ pub(crate) struct Document {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Refusal {
     /// The row that the rule refers to.
+    #[schemars(schema_with = "text_or_null")]
     via: Option<&'static str>,
     /// What an app would see.
     refused: Codes,
+}
+
+/// A text that is said even where it is null, unlike what else may be absent from an answer.
+fn text_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"type": "string"}, {"enum": [null]}]})
 }
 
 /// One thing that is wrong, and where.

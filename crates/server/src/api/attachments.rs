@@ -43,7 +43,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "The body is the file, at most 8 MiB of a picture and 25 MiB of another; `Content-Type` says what it \
                  is, and it is sent as that. It is kept for 90 days. `attachment_id` is for a reply of this page.",
             )
-            .takes_as("application/octet-stream", |_| json!({"type": "string", "minLength": 1}), Vec::new())
+            .takes_as("application/octet-stream", |_| json!({"type": "string", "format": "binary", "minLength": 1}), Vec::new())
             .answers::<Attachment>(StatusCode::CREATED, "It is kept.")
             .refuses([&problem::BUSY])
             .refuses(READING),

@@ -144,6 +144,46 @@ mod tests {
         assert_eq!(described().1.clashes(), Vec::<String>::new());
     }
 
+    fn every_schema<'a>(value: &'a Value, look: &mut impl FnMut(&'a Map<String, Value>)) {
+        match value {
+            Value::Object(table) => {
+                look(table);
+                table.values().for_each(|inner| every_schema(inner, look));
+            }
+            Value::Array(items) => items.iter().for_each(|item| every_schema(item, look)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn nothing_that_binds_stands_beside_a_reference() {
+        let document = document("0.0.0", None);
+        let mut found = Vec::new();
+        every_schema(&document["components"]["schemas"], &mut |schema| {
+            let binds = ["type", "properties", "required", "enum", "const", "pattern"];
+            if schema.contains_key("$ref") && binds.iter().any(|key| schema.contains_key(*key)) {
+                found.push(schema);
+            }
+        });
+        assert!(found.is_empty(), "{found:?}");
+        let what = &document["components"]["schemas"]["Happening"]["oneOf"][0]["allOf"];
+        assert_eq!(what[0]["$ref"], "#/components/schemas/DecisionHappening");
+        assert_eq!(what[1]["properties"]["event"]["const"], "decision");
+    }
+
+    #[test]
+    fn what_may_be_absent_from_an_answer_is_never_null() {
+        let document = document("0.0.0", None);
+        let of =
+            |name: &str, property: &str| &document["components"]["schemas"][name]["properties"][property];
+        assert_eq!(of("Page", "instagram")["$ref"], "#/components/schemas/Account");
+        assert_eq!(of("Side", "default_app")["type"], "string");
+        assert_eq!(of("Connection", "tasks")["type"], "array");
+        // What is always there may be null, and so may what is read.
+        assert_eq!(of("Profile", "name")["type"], json!(["string", "null"]));
+        assert_eq!(of("NewSide", "default_app")["type"], json!(["string", "null"]));
+    }
+
     #[test]
     fn whatever_is_referred_to_is_there() {
         let document = document("0.0.0", None);

@@ -74,7 +74,7 @@ fn shape(schemas: &mut Schemas) -> Value {
     let call = json!({
         "app_id": app_id(),
         "call": {"type": "string", "enum": calls},
-        "parameters": {"type": ["object", "null"]},
+        "parameters": {"type": ["object", "null"], "additionalProperties": true},
     });
     schemas.written("DryRun", |_| {
         json!({

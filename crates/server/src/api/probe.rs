@@ -72,7 +72,7 @@ fn shape(schemas: &mut Schemas) -> Value {
             "title": "webhook",
             "properties": {
                 "url": url,
-                "webhook": {"type": "object", "description": "The item of `messaging` or `standby`."},
+                "webhook": {"type": "object", "additionalProperties": true, "description": "The item of `messaging` or `standby`."},
                 "channel": {"enum": ["messaging", "standby", null]},
                 "signed": {"enum": ["right", "wrong", "not", null]},
                 "webhook_id": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},

@@ -2,6 +2,7 @@
 //! field that may be left out of the one is always there in the other.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
@@ -20,11 +21,13 @@ impl Schemas {
             SchemaSettings::draft2020_12().with(|settings| {
                 settings.definitions_path = "/components/schemas".into();
                 settings.meta_schema = None;
+                settings.transforms.push(Box::new(RecursiveTransform(reference_alone)));
             })
         };
+        let answers = settings().for_serialize().with_transform(RecursiveTransform(absent_not_null));
         Self {
             requests: settings().for_deserialize().into_generator(),
-            answers: settings().for_serialize().into_generator(),
+            answers: answers.into_generator(),
             written: Map::new(),
         }
     }
@@ -93,6 +96,50 @@ impl Schemas {
             there.any(|other| Some(other) != first)
         };
         requests.keys().chain(answers.keys()).filter(twice).cloned().collect()
+    }
+}
+
+/// Words that say something about a schema, and nothing about a value.
+const REMARKS: [&str; 4] = ["title", "description", "examples", "default"];
+
+/// A reference has nothing that binds beside it: most generators of clients pass over what stands there.
+fn reference_alone(schema: &mut Schema) {
+    let Some(table) = schema.as_object_mut() else { return };
+    if !table.contains_key("$ref") || table.keys().all(|key| key == "$ref" || REMARKS.contains(&&**key)) {
+        return;
+    }
+    let (remarks, binding): (Map<String, Value>, Map<String, Value>) =
+        std::mem::take(table).into_iter().partition(|(key, _)| REMARKS.contains(&&**key));
+    let (reference, beside): (Map<String, Value>, Map<String, Value>) =
+        binding.into_iter().partition(|(key, _)| key == "$ref");
+    *table = remarks;
+    table.insert("allOf".to_owned(), json!([reference, beside]));
+}
+
+/// What may be absent from an answer is there if it is something: it is never null.
+fn absent_not_null(schema: &mut Schema) {
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for (_, property) in properties.iter_mut().filter(|(name, _)| !required.contains(&json!(name))) {
+        let Some(property) = property.as_object_mut() else { continue };
+        if let Some(words) = property.get_mut("enum").and_then(Value::as_array_mut) {
+            words.retain(|word| !word.is_null());
+        }
+        let types = property.get_mut("type").and_then(Value::as_array_mut).map(|types| {
+            types.retain(|name| name != "null");
+            types.clone()
+        });
+        if let Some([only]) = types.as_deref() {
+            property.insert("type".to_owned(), only.clone());
+        }
+        let choices = property.get_mut("anyOf").and_then(Value::as_array_mut).map(|choices| {
+            choices.retain(|choice| choice["type"] != "null");
+            choices.clone()
+        });
+        if let Some([Value::Object(only)]) = choices.as_deref() {
+            property.shift_remove("anyOf");
+            property.extend(only.clone());
+        }
     }
 }
 

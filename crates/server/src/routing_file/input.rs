@@ -344,11 +344,11 @@ fn words(known: &[&str]) -> Schema {
     json_schema!({"type": ["array", "null"], "items": {"enum": known}})
 }
 
-fn tasks(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn tasks(_: &mut SchemaGenerator) -> Schema {
     words(TASKS)
 }
 
-fn permissions(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn permissions(_: &mut SchemaGenerator) -> Schema {
     words(PERMISSIONS)
 }
 
@@ -359,7 +359,7 @@ fn subscriptions(_: &mut SchemaGenerator) -> Schema {
     words(&known)
 }
 
-fn switches(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn switches(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": {"enum": COMPAT}, "uniqueItems": true})
 }
 

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Warning;
+use super::entries::STATUSES;
+use super::{Warning, input};
 
 /// An app of the settings.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,6 +30,7 @@ pub(crate) struct AppShown {
     /// Events in one webhook at most.
     max_batch: u16,
     /// Switches for clients that rely on the platform's older ways.
+    #[schemars(schema_with = "input::switches")]
     compat: Vec<String>,
     /// Whether its address answered the verification request, or needs none: else nothing is delivered to it. Absent
     /// from the routing as a whole.
@@ -49,6 +51,8 @@ pub(crate) struct PageShown {
     id: String,
     name: String,
     messaging_enabled: bool,
+    /// What moving a conversation to Main does: the Inbox takes control, or asks for it.
+    #[schemars(extend("enum" = ["take", "request"]))]
     inbox_move_to_main: &'static str,
     messenger: SideShown,
     /// Its Instagram account; absent: it has none.
@@ -118,9 +122,11 @@ pub(crate) struct ConnectionShown {
     take_control: bool,
     /// The tasks of its first token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "input::tasks")]
     tasks: Option<Vec<String>>,
     /// The permissions of its first token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "input::permissions")]
     permissions: Option<Vec<String>>,
     /// Its token, if this answer's call had it made: told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +146,8 @@ enum StandbyShown {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Link")]
 pub(crate) struct LinkShown {
+    /// Which of the page's two sides.
+    #[schemars(extend("enum" = ["messenger", "instagram"]))]
     on: &'static str,
     r#ref: String,
     /// Who gets conversations that begin by it: an app's id, or `inbox`.
@@ -150,9 +158,13 @@ pub(crate) struct LinkShown {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Ad")]
 pub(crate) struct AdShown {
+    /// Which of the page's two sides.
+    #[schemars(extend("enum" = ["messenger", "instagram"]))]
     on: &'static str,
     id: String,
     name: String,
+    /// Whether people may enter by it.
+    #[schemars(extend("enum" = STATUSES))]
     status: String,
     /// Who may enter by it; empty: everybody.
     audience: Vec<String>,

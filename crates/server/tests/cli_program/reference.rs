@@ -1,6 +1,6 @@
 //! The reference in `docs/reference` is what the program itself says: the settings as the embedded default file
-//! describes them, the commands as `--help` does. `BATON_WRITE_REFERENCE=1 cargo test -p baton-server --test
-//! cli_program reference` writes it anew.
+//! describes them, the commands as `--help` does, its own API as `baton openapi` does.
+//! `BATON_WRITE_REFERENCE=1 cargo test -p baton-server --test cli_program reference` writes it anew.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,6 +8,8 @@ use std::path::Path;
 use baton_rules::{Refusal, Surface};
 use baton_server::config::{Config, DEFAULT_FILE};
 use baton_wire::GraphError;
+
+use crate::support::World;
 
 /// Compares a document with what it should say, or writes it where that is asked for.
 #[track_caller]
@@ -246,6 +248,13 @@ fn clients_are_those_that_play_stories() {
         rows.join("\n")
     );
     assert_written("../clients.md", &text);
+}
+
+#[test]
+fn the_own_api_is_as_the_program_describes_it() {
+    let printed = World::new().run(&["openapi"]);
+    assert_eq!(printed.code, 0, "{}", printed.err);
+    assert_written("openapi.json", &printed.out);
 }
 
 /// A command and those below it. The options of every command are told once.
