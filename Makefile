@@ -49,12 +49,12 @@ soak: ## the same tests, on the release program, for hours
 # The console is embedded into the program if it is there when the program is compiled, so it comes first. Without Node.js the program is
 # built all the same, and says at /console/ that it has none.
 CONSOLE := console/dist/index.html
-CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print)
+CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f ! -name schema.d.ts -print)
 
 .PHONY: console
 console: $(CONSOLE) ## build the web console, to be embedded by the next build of the program
 
-$(CONSOLE): $(CONSOLE_SOURCES) console/node_modules/.package-lock.json
+$(CONSOLE): $(CONSOLE_SOURCES) docs/reference/openapi.json console/node_modules/.package-lock.json
 	cd console && npm run --silent build
 	@touch $@
 

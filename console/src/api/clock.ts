@@ -1,7 +1,7 @@
 /** Baton's time: the virtual clock where there is one, else this machine's. */
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
-import { get, Problem } from "./client";
+import { answered, api, Problem } from "./client";
 import type { Clock } from "./types";
 
 interface Known {
@@ -59,7 +59,7 @@ export function useClock(): { virtual: boolean; frozen: boolean; offset: number;
     queryKey: ["clock"],
     queryFn: async () => {
       try {
-        return await get<Clock>("clock");
+        return await answered(api.GET("/baton/v1/clock"));
       } catch (error) {
         // The system's clock is not shown there.
         if (error instanceof Problem && error.document.type.endsWith("clock-not-virtual")) return null;

@@ -1,16 +1,17 @@
 /** The list of conversations. It may have thousands of rows: what changes is asked for, and nothing else. */
 
 import { continued, type Order } from "../model/growing";
-import { get, Problem, segment } from "./client";
+import { answered, api, given, Problem } from "./client";
 import { type Growing, refreshed, useGrowing } from "./growing";
-import type { Conversation, List } from "./types";
+import type { Conversation, Folder, List } from "./types";
 
 export interface Wanted {
   page: string;
-  folder?: string;
-  owner?: string;
-  q?: string;
-  order?: string;
+  folder?: Folder | undefined;
+  /** An app's id; or `nobody`, or `waiting`. */
+  owner?: string | undefined;
+  q?: string | undefined;
+  order?: "newest" | "expiry" | undefined;
 }
 
 /** Rows of one part. */
@@ -59,7 +60,8 @@ function fits(one: Conversation, { folder, owner }: Wanted): boolean {
 async function oneOf(key: string): Promise<Conversation | null> {
   const [page = "", ...person] = key.split("/");
   try {
-    return await get<Conversation>(`pages/${segment(page)}/conversations/${segment(person.join("/"))}`);
+    const path = { page, person: person.join("/") };
+    return await answered(api.GET("/baton/v1/pages/{page}/conversations/{person}", { params: { path } }));
   } catch (error) {
     if (error instanceof Problem && error.document.status === 404) return null;
     throw error;
@@ -88,18 +90,22 @@ async function corrected(
 
 export function useConversations(wanted: Wanted): Growing<Conversation> {
   const { owner } = wanted;
-  const filter = {
+  const filter = given({
     page: wanted.page,
     folder: wanted.folder,
-    q: wanted.q,
+    q: wanted.q || undefined,
     order: wanted.order,
     owner: owner === "nobody" || owner === "waiting" ? undefined : owner,
-    state: owner === "nobody" ? "idle" : undefined,
-    waiting: owner === "waiting",
-  };
+    state: owner === "nobody" ? ("idle" as const) : undefined,
+    waiting: owner === "waiting" || undefined,
+  });
   const queryKey = ["conversations", "list", filter];
   const ask = (after: string | undefined) =>
-    get<List<Conversation>>("conversations", { ...filter, after, limit: PART });
+    answered(
+      api.GET("/baton/v1/conversations", {
+        params: { query: { ...filter, ...given({ after }), limit: PART } },
+      }),
+    );
   return useGrowing({
     queryKey,
     ask,

@@ -8,71 +8,24 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { healthWords } from "../model/deliveries";
-import { get, post, segment } from "./client";
+import { answered, api, given } from "./client";
 import { useDirectory } from "./queries";
 import { useMe } from "./session";
-import type { Instant, List, Surface } from "./types";
+import type { Delivery, DeliveryState, List, Resend } from "./types";
 
-export type DeliveryState = "pending" | "delivered" | "parked" | "dead" | "expired";
-
-export interface Attempt {
-  at: Instant;
-  status: number | null;
-  duration_ms: number;
-  error: string | null;
-  body_start: string;
-  /** Where it was sent, if not to the app's own address. */
-  to: string | null;
-}
-
-export interface Delivery {
-  id: string;
-  page_id: string;
-  on: Surface;
-  /** Null: it is of the page itself. */
-  person_id: string | null;
-  at: Instant;
-  event: string;
-  channel: "messaging" | "standby";
-  message_id: string | null;
-  rule: string;
-  state: DeliveryState;
-  next_attempt_at: Instant | null;
-  attempts: Attempt[];
-  given_up: { at: Instant; reason: string; attempts: number } | null;
-}
-
-/** One in full: what was sent, byte for byte. */
-export interface OneDelivery extends Delivery {
-  request: { url: string | null; headers: { name: string; value: string }[]; body: string };
-}
-
-/** How an app does. */
-export interface Health {
-  state: "ok" | "failing" | "disabled" | "unverified" | "no_address";
-  in_flight: number;
-  pending: number;
-  pending_is_more: boolean;
-  lag_seconds: number;
-  parked: number;
-  dead: number;
-  expired: number;
-  resending: number;
-  next_attempt_at: Instant | null;
-  last_delivered_at: Instant | null;
-  failing_since: Instant | null;
-  last_error: { at: Instant; status: number | null; error: string } | null;
-  disabled: { since: Instant; reason: string } | null;
-  p95_ms: number | null;
-}
-
-const app = (id: string): string => `apps/${segment(id)}`;
+const of = (app: string) => ({ params: { path: { app } } });
 const HEALTH_AGE = 5_000;
+
+const healthOf = (app: string) => answered(api.GET("/baton/v1/apps/{app}/health", of(app)));
+
+/** A part of an app's deliveries, the newest first. */
+const partOf = (app: string, query: { limit: number; state?: DeliveryState; after?: string }) =>
+  answered(api.GET("/baton/v1/apps/{app}/deliveries", { params: { path: { app }, query } }));
 
 export const useHealth = (id: string) =>
   useQuery({
     queryKey: ["deliveries", "health", id],
-    queryFn: () => get<Health>(`${app(id)}/health`),
+    queryFn: () => healthOf(id),
     staleTime: HEALTH_AGE,
     refetchInterval: HEALTH_AGE,
   });
@@ -85,7 +38,7 @@ export function useSickApps(): { app: string; words: string }[] {
   const found = useQueries({
     queries: ids.map((id) => ({
       queryKey: ["deliveries", "health", id],
-      queryFn: () => get<Health>(`${app(id)}/health`),
+      queryFn: () => healthOf(id),
       staleTime: HEALTH_AGE,
       refetchInterval: 4 * HEALTH_AGE,
     })),
@@ -96,15 +49,11 @@ export function useSickApps(): { app: string; words: string }[] {
   });
 }
 
-export function useDeliveries(id: string, state: string) {
+export function useDeliveries(id: string, state: DeliveryState | "") {
   return useInfiniteQuery({
     queryKey: ["deliveries", "list", id, state],
     queryFn: ({ pageParam }) =>
-      get<List<Delivery>>(`${app(id)}/deliveries`, {
-        state: state || undefined,
-        limit: 100,
-        after: pageParam,
-      }),
+      partOf(id, { limit: 100, ...given({ state: state || undefined, after: pageParam }) }),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
@@ -116,7 +65,12 @@ export function useDeliveries(id: string, state: string) {
 export const useDelivery = (id: string, delivery: string | null) =>
   useQuery({
     queryKey: ["deliveries", "one", id, delivery],
-    queryFn: () => get<OneDelivery>(`${app(id)}/deliveries/${segment(delivery ?? "")}`),
+    queryFn: () =>
+      answered(
+        api.GET("/baton/v1/apps/{app}/deliveries/{delivery}", {
+          params: { path: { app: id, delivery: delivery ?? "" } },
+        }),
+      ),
     enabled: id !== "" && delivery !== null,
   });
 
@@ -124,7 +78,7 @@ export const useDelivery = (id: string, delivery: string | null) =>
 export const useNewest = (id: string) =>
   useQuery({
     queryKey: ["deliveries", "newest 200", id],
-    queryFn: () => get<List<Delivery>>(`${app(id)}/deliveries`, { limit: 200 }),
+    queryFn: () => partOf(id, { limit: 200 }),
     staleTime: 0,
   });
 
@@ -140,7 +94,7 @@ export function useAllDeliveries(ids: string[]) {
         const all: Delivery[] = [];
         let after: string | undefined;
         while (all.length < MOST_DRAWN) {
-          const list: List<Delivery> = await get(`${app(id)}/deliveries`, { limit: 200, after });
+          const list: List<Delivery> = await partOf(id, { limit: 200, ...given({ after }) });
           all.push(...list.data);
           if (!list.next) break;
           after = list.next;
@@ -152,8 +106,6 @@ export function useAllDeliveries(ids: string[]) {
   });
 }
 
-export type Resend = { ids: string[]; to?: string } | { since: Instant; to?: string };
-
 function useDo<In>(run: (given: In) => Promise<{ count: number }>) {
   const queries = useQueryClient();
   return useMutation({
@@ -163,5 +115,8 @@ function useDo<In>(run: (given: In) => Promise<{ count: number }>) {
 }
 
 export const useResend = () =>
-  useDo(({ id, what }: { id: string; what: Resend }) => post<{ count: number }>(`${app(id)}/resend`, what));
-export const useResume = () => useDo((id: string) => post<{ count: number }>(`${app(id)}/resume`, {}));
+  useDo(({ id, what }: { id: string; what: Resend }) =>
+    answered(api.POST("/baton/v1/apps/{app}/resend", { ...of(id), body: what })),
+  );
+export const useResume = () =>
+  useDo((id: string) => answered(api.POST("/baton/v1/apps/{app}/resume", of(id))));

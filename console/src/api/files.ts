@@ -1,6 +1,6 @@
 /** Files that wait in a composer: each is brought to the server when it is chosen, and sent when the answer is. */
 import { useSyncExternalStore } from "react";
-import { postFile, segment } from "./client";
+import { answered, api } from "./client";
 
 /** A file of an answer in the making. */
 export interface Brought {
@@ -35,6 +35,17 @@ function change(key: string, id: number, to: Partial<Brought>): void {
   );
 }
 
+/** The body is the file itself, whose type the header says. */
+const keep = (page: string, file: File) =>
+  answered(
+    api.POST("/baton/v1/pages/{page}/attachments", {
+      params: { path: { page } },
+      headers: { "content-type": file.type || "application/octet-stream" },
+      body: file,
+      bodySerializer: (body) => body,
+    }),
+  );
+
 /** Brings files to the server. */
 export function bring(key: string, page: string, files: Iterable<File>): void {
   const room = MOST - (all.get(key)?.length ?? 0);
@@ -45,7 +56,7 @@ export function bring(key: string, page: string, files: Iterable<File>): void {
       ...(all.get(key) ?? NONE),
       { id, name: file.name, bytes: file.size, attachment: null, error: null },
     ]);
-    postFile<{ attachment_id: string }>(`pages/${segment(page)}/attachments`, file).then(
+    keep(page, file).then(
       ({ attachment_id }) => change(key, id, { attachment: attachment_id }),
       (error: Error) => change(key, id, { error }),
     );

@@ -1,8 +1,8 @@
 /** The one connection on which the server tells what happens. It reconnects by itself, and goes on where it was. */
 import { useSyncExternalStore } from "react";
-import { address, MARK } from "./client";
+import { api, Problem } from "./client";
 import { eventReader } from "./events";
-import type { Activity } from "./types";
+import type { Activity, Told } from "./types";
 
 /** A row of what happened, or a gap of which nothing is known. */
 export type Row = Activity | { id: string; at: string; event: "gap"; missed: number | null; detail: string };
@@ -61,12 +61,12 @@ function took(row: Row): void {
   }
 }
 
-function heard(id: string | null, event: string, data: string): void {
-  const said = JSON.parse(data) as Activity & { missed?: number | null; detail?: string };
-  if (event === "missed") {
+function heard(id: string | null, data: string): void {
+  const said = JSON.parse(data) as Told;
+  if (said.event === "missed") {
     gaps += 1;
     const at = new Date().toISOString();
-    took({ id: `gap-${gaps}`, at, event: "gap", missed: said.missed ?? null, detail: said.detail ?? "" });
+    took({ id: `gap-${gaps}`, at, event: "gap", missed: said.missed, detail: said.detail });
     return;
   }
   last = id;
@@ -74,22 +74,20 @@ function heard(id: string | null, event: string, data: string): void {
 }
 
 async function listen(signal: AbortSignal): Promise<void> {
-  const more: Record<string, string> = { accept: "text/event-stream" };
-  if (last) more["last-event-id"] = last;
-  const response = await fetch(address("activity"), {
-    headers: { ...MARK, ...more },
+  const { data: bytes } = await api.GET("/baton/v1/activity", {
+    params: { header: last ? { "Last-Event-ID": last } : {} },
+    headers: { accept: "text/event-stream" },
+    parseAs: "stream",
     signal,
-    cache: "no-store",
   });
-  if (response.status === 401) signedOut();
-  if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
+  if (!bytes) throw new Error("a stream without a body");
   set({ state: "live", since: null, again: null });
   const read = eventReader();
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = bytes.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    for (const one of read(value)) heard(one.id, one.event, one.data);
+    for (const one of read(value)) heard(one.id, one.data);
   }
 }
 
@@ -125,7 +123,8 @@ export function start(known: Activity[]): () => void {
       try {
         await listen(ended.signal);
         tries = 0;
-      } catch {
+      } catch (error) {
+        if (error instanceof Problem && error.document.status === 401) signedOut();
         tries += 1;
       }
       if (ended.signal.aborted) return;

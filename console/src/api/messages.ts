@@ -1,7 +1,7 @@
 /** What was said in a conversation, newest first. */
-import { get, segment } from "./client";
+import { answered, api, given } from "./client";
 import { type Growing, useGrowing } from "./growing";
-import type { List, Message } from "./types";
+import type { Message } from "./types";
 
 /** The newest part, and those that are asked for when somebody scrolls up. */
 const NEWEST = 50;
@@ -12,10 +12,14 @@ export const messageKey = (one: Message): string =>
   one.message_id ?? `${one.at}/${one.event}/${JSON.stringify(one.content)}`;
 
 export function useMessages(page: string, person: string): Growing<Message> {
-  const path = `pages/${segment(page)}/threads/${segment(person)}/messages`;
   return useGrowing({
     queryKey: ["thread", page, person, "messages"],
-    ask: (after) => get<List<Message>>(path, { limit: after ? EARLIER : NEWEST, after }),
+    ask: (after) =>
+      answered(
+        api.GET("/baton/v1/pages/{page}/threads/{person}/messages", {
+          params: { path: { page, person }, query: given({ limit: after ? EARLIER : NEWEST, after }) },
+        }),
+      ),
     order: { key: messageKey, at: (one) => one.at },
   });
 }

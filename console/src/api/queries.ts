@@ -9,25 +9,20 @@ import {
 } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { type App, directory, unknownApp } from "../model/apps";
-import { get, Problem, post, put, segment } from "./client";
+import type { Menu } from "../model/platform";
+import { answered, api, given, Problem } from "./client";
 import { conversationChanged } from "./conversations";
 import { onSignedOut, type Row } from "./live";
 import type {
   Activity,
-  ClockTurned,
-  Counts,
+  ClockTurn,
   Decided,
   HistoryEntry,
   InboxAct,
   List,
   NamedPage,
-  Names,
-  OneConversation,
   PersonCard,
   PersonEvent,
-  PersonMenu,
-  Routing,
-  Rule,
   Surface,
 } from "./types";
 
@@ -92,7 +87,7 @@ function placesOf(page: NamedPage): Place[] {
 export function useWholeDirectory() {
   const { data, error, refetch } = useQuery({
     queryKey: ["routing", "names"],
-    queryFn: () => get<Names>("directory"),
+    queryFn: () => answered(api.GET("/baton/v1/directory")),
     staleTime: 60_000,
   });
   const apps = useMemo((): Directory | undefined => {
@@ -116,24 +111,24 @@ export const useRouting = (enabled = true) =>
   useQuery({
     enabled,
     queryKey: ["routing", "whole"],
-    queryFn: () => get<Routing>("routing"),
+    queryFn: () => answered(api.GET("/baton/v1/routing")),
     staleTime: 60_000,
   });
 
 export const useCounts = (page: string) =>
   useQuery({
     queryKey: ["conversations", "counts", page],
-    queryFn: () => get<Counts>("conversations/counts", { page }),
+    queryFn: () => answered(api.GET("/baton/v1/conversations/counts", { params: { query: { page } } })),
     enabled: page !== "",
     placeholderData: keepPreviousData,
   });
 
-const thread = (page: string, person: string): string => `pages/${segment(page)}/threads/${segment(person)}`;
+const of = (page: string, person: string) => ({ params: { path: { page, person } } });
 
 export function useConversation(page: string, person: string) {
   return useQuery({
     queryKey: ["thread", page, person, "one"],
-    queryFn: () => get<OneConversation>(`pages/${segment(page)}/conversations/${segment(person)}`),
+    queryFn: () => answered(api.GET("/baton/v1/pages/{page}/conversations/{person}", of(page, person))),
   });
 }
 
@@ -147,7 +142,12 @@ export function useHistory(page: string, person: string) {
       const all: HistoryEntry[] = [];
       let after: string | undefined;
       for (let pages = 0; pages < HISTORY_PAGES; pages += 1) {
-        const list: List<HistoryEntry> = await get(`${thread(page, person)}/history`, { limit: 200, after });
+        const query = { limit: 200, ...given({ after }) };
+        const list: List<HistoryEntry> = await answered(
+          api.GET("/baton/v1/pages/{page}/threads/{person}/history", {
+            params: { path: { page, person }, query },
+          }),
+        );
         all.push(...list.data);
         if (!list.next) break;
         after = list.next;
@@ -160,17 +160,19 @@ export function useHistory(page: string, person: string) {
 /** What would be decided: the decision, or the problem that says why not. */
 export type Outcome = { decided: Decided } | { problem: Problem };
 
-async function outcome(path: string, body: unknown): Promise<Outcome> {
+export async function dryRun(
+  page: string,
+  person: string,
+  body: { inbox: InboxAct } | { event: PersonEvent },
+): Promise<Outcome> {
   try {
-    return { decided: await post<Decided>(path, body) };
+    const asked = api.POST("/baton/v1/pages/{page}/threads/{person}/dry-run", { ...of(page, person), body });
+    return { decided: await answered(asked) };
   } catch (error) {
     if (error instanceof Problem) return { problem: error };
     throw error;
   }
 }
-
-export const dryRun = (page: string, person: string, body: { inbox: InboxAct } | { event: PersonEvent }) =>
-  outcome(`${thread(page, person)}/dry-run`, body);
 
 /** What an act in the Inbox would do now. Asked anew at each change of control. */
 export function useDryRun(page: string, person: string, act: InboxAct, enabled = true) {
@@ -195,35 +197,55 @@ function useThreadMutation<T>(run: (input: T) => Promise<Decided>, page: string,
 }
 
 export const useInbox = (page: string, person: string) =>
-  useThreadMutation((act: InboxAct) => post<Decided>(`${thread(page, person)}/inbox`, act), page, person);
-
-export const usePersonEvent = (page: string, person: string) =>
   useThreadMutation(
-    (event: PersonEvent) => post<Decided>(`pages/${segment(page)}/people/${segment(person)}/events`, event),
+    (body: InboxAct) =>
+      answered(api.POST("/baton/v1/pages/{page}/threads/{person}/inbox", { ...of(page, person), body })),
     page,
     person,
   );
 
-export const keepPerson = (page: string, person: string, card: Omit<PersonCard, "id">) =>
-  put<Omit<PersonCard, "id">>(`pages/${segment(page)}/people/${segment(person)}`, card);
+export const usePersonEvent = (page: string, person: string) =>
+  useThreadMutation(
+    (body: PersonEvent) =>
+      answered(api.POST("/baton/v1/pages/{page}/people/{person}/events", { ...of(page, person), body })),
+    page,
+    person,
+  );
+
+export const keepPerson = (page: string, person: string, body: Partial<Omit<PersonCard, "id">>) =>
+  answered(api.PUT("/baton/v1/pages/{page}/people/{person}", { ...of(page, person), body }));
 
 /** The persistent menu that a person sees. */
 export const useMenu = (page: string, person: string) =>
   useQuery({
     queryKey: ["thread", page, person, "menu"],
-    queryFn: () => get<PersonMenu>(`pages/${segment(page)}/people/${segment(person)}/menu`),
+    queryFn: async () => {
+      const { menu } = await answered(
+        api.GET("/baton/v1/pages/{page}/people/{person}/menu", of(page, person)),
+      );
+      return (menu ?? null) as Menu[] | null;
+    },
     staleTime: 60_000,
   });
 
-export const turnClock = (turn: { advance: string } | { set: string } | { freeze: boolean }) =>
-  post<ClockTurned>("clock", turn);
+export const turnClock = (body: ClockTurn) => answered(api.POST("/baton/v1/clock", { body }));
 
-export const recentActivity = () => get<List<Activity>>("activity", { limit: 200 });
+/** How conversations stand that expire, the soonest first. */
+export const soonestExpiry = async () => {
+  const query = { order: "expiry", limit: 1 } as const;
+  return (await answered(api.GET("/baton/v1/conversations", { params: { query } }))).data[0] ?? null;
+};
+
+/** As JSON, which it is unless a stream is asked for. */
+export async function recentActivity(): Promise<Activity[]> {
+  const list = await answered(api.GET("/baton/v1/activity", { params: { query: { limit: 200 } } }));
+  return typeof list === "string" ? [] : list.data;
+}
 
 export function useRule(id: string, enabled: boolean) {
   return useQuery({
     queryKey: ["rule", id],
-    queryFn: () => get<Rule>(`rules/${segment(id)}`),
+    queryFn: () => answered(api.GET("/baton/v1/rules/{name}", { params: { path: { name: id } } })),
     enabled,
     staleTime: Number.POSITIVE_INFINITY,
   });

@@ -1,29 +1,29 @@
 /** Who is signed in, and what they may do; members, their sessions, and what was done. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { get, patch, post, remove, segment } from "./client";
-import type { AuditLine, LinkMeaning, List, Me, Member, Role, Session } from "./types";
+import { answered, api, given } from "./client";
+import type { Role, SignIn } from "./types";
 
 export const useMe = () =>
-  useQuery({ queryKey: ["session"], queryFn: () => get<Me>("session"), staleTime: 300_000 });
+  useQuery({
+    queryKey: ["session"],
+    queryFn: () => answered(api.GET("/baton/v1/session")),
+    staleTime: 300_000,
+  });
 
-export type SignsInWith =
-  | { name: string; password: string }
-  | { link: string; name?: string; password?: string }
-  | { operator_token: string };
-
-export const signIn = (given: SignsInWith) => post<Me>("session", given);
-export const signOut = () => remove("session");
-export const lookAtLink = (link: string) => post<LinkMeaning>("session/link", { link });
+export const signIn = (body: SignIn) => answered(api.POST("/baton/v1/session", { body }));
+export const signOut = () => answered(api.DELETE("/baton/v1/session"));
+export const lookAtLink = (link: string) => answered(api.POST("/baton/v1/session/link", { body: { link } }));
 
 export const useMembers = () =>
-  useQuery({ queryKey: ["members"], queryFn: () => get<List<Member>>("members") });
+  useQuery({ queryKey: ["members"], queryFn: () => answered(api.GET("/baton/v1/members")) });
 export const useSessions = () =>
-  useQuery({ queryKey: ["members", "sessions"], queryFn: () => get<List<Session>>("sessions") });
+  useQuery({ queryKey: ["members", "sessions"], queryFn: () => answered(api.GET("/baton/v1/sessions")) });
 
 export const useAudit = () =>
   useInfiniteQuery({
     queryKey: ["audit"],
-    queryFn: ({ pageParam }) => get<List<AuditLine>>("audit", { limit: 50, after: pageParam }),
+    queryFn: ({ pageParam: after }) =>
+      answered(api.GET("/baton/v1/audit", { params: { query: given({ limit: 50, after }) } })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next ?? undefined,
     staleTime: 0,
@@ -40,16 +40,17 @@ function useChange<In, Out>(run: (given: In) => Promise<Out>) {
   });
 }
 
-export interface Invited extends Member {
-  link: string;
-}
-
-const member = (id: string): string => `members/${segment(id)}`;
+const of = (name: string) => ({ params: { path: { name } } });
 
 export const useInvite = () =>
-  useChange((given: { name: string; role: Role }) => post<Invited>("members", given));
-export const useInviteAgain = () => useChange((id: string) => post<Invited>(`${member(id)}/invitations`, {}));
+  useChange((body: { name: string; role: Role }) => answered(api.POST("/baton/v1/members", { body })));
+export const useInviteAgain = () =>
+  useChange((id: string) => answered(api.POST("/baton/v1/members/{name}/invitations", of(id))));
 export const useChangeRole = () =>
-  useChange(({ id, role }: { id: string; role: Role }) => patch<Member>(member(id), { role }));
-export const useRemoveMember = () => useChange((id: string) => remove(member(id)));
-export const useEndSession = () => useChange((id: string) => remove(`sessions/${segment(id)}`));
+  useChange(({ id, role }: { id: string; role: Role }) =>
+    answered(api.PATCH("/baton/v1/members/{name}", { ...of(id), body: { role } })),
+  );
+export const useRemoveMember = () =>
+  useChange((id: string) => answered(api.DELETE("/baton/v1/members/{name}", of(id))));
+export const useEndSession = () =>
+  useChange((id: string) => answered(api.DELETE("/baton/v1/sessions/{name}", of(id))));

@@ -1,24 +1,38 @@
 /** Settings: everything as a file has it, what a change of it would do, and the change itself. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { get, getTagged, patch, post, put, remove, segment } from "./client";
-import type { AppTable, Moved, PageTable, Routing } from "./types";
+import { answered, api } from "./client";
+import type { components } from "./schema";
+import type { PageTable, Probe, Routing } from "./types";
+
+type Schemas = components["schemas"];
 
 export const useSettings = () =>
   useQuery({
     queryKey: ["routing", "tagged"],
-    queryFn: () => getTagged<Routing>("routing"),
+    queryFn: async (): Promise<{ data: Routing; tag: string }> => {
+      const asked = api.GET("/baton/v1/routing");
+      const { response } = await asked;
+      return { data: await answered(asked), tag: response.headers.get("etag") ?? "*" };
+    },
     staleTime: 60_000,
   });
 
 /** A page with what was counted for its ads. */
 export const usePageTable = (page: string) =>
-  useQuery({ queryKey: ["routing", "page", page], queryFn: () => get<PageTable>(`pages/${segment(page)}`) });
+  useQuery({
+    queryKey: ["routing", "page", page],
+    queryFn: () => answered(api.GET("/baton/v1/pages/{page}", { params: { path: { page } } })),
+  });
+
+/** A page as a file has it. Fields that the server does not know are kept as they are. */
+const fileOf = (page: PageTable): Schemas["RoutingFile"] => ({ pages: [page as Schemas["NewPage"]] });
 
 /** What a change would do; nothing is done. */
 export const useConsequences = (page: PageTable, changed: boolean) =>
   useQuery({
     queryKey: ["routing", "dry", page],
-    queryFn: () => put<Moved>("routing", { pages: [page] }, { dry_run: true }),
+    queryFn: () =>
+      answered(api.PUT("/baton/v1/routing", { params: { query: { dry_run: true } }, body: fileOf(page) })),
     enabled: changed,
     gcTime: 30_000,
   });
@@ -34,39 +48,28 @@ function useChange<In, Out>(run: (given: In) => Promise<Out>) {
 /** Made only if nobody else changed anything since it was read. */
 export const useSavePage = () =>
   useChange(({ page, tag }: { page: PageTable; tag: string }) =>
-    put<Moved>("routing", { pages: [page] }, {}, { "if-match": tag }),
+    answered(api.PUT("/baton/v1/routing", { params: { header: { "If-Match": tag } }, body: fileOf(page) })),
   );
-
-export interface TokenMade {
-  token: string;
-}
 
 export const useMakeToken = () =>
-  useChange(({ page, app, tasks }: { page: string; app: string; tasks: string[] }) =>
-    post<TokenMade>(`pages/${segment(page)}/connections/${segment(app)}/tokens`, { tasks }),
+  useChange(({ page, app, ...body }: { page: string; app: string } & Schemas["NewToken"]) =>
+    answered(
+      api.POST("/baton/v1/pages/{page}/connections/{app}/tokens", { params: { path: { page, app } }, body }),
+    ),
   );
 
-const app = (id: string): string => `apps/${segment(id)}`;
+const of = (app: string) => ({ params: { path: { app } } });
 
-/** An app as a change answers it: what was made up for it is told this once. */
-export type AppAnswer = AppTable & { secret?: string; warnings?: { detail: string }[] };
-
-export const useMakeApp = () => useChange((given: Partial<AppTable>) => post<AppAnswer>("apps", given));
+/** What was made up for it is told in this answer alone. */
+export const useMakeApp = () =>
+  useChange((body: Schemas["AppPost"]) => answered(api.POST("/baton/v1/apps", { body })));
 export const usePatchApp = () =>
-  useChange(({ id, change }: { id: string; change: Record<string, unknown> }) =>
-    patch<AppAnswer>(app(id), change),
+  useChange(({ id, change }: { id: string; change: Schemas["AppPatch"] }) =>
+    answered(api.PATCH("/baton/v1/apps/{app}", { ...of(id), body: change })),
   );
-/** What an app's receiver answered to something that nobody did. */
-export interface Probed {
-  status: number | null;
-  error: string | null;
-  duration_ms: number;
-  body_start: string;
-  is_challenge: boolean | null;
-}
-
-export type Probe = { webhook: unknown } | { handshake: "right" };
-
 export const useProbe = () =>
-  useChange(({ id, what }: { id: string; what: Probe }) => post<Probed>(`${app(id)}/probe`, what));
-export const useRemoveApp = () => useChange((id: string) => remove(app(id)));
+  useChange(({ id, what }: { id: string; what: Probe }) =>
+    answered(api.POST("/baton/v1/apps/{app}/probe", { ...of(id), body: what })),
+  );
+export const useRemoveApp = () =>
+  useChange((id: string) => answered(api.DELETE("/baton/v1/apps/{app}", of(id))));

@@ -35,6 +35,7 @@ function delivery(id: string, status: number | null): Activity {
     error: status ? null : "timed out",
     duration_ms: 5,
     next_attempt_at: null,
+    given_up: null,
   };
 }
 

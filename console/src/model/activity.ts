@@ -22,8 +22,13 @@ export const noticeName = (decision: string, notice: Notice, place: number): str
 export function answers(newestFirst: readonly { event: string }[]): Map<string, Answer> {
   const found = new Map<string, Answer>();
   const open = new Map<string, string[]>();
-  const lane = (app: string, channel: string, page: string, person: string, event: string): string =>
-    [app, channel, page, person, event].join("/");
+  const lane = (
+    app: string,
+    channel: string,
+    page: string,
+    person: string | null,
+    event: string | null,
+  ): string => [app, channel, page, person, event].join("/");
   for (let at = newestFirst.length - 1; at >= 0; at -= 1) {
     const row = newestFirst[at] as Activity;
     if (row.event === "decision") {

@@ -1,12 +1,15 @@
 import { expect, test } from "vitest";
-import type { Delivery, Health, OneDelivery } from "../api/deliveries";
+import type { Delivery, Health, OneDelivery } from "../api/types";
 import { asCurl, byHour, healthWords, heat, toldOf } from "./deliveries";
 
 const well: Health = {
+  app_id: "1",
   state: "ok",
+  verified: true,
   in_flight: 0,
   pending: 0,
   pending_is_more: false,
+  oldest_pending_at: null,
   lag_seconds: 0,
   parked: 0,
   dead: 0,
@@ -17,6 +20,7 @@ const well: Health = {
   failing_since: null,
   last_error: null,
   disabled: null,
+  p50_ms: null,
   p95_ms: null,
 };
 

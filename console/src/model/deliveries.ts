@@ -1,5 +1,5 @@
 /** How an app does, in words; failures by the hour; a webhook as a line for a terminal. */
-import type { Delivery, DeliveryState, Health, OneDelivery } from "../api/deliveries";
+import type { Delivery, DeliveryState, Health, OneDelivery } from "../api/types";
 import { duration, HOUR } from "./time";
 
 export type Tone = "well" | "wait" | "danger" | "plain";

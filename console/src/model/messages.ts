@@ -1,5 +1,6 @@
 /** What a message is, in words and parts. */
-import type { Button, Line, Message, MessageContent, QuickReply, Referral } from "../api/types";
+import type { Line, Message } from "../api/types";
+import type { Button, MessageContent, QuickReply, Referral } from "./platform";
 
 /** A message as it is drawn. */
 export interface Said {
@@ -36,7 +37,8 @@ export function entryWords(referral: Referral | undefined): string | null {
 }
 
 export function said(message: Pick<Message, "kind" | "content">): Said {
-  const { kind, content } = message;
+  const { kind } = message;
+  const content = message.content as MessageContent;
   const nothing: Said = { text: null, note: null, cards: [], quickReplies: [], entry: null };
   switch (kind) {
     case "message":

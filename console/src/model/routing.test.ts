@@ -56,6 +56,6 @@ test("ads are added, replaced and removed; a new one has an id of its own", () =
 });
 
 test("standby is set for one platform and stays for the other", () => {
-  const connection = { app: "1", standby: true, take_control: false };
+  const connection = { app: "1", fields: [], standby: true, take_control: false };
   expect(withStandby(connection, "instagram", false).standby).toEqual({ messenger: true, instagram: false });
 });

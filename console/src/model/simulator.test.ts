@@ -6,11 +6,13 @@ const page: PageTable = {
   id: "2001",
   name: "Market",
   messaging_enabled: true,
+  inbox_move_to_main: "take",
+  messenger: { ad_max_days: 7, ad_window_days: 1 },
   connections: [],
   links: [{ on: "messenger", ref: "spring", app: "1" }],
   ads: [
-    { on: "messenger", id: "9001", name: "Sale", status: "published" },
-    { on: "instagram", id: "9101", status: "published" },
+    { on: "messenger", id: "9001", name: "Sale", status: "published", audience: [] },
+    { on: "instagram", id: "9101", name: "9101", status: "published", audience: [] },
   ],
 };
 

@@ -1,5 +1,6 @@
 /** The Simulator's phones, as they stand in the address; and what a person may do on each platform. */
-import type { MenuItem, PageTable, PersonEvent, Surface } from "../api/types";
+import type { PageTable, PersonEvent, Surface } from "../api/types";
+import type { MenuItem } from "./platform";
 
 export interface Phone {
   /** What paths name. */

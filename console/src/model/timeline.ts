@@ -56,6 +56,9 @@ export interface Timeline {
 }
 
 const KINDS: Record<Cause, MarkKind> = {
+  signal: "message",
+  metadata: "pass",
+  set_menu: "menu",
   ad: "ad",
   link: "link",
   referral: "link",

@@ -88,22 +88,23 @@ export function Input({ mono, ...rest }: InputHTMLAttributes<HTMLInputElement> &
   return <input id={id} {...rest} className={css.input} data-mono={mono || undefined} />;
 }
 
-export interface Choice {
-  value: string;
+export interface Choice<T extends string = string> {
+  value: T;
   words: string;
 }
 
-export function Select({
+export function Select<T extends string>({
   choices,
   choose,
   ...rest
-}: Omit<SelectHTMLAttributes<HTMLSelectElement>, "onChange"> & {
-  choices: Choice[];
-  choose: (value: string) => void;
+}: Omit<SelectHTMLAttributes<HTMLSelectElement>, "onChange" | "value"> & {
+  value: T;
+  choices: readonly Choice<T>[];
+  choose: (value: T) => void;
 }) {
   const id = useContext(FieldId);
   return (
-    <select id={id} {...rest} className={css.input} onChange={(event) => choose(event.target.value)}>
+    <select id={id} {...rest} className={css.input} onChange={(event) => choose(event.target.value as T)}>
       {choices.map((choice) => (
         <option key={choice.value} value={choice.value}>
           {choice.words}

@@ -2,10 +2,9 @@
 import { IconClockPlay } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { get, Problem } from "../api/client";
+import { Problem } from "../api/client";
 import { batonNow, tell, useNow } from "../api/clock";
-import { turnClock } from "../api/queries";
-import type { Conversation, List } from "../api/types";
+import { soonestExpiry, turnClock } from "../api/queries";
 import { personName } from "../model/people";
 import { clockTime, duration, fullMoment, offset as signed } from "../model/time";
 import { useAround } from "./shell";
@@ -17,10 +16,7 @@ const SAME = 2_000;
 function useNextExpiry(enabled: boolean) {
   return useQuery({
     queryKey: ["conversations", "next-expiry"],
-    queryFn: async () => {
-      const found = await get<List<Conversation>>("conversations", { order: "expiry", limit: 1 });
-      return found.data[0] ?? null;
-    },
+    queryFn: soonestExpiry,
     enabled,
   });
 }

@@ -97,7 +97,6 @@ function useListening(apps: Directory | undefined): void {
     let end: (() => void) | null = null;
     let gone = false;
     recentActivity()
-      .then((list) => list.data)
       .catch(() => [])
       .then((known) => {
         if (!gone) end = start(known);

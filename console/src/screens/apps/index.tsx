@@ -4,7 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { batonNow } from "../../api/clock";
 import { useAllDeliveries, useHealth, useSickApps } from "../../api/deliveries";
-import { type AppAnswer, useMakeApp, useSettings } from "../../api/settings";
+import { useMakeApp, useSettings } from "../../api/settings";
 import type { AppTable } from "../../api/types";
 import { byHour, healthWords, heat } from "../../model/deliveries";
 import { clockTime, duration } from "../../model/time";
@@ -21,7 +21,7 @@ export function Apps() {
   const { data, error, refetch } = useSettings();
   const sick = useSickApps();
   const [making, setMaking] = useState(false);
-  const [made, setMade] = useState<AppAnswer | null>(null);
+  const [made, setMade] = useState<AppTable | null>(null);
   const all = data?.data.apps ?? [];
   return (
     <div className={screen.screen}>
@@ -153,7 +153,7 @@ function Row({ app }: { app: AppTable }) {
   );
 }
 
-function NewApp({ done }: { done: (app: AppAnswer) => void }) {
+function NewApp({ done }: { done: (app: AppTable) => void }) {
   const make = useMakeApp();
   const { online } = useAround();
   const [name, setName] = useState("");

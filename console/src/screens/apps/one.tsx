@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { batonNow } from "../../api/clock";
 import { useHealth, useResume } from "../../api/deliveries";
-import { type AppAnswer, usePatchApp, useProbe, useRemoveApp, useSettings } from "../../api/settings";
+import { usePatchApp, useProbe, useRemoveApp, useSettings } from "../../api/settings";
 import type { AppTable } from "../../api/types";
 import { healthWords } from "../../model/deliveries";
 import { duration } from "../../model/time";
@@ -13,7 +13,7 @@ import { Card, Check, Field, Input, Once, screen, Warning } from "../../parts/sc
 import { useAround } from "../shell";
 import css from "./apps.module.css";
 
-const COMPAT: { name: string; about: string }[] = [
+const COMPAT: { name: AppTable["compat"][number]; about: string }[] = [
   { name: "empty-messaging-beside-standby", about: "an empty list of messaging stands beside standby" },
   { name: "policy-enforcement-hyphen", about: "the field is called policy-enforcement" },
   { name: "retired-tags", about: "message tags that the platform has retired are taken" },
@@ -191,7 +191,7 @@ function Webhook({ app }: { app: AppTable }) {
 }
 
 /** What the address answered, in plain words. */
-function Verification({ answer }: { answer: AppAnswer | undefined }) {
+function Verification({ answer }: { answer: AppTable | undefined }) {
   if (!answer) return null;
   const wrong = answer.warnings ?? [];
   if (wrong.length > 0)

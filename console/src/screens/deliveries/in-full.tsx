@@ -1,6 +1,7 @@
 /** One delivery in full: the bytes, the signature, each attempt; and sending it again. */
 import { useState } from "react";
-import { type OneDelivery, useResend } from "../../api/deliveries";
+import { useResend } from "../../api/deliveries";
+import type { OneDelivery } from "../../api/types";
 import { asCurl, stateTone } from "../../model/deliveries";
 import { Moment } from "../../parts/app";
 import { Button, Json, Problem, StatePill } from "../../parts/basic";

@@ -2,18 +2,19 @@
 import { IconX } from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { type Delivery, useDeliveries, useDelivery, useResend, useResume } from "../../api/deliveries";
+import { useDeliveries, useDelivery, useResend, useResume } from "../../api/deliveries";
+import type { Delivery, DeliveryState } from "../../api/types";
 import { answerOf, stateTone } from "../../model/deliveries";
 import { AppChip, Moment } from "../../parts/app";
 import { Button, Empty, LinkButton, Loading, Problem, StatePill } from "../../parts/basic";
 import { useKeys } from "../../parts/keys";
-import { Card, Check, Field, head, Select, screen, Table } from "../../parts/screen";
+import { Card, Check, type Choice, Field, head, Select, screen, Table } from "../../parts/screen";
 import type { DeliveriesSearch } from "../../router";
 import css from "../apps/apps.module.css";
 import { useAround } from "../shell";
 import { InFull } from "./in-full";
 
-const STATES = [
+const STATES: Choice<DeliveryState | "">[] = [
   { value: "", words: "All" },
   { value: "pending", words: "Pending" },
   { value: "parked", words: "Parked" },
@@ -27,7 +28,7 @@ export function Deliveries({ opened }: { opened: string | null }) {
   const search = useSearch({ strict: false }) as DeliveriesSearch;
   const navigate = useNavigate();
   const app = search.app ?? apps.apps[0]?.id ?? "";
-  const state = search.state ?? "";
+  const state = STATES.find((one) => one.value === search.state)?.value ?? "";
   const { data, error, refetch, hasNextPage, fetchNextPage } = useDeliveries(app, state);
   const rows = data?.pages.flatMap((one) => one.data) ?? [];
   const [chosen, setChosen] = useState<Set<string>>(new Set());

@@ -23,6 +23,9 @@ export function useInboxSearch(): InboxSearch {
   return useSearch({ strict: false });
 }
 
+const FOLDERS = ["general", "main", "done"] as const;
+const ORDERS = ["newest", "expiry"] as const;
+
 /** Changes what the address says of the list or the conversation, and keeps the rest of it. */
 export function useChange() {
   const navigate = useNavigate();
@@ -35,10 +38,10 @@ export function Inbox({ chosen }: { chosen: Chosen | null }) {
   const search = useInboxSearch();
   const wanted = {
     page,
-    folder: search.folder ?? "",
-    owner: search.owner ?? "",
-    q: search.q ?? "",
-    order: search.order ?? "",
+    folder: FOLDERS.find((one) => one === search.folder),
+    owner: search.owner,
+    q: search.q,
+    order: ORDERS.find((one) => one === search.order),
   };
   const conversations = useConversations(wanted);
   const { rows } = conversations;

@@ -92,7 +92,7 @@ export function Drawer({
         </div>
         <Close close={close} />
       </header>
-      {about && place && (
+      {about?.person_id && place && (
         <p className={css.acts}>
           <Link
             to="/inbox/$page/$person"

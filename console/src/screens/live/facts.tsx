@@ -16,7 +16,8 @@ export type Names = Map<string, string>;
 export interface About {
   page_id: string;
   on: Surface;
-  person_id: string;
+  /** Null: it is of the page itself. */
+  person_id: string | null;
 }
 
 /** Whom a row is about; the first, where a webhook tells of several. */
@@ -27,7 +28,7 @@ export function aboutOf(row: Row): About | null {
 }
 
 export function nameOf(about: About, names: Names): string {
-  return names.get(`${about.page_id}/${about.on}/${about.person_id}`) ?? about.person_id;
+  return names.get(`${about.page_id}/${about.on}/${about.person_id}`) ?? about.person_id ?? "the page itself";
 }
 
 export function appOf(row: Row): string | null {
@@ -130,7 +131,7 @@ export function factsOf(row: Row, apps: Directory, names: Names): Facts & { ids:
   return {
     ids,
     apps: ids.map((id) => apps.app(id).name),
-    people: about ? [about.person_id, nameOf(about, names)] : [],
+    people: about?.person_id ? [about.person_id, nameOf(about, names)] : [],
     rule:
       row.event === "decision" || row.event === "refusal"
         ? [row.rule, row.via].filter(Boolean).join(" ")

@@ -2,7 +2,7 @@
 import { IconCircleCheck } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { batonNow } from "../../api/clock";
-import type { AdTable, Attachment, Message, Surface } from "../../api/types";
+import type { AdTable, Message, Surface } from "../../api/types";
 import { said } from "../../model/messages";
 import { readTemplate, withAd, withTemplate } from "../../model/routing";
 import { Button } from "../../parts/basic";
@@ -13,7 +13,7 @@ import { useDraft } from "./draft";
 import css from "./pages.module.css";
 import { useAppChoices } from "./routing";
 
-const STATUSES = ["published", "draft", "paused"];
+const STATUSES = ["published", "draft", "paused"] as const;
 /** As many as there is any use for; which of them count is said by the warnings before saving. */
 const DAYS = Array.from({ length: 30 }, (_, index) => index + 1);
 
@@ -154,7 +154,7 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
 
 /** A message as an app sends it has one attachment; as it is shown, a list. */
 function asShown({ attachment, ...message }: Record<string, unknown>): Message["content"] {
-  return attachment ? { ...message, attachments: [attachment as Attachment] } : message;
+  return attachment ? { ...message, attachments: [attachment] } : message;
 }
 
 function Preview({ message, name, on }: { message: Record<string, unknown>; name: string; on: Surface }) {

@@ -1,6 +1,6 @@
 /** Who answers, and the apps that are connected, on one platform of a page. */
 import { useState } from "react";
-import type { ConnectionTable, PageTable, RoutingWarning, Surface } from "../../api/types";
+import type { ConnectionTable, PageTable, RoutingWarning, Surface, SurfaceTable } from "../../api/types";
 import { hears, withStandby } from "../../model/routing";
 import { AppChip } from "../../parts/app";
 import { Button, Empty, SURFACES } from "../../parts/basic";
@@ -49,7 +49,7 @@ type SideField = "default_app" | "primary_receiver" | "organic_app";
 
 /** A page with one value of one platform changed. */
 function withSide(page: PageTable, on: Surface, field: SideField, value: string): PageTable {
-  const side = { ...page[on] };
+  const side: Partial<SurfaceTable> = { ...page[on] };
   if (value) side[field] = value;
   else delete side[field];
   return { ...page, [on]: side };
@@ -64,7 +64,7 @@ function modeWords(page: PageTable, on: Surface): string {
 
 function WhoAnswers() {
   const { page, on, change, mayChange } = useDraft();
-  const side = page[on] ?? {};
+  const side: Partial<SurfaceTable> = page[on] ?? {};
   const noDefault = useAppChoices("Nobody");
   const noPrimary = useAppChoices("Nobody", false);
   const sameAsDefault = useAppChoices("Same as the default app");

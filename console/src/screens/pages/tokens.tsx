@@ -7,14 +7,14 @@ import { actsHead, Card, Check, head, Once, screen, Table } from "../../parts/sc
 import { useAround } from "../shell";
 import { useDraft } from "./draft";
 
-const TASKS = ["MODERATE", "MANAGE", "MESSAGING"];
+const TASKS = ["MODERATE", "MANAGE", "MESSAGING"] as const;
 
 export function Tokens() {
   const { apps, online } = useAround();
   const { saved, mayChange } = useDraft();
   const make = useMakeToken();
   const [made, setMade] = useState<{ app: string; token: string } | null>(null);
-  const [tasks, setTasks] = useState(TASKS);
+  const [tasks, setTasks] = useState<(typeof TASKS)[number][]>([...TASKS]);
   return (
     <>
       {made && (

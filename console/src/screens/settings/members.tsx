@@ -1,7 +1,6 @@
 /** Members: who may sign in and as what; a new one comes by a link that works once. */
 import { type FormEvent, useState } from "react";
 import {
-  type Invited,
   useChangeRole,
   useInvite,
   useInviteAgain,
@@ -9,7 +8,7 @@ import {
   useMembers,
   useRemoveMember,
 } from "../../api/session";
-import type { Member, Role } from "../../api/types";
+import type { Invited, Member, Role } from "../../api/types";
 import { Moment } from "../../parts/app";
 import { Button, Loading, Problem, StatePill } from "../../parts/basic";
 import { actsHead, Card, Field, head, Input, Once, Select, screen, Table } from "../../parts/screen";

@@ -121,6 +121,7 @@ export function PhoneMessage({
 }) {
   const { apps } = useAround();
   const what = said(message);
+  const mid = message.message_id;
   const mine = message.from === "person";
   const app = message.app_id ? apps.app(message.app_id) : null;
   const last = next?.from !== message.from || next?.app_id !== message.app_id;
@@ -173,7 +174,7 @@ export function PhoneMessage({
             </div>
           ))}
         </div>
-        {!mine && message.message_id && (
+        {!mine && mid && (
           <button
             type="button"
             className={css.react}
@@ -182,7 +183,7 @@ export function PhoneMessage({
             onClick={() =>
               does({
                 type: "reaction",
-                reaction: { mid: message.message_id, action: "react", emoji: "❤️", reaction: "love" },
+                reaction: { mid, action: "react", emoji: "❤️", reaction: "love" },
               })
             }
           >
@@ -260,7 +261,7 @@ function Write({
 }) {
   const [text, setText] = useState("");
   const { data } = useMenu(place.address, person);
-  const menu = data?.menu?.find((one) => one.locale === "default") ?? data?.menu?.[0];
+  const menu = data?.find((one) => one.locale === "default") ?? data?.[0];
   const items = menuItems(menu?.call_to_actions ?? []);
   function submit(event: FormEvent) {
     event.preventDefault();
