@@ -34,7 +34,8 @@ say "Completions and manual pages"
 "$out/baton" completions fish > "$out/completions/fish/baton.fish"
 "$out/baton" man --out "$out/man"
 
-say "What is in it"
+say "What is in it, and whether it may be"
+make --no-print-directory licences
 command -v cargo-cyclonedx >/dev/null || cargo install --locked --quiet cargo-cyclonedx
 cargo cyclonedx --quiet --format json --target "$target" --manifest-path crates/server/Cargo.toml --override-filename baton.cdx
 find crates -name baton.cdx.json -not -path 'crates/server/*' -delete
