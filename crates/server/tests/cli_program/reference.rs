@@ -3,7 +3,7 @@
 //! `BATON_WRITE_REFERENCE=1 cargo test -p baton-server --test cli_program reference` writes it anew.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baton_rules::{Refusal, Surface};
 use baton_server::config::{Config, DEFAULT_FILE};
@@ -227,6 +227,44 @@ fn client(folder: &Path) -> Option<String> {
     };
     assert!(!stories.is_empty(), "{name} plays nothing");
     Some(format!("| `{name}` | {version} | {from} | {} |", stories.join("; ")))
+}
+
+/// What all files of a client's stories say.
+fn sources(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let inner = |path: PathBuf| match path.file_name().and_then(|name| name.to_str()) {
+        Some("node_modules" | ".venv" | "__pycache__" | "package-lock.json") => String::new(),
+        _ if path.is_dir() => sources(&path),
+        _ => std::fs::read_to_string(&path).unwrap_or_default(),
+    };
+    files.map(inner).collect()
+}
+
+#[test]
+fn every_client_is_pointed_here_as_its_stories_do_it() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/point-your-client.md");
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/clients");
+    let page = std::fs::read_to_string(docs).unwrap();
+    let headings = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
+    let mut told: Vec<&str> = Vec::new();
+    for heading in headings {
+        let (name, option) = heading.split_once("`: `").unwrap();
+        assert!(sources(&clients.join(name)).contains(option), "{name} is not pointed here by {option}");
+        let after = page.split_once(heading).unwrap().1;
+        let code = after.split("```").nth(1).unwrap();
+        assert!(code.contains(option), "{name}: {option} is not in {code}");
+        told.push(name);
+    }
+    told.sort_unstable();
+    let mut tested: Vec<String> = std::fs::read_dir(&clients)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|folder| {
+            client(&folder).map(|_| folder.file_name().unwrap().to_string_lossy().into_owned())
+        })
+        .collect();
+    tested.sort_unstable();
+    assert_eq!(told, tested);
 }
 
 #[test]
