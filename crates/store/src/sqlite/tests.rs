@@ -146,6 +146,21 @@ async fn the_log_is_folded_into_the_file_beside_the_writer_and_begins_anew() {
     panic!("{} in the file, {} in the log", length("baton.db"), length("baton.db-wal"));
 }
 
+#[tokio::test]
+async fn a_statement_is_prepared_once_whatever_its_values_are() {
+    let (_folder, store) = opened();
+    let again = |db: &Connection| -> Result<i32, Trouble> {
+        let sql = "SELECT max(number) FROM attempts WHERE stream = ?1 AND app = ?2 AND bucket = ?3";
+        let mut statement = db.prepare_cached(sql)?;
+        for number in 0..3 {
+            let _: Option<i64> = statement.query_row([number; 3], |row| row.get(0))?;
+        }
+        Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+    };
+    assert_eq!(store.write(1, true, move |tx| again(tx.db)).await.unwrap(), 0);
+    assert_eq!(store.look(again).await.unwrap(), 0);
+}
+
 /// Whether the log was begun anew: the fourth number of its header counts that.
 fn begun_anew(folder: &std::path::Path) -> bool {
     let log = std::fs::read(folder.join("baton.db-wal")).unwrap();
