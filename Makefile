@@ -43,8 +43,26 @@ run: with-console release ## build, and start `baton dev` with the demo
 test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
-soak: ## the same tests, on the release program, for hours
+soak: half-load ## half load for MINUTES=10, then the same tests, on the release program, for hours
 	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
+
+# What is measured, and how, is in docs/performance.md. The relay is built apart, so that it stays the same when Baton's
+# dependencies move.
+RELAY := $(TARGET)/relay/release/bare-relay
+BENCH_RUN = BATON_BIN=$(TARGET)/release/baton RELAY_BIN=$(RELAY) python3 bench/run.py
+MINUTES ?= 10
+
+.PHONY: bench
+bench: release relay python bench-core ## Baton against a relay without memory, in turns: minutes, or BENCH=long; ARGS='--only threads'
+	$(BENCH_RUN) --out $(TARGET)/bench $(ARGS)
+
+.PHONY: half-load
+half-load: release relay python ## half of what it can do for MINUTES=10: memory, lag and latency, as a picture
+	$(BENCH_RUN) --only soak --minutes $(MINUTES) --out $(TARGET)/soak
+
+.PHONY: relay
+relay: rust
+	cargo build --release --locked --manifest-path bench/relay/Cargo.toml --target-dir $(TARGET)/relay
 
 # The console is embedded into the program if it is there when the program is compiled, so it comes first. Without Node.js the program is
 # built all the same, and says at /console/ that it has none.

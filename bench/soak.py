@@ -1,0 +1,63 @@
+"""Half of what it can do, for ten minutes: memory, lag and latency over time, which should be flat."""
+
+import statistics
+import time
+
+from programs import AT_BATON, Baton, Ground
+from turns import wrong
+
+APPS = 3
+CONNECTIONS = 64
+SLICE_SECONDS = 10
+# By how much the second half may differ from the first.
+MEMORY_GROWTH = 1.10
+LATENCY_GROWTH = 1.5
+
+
+def soak(minutes, say):
+    """A row for each ten seconds, what is wrong, and whether it stayed flat."""
+    with Ground() as ground:
+        sinks = ground.sinks(APPS)
+        baton = Baton(ground, sinks.urls)
+        baton.start()
+        baton.connect()
+        load = {"connections": CONNECTIONS, "warm_up": 0}
+        most = ground.load(baton.events, sinks.urls, AT_BATON, seconds=10, seed=1, **load)
+        rate, began, rows = most["routed_s"] / 2, time.monotonic(), []
+        sent, total = most["sent"], most["sent_sum"]
+        for number in range(round(minutes * 60 / SLICE_SECONDS)):
+            processor = baton.processor_seconds()
+            with ground.loading(
+                baton.events, sinks.urls, AT_BATON, seconds=SLICE_SECONDS, rate=rate, seed=number + 2, **load
+            ) as loading:
+                time.sleep(SLICE_SECONDS * 0.8)
+                pending, memory = baton.pending(), baton.memory()
+                seen = loading.result()
+            sent, total = sent + seen["sent"], (total + seen["sent_sum"]) % 2**64
+            rows.append(
+                {
+                    "seconds": round(time.monotonic() - began),
+                    "memory": memory,
+                    "pending": pending,
+                    "processor": round((baton.processor_seconds() - processor) / SLICE_SECONDS, 2),
+                }
+                | {name: seen[name] for name in ("routed_s", "p50_us", "p99_us", "p999_us", "max_us", "errors")}
+            )
+            if number % 6 == 5:
+                say(
+                    f"{rows[-1]['seconds']:4} s  {memory / 2**20:6.1f} MiB  {pending:5} wait  "
+                    f"p50 {seen['p50_us']:6,} µs  p99 {seen['p99_us']:7,} µs"
+                )
+        faults = wrong("soak", {"sent": sent, "sent_sum": total, "errors": sum(row["errors"] for row in rows)}, sinks, APPS)
+        database = sum(file.stat().st_size for file in baton.data.iterdir() if file.is_file())
+        return {"rate": rate, "rows": rows, "database": database, "flat": flat(rows)}, faults
+
+
+def flat(rows):
+    """How the second half is by the first."""
+    half = len(rows) // 2
+    middle = lambda name, part: statistics.median(row[name] for row in part)
+    by = lambda name: round(middle(name, rows[half:]) / max(middle(name, rows[:half]), 1), 3)
+    told = {"memory": by("memory"), "p50": by("p50_us"), "p99": by("p99_us"), "pending": max(row["pending"] for row in rows)}
+    told["is_flat"] = told["memory"] <= MEMORY_GROWTH and max(told["p50"], told["p99"]) <= LATENCY_GROWTH
+    return told
