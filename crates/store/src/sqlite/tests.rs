@@ -53,10 +53,10 @@ async fn both<A, B>(first: impl Future<Output = A>, second: impl Future<Output =
 async fn a_job_that_fails_after_writing_takes_no_other_with_it() {
     let (_folder, store) = opened();
     let fails = moves_and_fails(|| failure(ErrorCode::ConstraintViolation, 19));
-    // A round first: it waits, so that the three of them are sure to share a transaction.
+    // As rounds, which wait for each other: so they are sure to share a transaction.
     let (first, (failed, last)) = both(
         store.write(1, false, note("first", 10)),
-        both(store.write(1, false, fails), store.write(1, true, note("last", 10))),
+        both(store.write(1, false, fails), store.write(1, false, note("last", 10))),
     )
     .await;
     first.unwrap();
@@ -82,7 +82,7 @@ async fn a_full_disk_is_told_and_outlived() {
         Ok(())
     };
     let (large, other) =
-        both(store.write(1, false, moves), store.write(1, true, note("large", 4096 * 40))).await;
+        both(store.write(1, false, moves), store.write(1, false, note("large", 4096 * 40))).await;
     assert!(matches!(large, Err(StoreError::Unavailable(_))), "{large:?}");
     assert!(matches!(&other, Err(StoreError::Unavailable(text)) if text.contains("full")), "{other:?}");
     assert!(!is_noted(&store, "large").await);
@@ -99,7 +99,7 @@ async fn after_a_failed_sync_nothing_is_written_any_more() {
     let (_folder, store) = opened();
     store.keep_clock(KeptClock { offset: 1, frozen: None }).await.unwrap();
     let fails = moves_and_fails(|| failure(ErrorCode::SystemIoFailure, ffi::SQLITE_IOERR_FSYNC));
-    let (first, second) = both(store.write(1, false, note("first", 1)), store.write(1, true, fails)).await;
+    let (first, second) = both(store.write(1, false, note("first", 1)), store.write(1, false, fails)).await;
     for answer in [first, second] {
         assert!(matches!(&answer, Err(StoreError::Unavailable(text)) if text.contains("the disk failed")));
     }

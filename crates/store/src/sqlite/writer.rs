@@ -21,8 +21,13 @@ use crate::StoreError;
 const MOST_WEIGHT: usize = 256;
 
 /// How long a delivery round waits for a commit to ride in. Each further round that comes halves what is
-/// left, so that no stream of rounds puts them all off: nobody waits for more than twice this.
+/// left, so that no stream of rounds puts them all off.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Commits that leave without the rounds that wait: to record how far delivery has come touches pages for each app and
+/// stream, which with every commit was half of what was written. What was not recorded when the process dies is sent
+/// again, so it is not put off for longer than this many commits, each within [`LONGEST_WAIT`] of the one before.
+const MOST_MISSED: u32 = 16;
 
 /// Pages in the log from which on it is folded into the file (64 MiB), and the growth after which that is
 /// asked for again, in case a reader was in the way.
@@ -36,7 +41,7 @@ pub(super) enum Job {
         task: Box<dyn Work>,
         /// Requests in it.
         weight: usize,
-        /// Whether somebody waits for it; else it waits for company.
+        /// Whether somebody waits for it; else it waits for a commit to ride in.
         urgent: bool,
         /// Its place among the jobs that may wait.
         room: OwnedSemaphorePermit,
@@ -96,13 +101,18 @@ where
     }
 }
 
-/// Jobs that share a transaction.
+type Waiting = (Box<dyn Work>, OwnedSemaphorePermit);
+
+/// Jobs that wait for a transaction.
 #[derive(Default)]
 struct Group {
-    tasks: Vec<(Box<dyn Work>, OwnedSemaphorePermit)>,
+    urgent: Vec<Waiting>,
     weight: usize,
-    urgent: bool,
-    /// How long it may still wait for company; none while there is nothing in it.
+    /// Those that wait for company.
+    rounds: Vec<Waiting>,
+    /// Commits that left without the rounds.
+    missed: u32,
+    /// How long the rounds may still wait for a commit; none while there are none.
     patience: Option<Duration>,
     close: Option<oneshot::Sender<Result<(), StoreError>>>,
 }
@@ -110,10 +120,13 @@ struct Group {
 impl Group {
     fn take(&mut self, job: Job) {
         match job {
-            Job::Write { task, weight, urgent, room } => {
-                self.tasks.push((task, room));
+            Job::Write { task, weight, urgent: true, room } => {
+                self.urgent.push((task, room));
                 self.weight += weight.max(1);
-                self.urgent |= urgent;
+            }
+            Job::Write { task, urgent: false, room, .. } => {
+                self.rounds.push((task, room));
+                self.patience = Some(self.patience.map_or(LONGEST_WAIT, |left| left / 2));
             }
             Job::Close { answer } => self.close = Some(answer),
         }
@@ -123,8 +136,23 @@ impl Group {
         self.weight >= MOST_WEIGHT || self.close.is_some()
     }
 
-    fn must_go(&self) -> bool {
-        self.urgent || self.is_full()
+    /// Whether the rounds do not wait any longer.
+    fn has_waited(&self) -> bool {
+        let no_more = self.patience.is_some_and(|left| left.is_zero());
+        no_more || self.missed >= MOST_MISSED || self.rounds.len() >= MOST_WEIGHT || self.close.is_some()
+    }
+
+    /// What is done now, together; the rounds stay for one of the next commits, unless they have waited.
+    fn leave(&mut self) -> Vec<Waiting> {
+        let mut tasks = std::mem::take(&mut self.urgent);
+        self.weight = 0;
+        if self.has_waited() {
+            tasks.append(&mut self.rounds);
+            (self.missed, self.patience) = (0, None);
+        } else if !tasks.is_empty() && !self.rounds.is_empty() {
+            self.missed += 1;
+        }
+        tasks
     }
 }
 
@@ -167,11 +195,8 @@ impl Writer {
         let mut group = Group::default();
         loop {
             match self.next(&group) {
-                Ok(job) => {
-                    group.patience = Some(group.patience.map_or(LONGEST_WAIT, |left| left / 2));
-                    group.take(job);
-                }
-                Err(RecvTimeoutError::Timeout) => group.urgent = true,
+                Ok(job) => group.take(job),
+                Err(RecvTimeoutError::Timeout) => group.patience = Some(Duration::ZERO),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while !group.is_full()
@@ -179,11 +204,11 @@ impl Writer {
             {
                 group.take(job);
             }
-            if !group.must_go() {
+            let tasks = group.leave();
+            if tasks.is_empty() && group.close.is_none() {
                 continue;
             }
-            let group = std::mem::take(&mut group);
-            self.write(group.tasks);
+            self.write(tasks);
             if let Some(answer) = group.close {
                 // Whoever closes may have stopped waiting.
                 let _ = answer.send(self.end());
@@ -191,7 +216,9 @@ impl Writer {
             }
             self.fold_log();
         }
-        self.write(group.tasks);
+        let Group { mut urgent, mut rounds, .. } = group;
+        urgent.append(&mut rounds);
+        self.write(urgent);
         if let Err(error) = self.end() {
             tracing::error!(%error, "the database was not closed cleanly");
         }
@@ -207,7 +234,7 @@ impl Writer {
 
     /// Does all of it in one transaction, and answers. A job that cannot be done takes no other with it: then
     /// each is done in a transaction of its own, which decisions allow, being pure.
-    fn write(&mut self, mut tasks: Vec<(Box<dyn Work>, OwnedSemaphorePermit)>) {
+    fn write(&mut self, mut tasks: Vec<Waiting>) {
         if tasks.is_empty() {
             return;
         }
@@ -233,7 +260,7 @@ impl Writer {
     }
 
     /// One transaction: all of it is on disk, or none of it happened.
-    fn transaction(&mut self, tasks: &mut [(Box<dyn Work>, OwnedSemaphorePermit)]) -> Result<(), Trouble> {
+    fn transaction(&mut self, tasks: &mut [Waiting]) -> Result<(), Trouble> {
         let before = self.state.clone();
         let changes = self.db.total_changes();
         let done = self.attempt(tasks, &before);
@@ -246,11 +273,7 @@ impl Writer {
         done
     }
 
-    fn attempt(
-        &mut self,
-        tasks: &mut [(Box<dyn Work>, OwnedSemaphorePermit)],
-        before: &State,
-    ) -> Result<(), Trouble> {
+    fn attempt(&mut self, tasks: &mut [Waiting], before: &State) -> Result<(), Trouble> {
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut tx = Tx { db: &self.db, state: &mut self.state };
         for (task, _) in tasks {
@@ -322,5 +345,45 @@ impl Writer {
         let closed = db.close().map_err(|(_, error)| Trouble::from(error).into_error());
         drop(lock);
         closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn job(urgent: bool) -> Job {
+        let (answer, _) = oneshot::channel();
+        let task = Box::new(Task::new(|_: &mut Tx<'_>| Ok(()), answer));
+        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Job::Write { task, weight: 1, urgent, room }
+    }
+
+    #[test]
+    fn rounds_miss_some_commits_and_ride_in_one() {
+        let mut group = Group::default();
+        group.take(job(false));
+        assert!(group.leave().is_empty(), "it waits for company");
+        for _ in 0..MOST_MISSED {
+            group.take(job(true));
+            assert_eq!(group.leave().len(), 1);
+        }
+        group.take(job(false));
+        group.take(job(true));
+        assert_eq!(group.leave().len(), 3, "both rounds ride");
+        assert!(group.patience.is_none() && group.leave().is_empty());
+        // Nobody comes: they go by themselves.
+        group.take(job(false));
+        group.patience = Some(Duration::ZERO);
+        assert_eq!(group.leave().len(), 1);
+        // It closes: nothing waits.
+        group.take(job(false));
+        let (answer, _) = oneshot::channel();
+        group.take(Job::Close { answer });
+        assert_eq!(group.leave().len(), 1);
     }
 }
