@@ -1,8 +1,9 @@
 //! The only HTTP client code: webhooks to apps. Addresses are vetted on what a name resolves to, at the
 //! moment of connecting; redirects are not followed; the environment's proxies are ignored.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -187,13 +188,19 @@ impl reqwest::dns::Resolve for VettedResolver {
 
 /// Webhooks over HTTP.
 pub struct HttpTransport {
+    // Connections that are idle are kept, however many: apps on one host have as many as may be under way to each, and
+    // one that is not kept is made anew for the next webhook.
     client: reqwest::Client,
     resolver: VettedResolver,
     timeout: Duration,
+    /// Addresses that may be reached as far as they say so themselves: the same few come again and again.
+    vetted: Mutex<HashMap<Box<str>, Url>>,
 }
 
 /// What requests to apps say they come from, as the platform's do.
 pub const USER_AGENT: &str = "facebookexternalua";
+/// Addresses that are remembered as vetted.
+const VETTED: usize = 1_024;
 /// How much of an answer is read.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// How much of it is kept.
@@ -214,22 +221,29 @@ impl HttpTransport {
             .dns_resolver(Arc::new(resolver.clone()))
             .timeout(timeout)
             .connect_timeout(timeout)
-            .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             .http1_only()
             .user_agent(USER_AGENT)
             .build()
             .map_err(|error| SendError::Failed(innermost(&error)))?;
-        Ok(Self { client, resolver, timeout })
+        Ok(Self { client, resolver, timeout, vetted: Mutex::default() })
     }
 
     /// A resolver is not asked for addresses that are written as numbers: those are vetted here.
-    fn vet_numbers(&self, url: &str) -> Result<Url, SendError> {
-        let url = Url::parse(url).map_err(|error| SendError::Failed(error.to_string()))?;
-        match self.resolver.vetting.forbids(&url) {
-            Some(address) => Err(SendError::Forbidden(address.to_string())),
-            None => Ok(url),
+    fn vet_numbers(&self, text: &str) -> Result<Url, SendError> {
+        let mut vetted = self.vetted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(url) = vetted.get(text) {
+            return Ok(url.clone());
         }
+        let url = Url::parse(text).map_err(|error| SendError::Failed(error.to_string()))?;
+        if let Some(address) = self.resolver.vetting.forbids(&url) {
+            return Err(SendError::Forbidden(address.to_string()));
+        }
+        if vetted.len() >= VETTED {
+            vetted.clear();
+        }
+        vetted.insert(text.into(), url.clone());
+        Ok(url)
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {

@@ -385,6 +385,47 @@ async fn of_a_names_addresses_only_those_that_are_allowed_are_tried() {
     assert!(listener.accept().now_or_never().is_none(), "nobody connected");
 }
 
+/// Three apps on one host have as many webhooks under way as this, and more.
+#[tokio::test]
+async fn as_many_connections_are_kept_as_were_in_use() {
+    const AT_ONCE: usize = 100;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (made, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Barrier::new(AT_ONCE)));
+    let counted = Arc::clone(&made);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            let all = Arc::clone(&all);
+            tokio::spawn(async move {
+                loop {
+                    request(&mut stream).await;
+                    all.wait().await;
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                }
+            });
+        }
+    });
+    let transport = HttpTransport::new(
+        Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] },
+        Duration::from_secs(60),
+    )
+    .unwrap();
+    let mut before = 0;
+    // One that was just in use may not be back yet when the next webhook looks for one.
+    for _ in 0..10 {
+        let answers = futures_util::future::join_all((0..AT_ONCE).map(|_| post(&transport, &url))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        let now = made.load(Ordering::SeqCst);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+    panic!("{before} connections for {AT_ONCE} webhooks at once: each time some are made anew");
+}
+
 #[tokio::test]
 async fn webhooks_share_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
