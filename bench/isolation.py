@@ -4,7 +4,7 @@ it catches up when it is back. With the healthy case in the same rounds."""
 import time
 
 from programs import AT_BATON, Baton, Ground
-from turns import spread
+from turns import PEOPLE, greet, spread
 
 APPS = 3
 CONNECTIONS = 64
@@ -25,7 +25,8 @@ def one(state, seconds):
         baton.connect()
         if state == "dead":
             ill.stop()
-        load = {"connections": CONNECTIONS, "seconds": seconds, "warm_up": 0.5}
+        greeted = greet(ground, baton, good, PEOPLE)
+        load = {"connections": CONNECTIONS, "seconds": seconds, "warm_up": 0.5, "senders": PEOPLE}
         with ground.loading(baton.events, good.urls, AT_BATON, seed=1, **load) as loading:
             time.sleep(0.5 + seconds / 2)
             memory = baton.memory()
@@ -36,8 +37,8 @@ def one(state, seconds):
         again = ground.load(baton.events, good.urls, AT_BATON, seed=2, **load)
         told["caught_up"] = (back.counts(0)["events"] - before) / (time.monotonic() - began)
         told["others_then"] = again["routed_s"]
-        sent, total = seen["sent"] + again["sent"], (seen["sent_sum"] + again["sent_sum"]) % 2**64
-        return told, wrong(state, (sent, total), [(good, 0), (good, 1), (back, 0)])
+        sent, total = (sum(each[name] for each in (greeted, seen, again)) for name in ("sent", "sent_sum"))
+        return told, wrong(state, (sent, total % 2**64), [(good, 0), (good, 1), (back, 0)])
 
 
 def returned(ground, ill, baton):

@@ -17,7 +17,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BATON = pathlib.Path(os.environ.get("BATON_BIN", ROOT / "target/release/baton"))
-RELAY = pathlib.Path(os.environ.get("RELAY_BIN", ROOT / "target/release/bare-relay"))
+RELAY = pathlib.Path(os.environ.get("RELAY_BIN", ROOT / "target/relay/release/bare-relay"))
 SECRET = "app-secret"
 OPERATOR_TOKEN = "operator-of-the-bench"
 PAGE = "2001"

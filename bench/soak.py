@@ -4,7 +4,7 @@ import statistics
 import time
 
 from programs import AT_BATON, Baton, Ground
-from turns import wrong
+from turns import PEOPLE, greet, wrong
 
 APPS = 3
 CONNECTIONS = 64
@@ -21,10 +21,11 @@ def soak(minutes, say):
         baton = Baton(ground, sinks.urls)
         baton.start()
         baton.connect()
-        load = {"connections": CONNECTIONS, "warm_up": 0}
+        greeted = greet(ground, baton, sinks, PEOPLE)
+        load = {"connections": CONNECTIONS, "warm_up": 0, "senders": PEOPLE}
         most = ground.load(baton.events, sinks.urls, AT_BATON, seconds=10, seed=1, **load)
         rate, began, rows = most["routed_s"] / 2, time.monotonic(), []
-        sent, total = most["sent"], most["sent_sum"]
+        sent, total = most["sent"] + greeted["sent"], (most["sent_sum"] + greeted["sent_sum"]) % 2**64
         for number in range(round(minutes * 60 / SLICE_SECONDS)):
             processor = baton.processor_seconds()
             with ground.loading(

@@ -6,11 +6,10 @@ import os
 import time
 
 from probe import probe
-from programs import AT_BATON, PAGE, Baton, Ground, Broken, ask
-from turns import spread
+from programs import AT_BATON, PAGE, Baton, Ground, ask
+from turns import greet, spread
 
 FEW = 1_000
-AT_ONCE = 500
 CONNECTIONS = 64
 AIMS = {"ratio": 0.8, "state_bytes": 100, "list_bytes": 80, "cold_start_s": 0.25, "after_kill_s": 2.0}
 
@@ -21,16 +20,11 @@ def filled(ground, threads, data):
     baton = Baton(ground, sinks.urls, max_batch=64, data=data)
     baton.start()
     baton.connect()
-    body = [AT_BATON] * min(AT_ONCE, threads)
-    seen = ground.load(
-        baton.events, sinks.urls, body, connections=4, seconds=3600, warm_up=0, senders=threads, in_turn="true", messages=threads
-    )
-    if seen["errors"] or seen["sent"] < threads:
-        raise Broken(f"{threads} threads could not be made: {seen}")
+    greet(ground, baton, sinks, threads)
     # From now on one event in a webhook, as in the other measurements.
     baton.max_batch = 1
     baton.connect()
-    return baton, sinks, seen
+    return baton, sinks
 
 
 def longest_commit(metrics):
@@ -70,7 +64,7 @@ def many(plan, say):
         say(f"{plan.threads:,} threads are there")
         rates, probes, faults = {"few": [], "many": []}, [], []
         for number in range(plan.rounds):
-            for name, (baton, sinks, _), threads in (("few", few, FEW), ("many", many, plan.threads)):
+            for name, (baton, sinks), threads in (("few", few, FEW), ("many", many, plan.threads)):
                 seen = ground.load(
                     baton.events, sinks.urls, AT_BATON, connections=CONNECTIONS, seconds=plan.seconds * 2,
                     warm_up=0.5, senders=threads, seed=100 + number,
@@ -93,7 +87,7 @@ def many(plan, say):
 
 
 def starts(ground, many, plan, say):
-    baton, sinks, _ = many
+    baton, sinks = many
     baton.stop()
     sizes = baton.sizes()
     told = {

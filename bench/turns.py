@@ -4,7 +4,10 @@ of it alike. A ratio is of two neighbours in one round; what is told is the medi
 import statistics
 
 from probe import probe
-from programs import AT_BATON, AT_THE_RELAY, Baton, Ground
+from programs import AT_BATON, AT_THE_RELAY, Baton, Broken, Ground
+
+# People who write. Each has written before: a first message makes a thread, which is measured by itself (threads.py).
+PEOPLE = 10_000
 
 # name: (what it is, the relay's options or none, Baton's max_batch)
 SUBJECTS = {
@@ -35,20 +38,34 @@ def turn(subject, apps, connections, seconds, rate=0):
             baton = Baton(ground, sinks.urls, max_batch)
             baton.start()
             baton.connect()
+            greeted = greet(ground, baton, sinks, PEOPLE)
             url, body = baton.events, AT_BATON
         else:
+            greeted = {"sent": 0, "sent_sum": 0}
             url, body = ground.relay(sinks, **relay), AT_THE_RELAY
-        seen = ground.load(
-            url, sinks.urls, body, connections=connections, seconds=seconds, rate=rate, **{"warm-up": 0.5}
-        )
+        load = {"connections": connections, "seconds": seconds, "rate": rate, "senders": PEOPLE, "warm_up": 0.5}
+        before = baton.metrics() if relay is None else {}
+        seen = ground.load(url, sinks.urls, body, **load)
         if relay is None:
-            seen["commits_s"], seen["events_in_a_commit"] = commits(baton.metrics(), seconds + 0.5)
+            seen["commits_s"], seen["events_in_a_commit"] = commits(baton.metrics(), before, seconds + 0.5)
             seen["memory"] = baton.memory()
-        return seen, wrong(f"{subject}, {apps} apps, {connections} in flight", seen, sinks, apps)
+        arrived = seen | {"sent": seen["sent"] + greeted["sent"], "sent_sum": (seen["sent_sum"] + greeted["sent_sum"]) % 2**64}
+        return seen, wrong(f"{subject}, {apps} apps, {connections} in flight", arrived, sinks, apps)
 
 
-def commits(metrics, seconds):
-    count, requests = (metrics.get(f"baton_commit_requests_{what}", 0) for what in ("count", "sum"))
+def greet(ground, baton, sinks, people):
+    """Everybody writes once, and all of it is delivered."""
+    body = [AT_BATON] * min(500, people)
+    load = {"connections": 4, "seconds": 3600, "warm_up": 0, "senders": people, "in_turn": "true", "messages": people}
+    seen = ground.load(baton.events, sinks.urls, body, **load)
+    if seen["errors"] or seen["sent"] < people:
+        raise Broken(f"{people} threads could not be made: {seen}")
+    return seen
+
+
+def commits(metrics, before, seconds):
+    names = [f"baton_commit_requests_{what}" for what in ("count", "sum")]
+    count, requests = (metrics.get(name, 0) - before.get(name, 0) for name in names)
     return round(count / seconds), round(requests / max(count, 1), 1)
 
 
