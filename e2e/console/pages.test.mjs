@@ -180,3 +180,47 @@ test("the Handover Protocol: a primary receiver in place of a default app, and a
   fine();
   await close();
 });
+
+test("what the server finds wrong stands at its field, and timers and ways in are there", async () => {
+  const { page, fine, close } = await visit(browser, server, "pages/2001/routing");
+  const time = page.getByRole("textbox", { name: "Time to answer" });
+  await time.fill("soon");
+  await page.getByText(/1 minute to 30 days/).first().waitFor();
+  await page.waitForFunction(() => document.querySelector("[aria-invalid=true]"));
+  assert.match(await time.evaluate((one) => document.getElementById(one.getAttribute("aria-describedby")).textContent), /1 minute to 30 days/);
+  assert.ok(await page.getByRole("button", { name: /^Save/ }).isDisabled());
+  await time.fill("15m");
+  await page.getByLabel("While control is with").selectOption({ label: "Marketing bot" });
+  await page.getByLabel("and it is asked for by").selectOption({ label: "Help desk" });
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await save(page);
+  assert.equal(await time.getAttribute("aria-invalid"), null);
+  const { messenger } = await server.call("GET", "pages/2001");
+  assert.equal(messenger.answer_within, "15m");
+  assert.equal(messenger.grant.length, 1);
+  await time.fill("");
+  await page.getByRole("group", { name: "Requests granted at once" }).getByRole("button", { name: "Remove" }).click();
+  await save(page);
+  assert.equal("answer_within" in (await server.call("GET", "pages/2001")).messenger, false);
+
+  const ways = page.getByRole("group", { name: "Ways in" });
+  await ways.getByRole("row", { name: /Spring sale.*Marketing bot.*1/ }).waitFor();
+  await ways.getByRole("row", { name: /Anything else/ }).waitFor();
+
+  await page.goto(`${server.url}/console/pages/2001/ads`);
+  await page.getByLabel(/Who may enter/).fill("a.b");
+  await page.getByText(/a person id is 1 to 64/).first().waitFor();
+  assert.equal(await page.getByLabel(/Who may enter/).getAttribute("aria-invalid"), "true");
+  await page.getByRole("button", { name: "Discard" }).click();
+
+  await page.goto(`${server.url}/console/apps`);
+  await page.getByRole("button", { name: "New app" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("12");
+  await page.getByLabel("Webhook address").fill("nowhere");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.getByText(/a name of digits alone/).first().waitFor();
+  assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid"), "true");
+  assert.equal(await page.getByLabel("Webhook address").getAttribute("aria-invalid"), "true");
+  fine();
+  await close();
+});

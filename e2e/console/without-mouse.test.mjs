@@ -33,17 +33,24 @@ async function tabTo(page, target) {
   assert.fail(`never reached: ${target}`);
 }
 
+/** Ways of a hand on the keys. */
+function hand(page) {
+  const enter = async (target) => {
+    await tabTo(page, target);
+    await page.keyboard.press("Enter");
+  };
+  return {
+    enter,
+    press: (name) => enter(page.getByRole("button", { name, exact: true })),
+    rail: (name) => enter(page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name, exact: true })),
+    tab: (name) => enter(page.getByRole("navigation", { name: "Settings of the page" }).getByRole("link", { name })),
+  };
+}
+
 test("an app, from nothing to the default app, without a mouse", async () => {
   const { page, fine, close } = await visit(browser, server, "apps");
   const keys = page.keyboard;
-  const press = async (name, key = "Enter") => {
-    await tabTo(page, page.getByRole("button", { name, exact: true }));
-    await keys.press(key);
-  };
-  const rail = async (name) => {
-    await tabTo(page, page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name }));
-    await keys.press("Enter");
-  };
+  const { press, rail } = hand(page);
   await page.getByRole("link", { name: /Support bot/ }).first().waitFor();
   await press("New app");
   await tabTo(page, page.getByLabel("Name", { exact: true }));
@@ -93,6 +100,69 @@ test("an app, from nothing to the default app, without a mouse", async () => {
   await page.getByRole("table").first().waitFor();
   // Nothing moves for who asked that nothing moves.
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+  fine();
+  await close();
+});
+
+test("a link, an ad, a token and a webhook that is sent again, without a mouse", async () => {
+  const { page, fine, close } = await visit(browser, server, "pages/2001/routing");
+  const keys = page.keyboard;
+  const { enter, press, rail, tab } = hand(page);
+  const saved = () => page.getByText("Nothing is changed.").waitFor();
+  await page.getByRole("heading", { name: "Who answers" }).waitFor();
+
+  await tab("Links");
+  await tabTo(page, page.getByLabel("ref", { exact: true }));
+  await keys.type("autumn");
+  await tabTo(page, page.getByLabel("goes to", { exact: true }));
+  await keys.type("Help");
+  await press("Add link");
+  await page.getByRole("row", { name: /ref=autumn/ }).waitFor();
+  await press(/^Save/);
+  await saved();
+
+  await tab("Ads");
+  await press("New ad");
+  await tabTo(page, page.getByLabel("Name", { exact: true }));
+  await keys.press("Control+a");
+  await keys.type("Autumn sale");
+  await tabTo(page, page.getByLabel("Gives control to"));
+  await keys.type("Marketing");
+  const template = page.getByLabel("Message template, JSON");
+  await tabTo(page, template);
+  await keys.press("Control+End");
+  await keys.press("Backspace");
+  await page.getByRole("status").filter({ hasText: /JSON|Expected|Unterminated/ }).waitFor();
+  await keys.type("}");
+  await page.getByText("The JSON is valid").waitFor();
+  await press(/^Save/);
+  await saved();
+  const { ads, links } = await server.call("GET", "pages/2001");
+  const { data: apps } = await server.call("GET", "apps");
+  const of = (name) => apps.find((app) => app.name === name).id;
+  assert.equal(links.find((link) => link.ref === "autumn").app, of("Help desk"));
+  const made = ads.find((ad) => ad.name === "Autumn sale");
+  assert.match(made.template, new RegExp(`"receiving_app_id": ?${of("Marketing bot")}`));
+
+  await tab("Tokens");
+  await press("Make a token for Help desk");
+  await page.getByRole("status").locator("code").waitFor();
+  await press("I have it");
+  await page.getByRole("status").locator("code").waitFor({ state: "detached" });
+
+  await rail("Live");
+  const webhook = page.getByRole("row", { name: /Webhook/ }).first();
+  await webhook.waitFor();
+  await enter(page.getByRole("grid"));
+  const drawer = page.getByRole("complementary", { name: "Event" });
+  await drawer.waitFor();
+  // From one to the next, until it is a webhook.
+  for (let rows = 0; rows < 60 && !(await drawer.getByRole("button", { name: "Resend" }).count()); rows += 1) {
+    await keys.press("j");
+    await drawer.getByText("As Baton told it").waitFor();
+  }
+  await enter(drawer.getByRole("button", { name: "Resend", exact: true }));
+  await drawer.getByText("Sent again").waitFor();
   fine();
   await close();
 });

@@ -28,12 +28,17 @@ export const usePageTable = (page: string) =>
 const fileOf = (page: PageTable): Schemas["RoutingFile"] => ({ pages: [page as Schemas["NewPage"]] });
 
 /** What a change would do; nothing is done. */
-export const useConsequences = (page: PageTable, changed: boolean) =>
+export const useConsequences = (page: PageTable | undefined, changed: boolean) =>
   useQuery({
     queryKey: ["routing", "dry", page],
     queryFn: () =>
-      answered(api.PUT("/baton/v1/routing", { params: { query: { dry_run: true } }, body: fileOf(page) })),
-    enabled: changed,
+      answered(
+        api.PUT("/baton/v1/routing", {
+          params: { query: { dry_run: true } },
+          body: page ? fileOf(page) : {},
+        }),
+      ),
+    enabled: changed && page !== undefined,
     gcTime: 30_000,
   });
 

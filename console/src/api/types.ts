@@ -16,6 +16,9 @@ export interface List<T> {
 /** What went wrong. A proxy in between may answer in Baton's place: then the type is none of Baton's. */
 export type ProblemDocument = Omit<Schemas["Problem"], "type"> & { type: string };
 
+/** One thing that is wrong in what was sent, and where. */
+export type Mistake = Schemas["Mistake"];
+
 export type AppTable = Schemas["App"];
 export type PageTable = Schemas["Page"];
 export type SurfaceTable = Schemas["Side"];
@@ -73,6 +76,8 @@ export type Resend = Schemas["Resend"];
 export type Probe = Schemas["Probe"];
 export type Probed = Schemas["Probed"];
 
+/** How the delivery to an app stands, when that has changed. */
+export type AppDelivery = Schemas["AppDelivery"];
 export type Activity = Schemas["Happening"];
 /** What a listener is told: what happened, or that some of it was missed. */
 export type Told = Schemas["StreamedData"];

@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import type { PageTable } from "../api/types";
-import { byTarget, changeWords, freshAd, readTemplate, withAd, withStandby, withTemplate } from "./routing";
+import {
+  byTarget,
+  changeWords,
+  freshAd,
+  readTemplate,
+  waysIn,
+  withAd,
+  withSide,
+  withStandby,
+  withTemplate,
+} from "./routing";
 
 const name = (id: string) => (id === "111" ? "Sales bot" : id);
 
@@ -58,4 +68,49 @@ test("ads are added, replaced and removed; a new one has an id of its own", () =
 test("standby is set for one platform and stays for the other", () => {
   const connection = { app: "1", fields: [], standby: true, take_control: false };
   expect(withStandby(connection, "instagram", false).standby).toEqual({ messenger: true, instagram: false });
+});
+
+test("ways in are the published ads, the links, and then all the rest", () => {
+  const page: PageTable = {
+    id: "2001",
+    name: "Market",
+    messaging_enabled: true,
+    inbox_move_to_main: "take",
+    messenger: { default_app: "1", ad_max_days: 7, ad_window_days: 1 },
+    connections: [],
+    links: [
+      { on: "messenger", ref: "spring", app: "inbox" },
+      { on: "instagram", ref: "summer", app: "1" },
+    ],
+    ads: [
+      {
+        on: "messenger",
+        id: "9001",
+        name: "Sale",
+        status: "published",
+        audience: [],
+        template: '{"message": {"receiving_app_id": 3, "receiving_app_control_expiration": 4}}',
+      },
+      { on: "messenger", id: "9002", name: "Later", status: "draft", audience: [] },
+      { on: "messenger", id: "9003", name: "Plain", status: "published", audience: [], template: "{" },
+    ],
+  };
+  const of = (one: PageTable) => waysIn(one, "messenger").map((way) => [way.kind, way.app]);
+  expect(of(page)).toEqual([
+    ["ad", "3"],
+    ["ad", null],
+    ["link", "inbox"],
+    ["else", "1"],
+  ]);
+  expect(waysIn(page, "messenger")[0]).toMatchObject({ days: 4 });
+  expect(of(withSide(page, "messenger", { organic_app: "5" })).at(-1)).toEqual(["else", "5"]);
+  expect(waysIn(page, "instagram").at(-1)).toEqual({ kind: "else", app: null });
+});
+
+test("what is empty goes from a side", () => {
+  const page = {
+    messenger: { default_app: "1", answer_within: "5m", ad_max_days: 7, ad_window_days: 1 },
+  } as PageTable;
+  const change = { default_app: "", answer_within: "", grant: [] };
+  expect(withSide(page, "messenger", change).messenger).toEqual({ ad_max_days: 7, ad_window_days: 1 });
 });

@@ -1,5 +1,13 @@
 /** Settings of a page in words, and what an ad's template says. What becomes of a change is asked of the server. */
-import type { AdTable, ConnectionTable, Moved, PageTable, Surface } from "../api/types";
+import type {
+  AdTable,
+  ConnectionTable,
+  LinkTable,
+  Moved,
+  PageTable,
+  Surface,
+  SurfaceTable,
+} from "../api/types";
 
 const WORDS: Record<string, string> = {
   default_app: "Default app",
@@ -17,6 +25,8 @@ const WORDS: Record<string, string> = {
   app: "App",
   ad_max_days: "Longest control by an ad",
   ad_window_days: "Control by an ad",
+  answer_within: "Time to answer",
+  grant: "Requests granted at once",
 };
 
 const part = (text: string): string => text.replaceAll("~1", "/").replaceAll("~0", "~");
@@ -55,6 +65,39 @@ export function byTarget(
   }
   const all = [...found].map(([to, { from, count }]) => ({ to, from: [...from], count }));
   return all.sort((one, other) => other.count - one.count);
+}
+
+/** A page with values of one platform changed; what is empty goes. */
+export function withSide(page: PageTable, on: Surface, change: Partial<SurfaceTable>): PageTable {
+  const side = { ...page[on], ...change };
+  const kept = Object.entries(side).filter(
+    ([, value]) => value !== "" && !(Array.isArray(value) && value.length === 0),
+  );
+  return { ...page, [on]: Object.fromEntries(kept) };
+}
+
+/** A way by which people come, and whom it gives them to. */
+export type WayIn =
+  | { kind: "ad"; ad: AdTable; app: string | null; days: number | null }
+  | { kind: "link"; link: LinkTable; app: string }
+  /** Whoever comes by nothing that is named. */
+  | { kind: "else"; app: string | null };
+
+/** All ways into one platform of a page: those that name somebody first, and then all the rest. */
+export function waysIn(page: PageTable, on: Surface): WayIn[] {
+  const side: Partial<SurfaceTable> = page[on] ?? {};
+  const ads = page.ads.filter((ad) => ad.on === on && ad.status === "published");
+  return [
+    ...ads.map((ad): WayIn => {
+      const template = readTemplate(ad.template ?? "");
+      const named = "wrong" in template ? { app: null, days: null } : template;
+      return { kind: "ad", ad, app: named.app, days: named.app === null ? null : named.days };
+    }),
+    ...page.links
+      .filter((link) => link.on === on)
+      .map((link): WayIn => ({ kind: "link", link, app: link.app })),
+    { kind: "else", app: side.organic_app ?? side.default_app ?? side.primary_receiver ?? null },
+  ];
 }
 
 export function hears(connection: ConnectionTable, on: Surface): boolean {

@@ -102,11 +102,16 @@ export function Problem({ error, again }: { error: Error; again?: () => void }) 
       <IconAlertTriangle size={17} aria-hidden="true" />
       <div>
         <strong>{document ? document.title : error.message}</strong>
-        {document && (
+        {document && !document.errors && (
           <p>
             <bdi>{document.detail}</bdi>
           </p>
         )}
+        {document?.errors?.map((one) => (
+          <p key={one.pointer + one.detail}>
+            <code>{one.pointer}</code> <bdi>{one.detail}</bdi>
+          </p>
+        ))}
         {error instanceof Unreachable && (
           <p>
             Look whether it runs, and whether this browser reaches it. What is missing here comes by itself

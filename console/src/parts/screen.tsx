@@ -2,6 +2,8 @@
 import { IconAlertTriangle } from "@tabler/icons-react";
 import type { InputHTMLAttributes, ReactNode, SelectHTMLAttributes } from "react";
 import { createContext, useContext, useId, useState } from "react";
+import { Problem as ApiProblem } from "../api/client";
+import type { Mistake } from "../api/types";
 import { Button } from "./basic";
 import css from "./screen.module.css";
 
@@ -70,22 +72,122 @@ export const actsHead = (
   </th>
 );
 
-const FieldId = createContext<string | undefined>(undefined);
+/** What the server found wrong in what a form sends, each where it stands. */
+const Mistakes = createContext<readonly Mistake[]>([]);
 
-/** A control with its name above it: the `Input` or `Select` within. */
-export function Field({ label, wide, children }: { label: string; wide?: boolean; children: ReactNode }) {
+/** Fields within show what of a refusal is about them. `at`: where in what is sent their table stands. */
+export function Judged({
+  error,
+  at = "",
+  children,
+}: {
+  error: Error | null;
+  at?: string;
+  children: ReactNode;
+}) {
+  const all = (error instanceof ApiProblem && error.document.errors) || [];
+  const own = all.filter((one) => one.pointer.startsWith(`${at}/`));
+  const within = own.map((one) => ({ ...one, pointer: one.pointer.slice(at.length) }));
+  return <Mistakes value={within}>{children}</Mistakes>;
+}
+
+/** What is wrong at a place, or within it. */
+function useMistakes(at: string | undefined): Mistake[] {
+  const all = useContext(Mistakes);
+  return all.filter((one) => one.pointer === at || one.pointer.startsWith(`${at}/`));
+}
+
+/** What is wrong at a place; nothing where all is well. */
+export function Wrong({ at, id }: { at: string; id?: string }) {
+  const wrong = useMistakes(at);
+  if (wrong.length === 0) return null;
+  return (
+    <small className={css.wrong} id={id} role="status">
+      {wrong.map((one) => (
+        <span key={one.pointer + one.detail}>
+          <bdi>{one.detail}</bdi>
+        </span>
+      ))}
+    </small>
+  );
+}
+
+/** What the control within a field is called by and described by. */
+interface Around {
+  id?: string;
+  "aria-labelledby"?: string;
+  "aria-describedby"?: string;
+  "aria-invalid"?: boolean;
+}
+
+const FieldContext = createContext<Around>({});
+
+/** For a control; one that has a name of its own is not called by the field's. */
+function useAround(name: string | undefined): Around {
+  const { "aria-labelledby": labelled, ...around } = useContext(FieldContext);
+  return name === undefined && labelled !== undefined ? { "aria-labelledby": labelled, ...around } : around;
+}
+
+/** How a field tells its control what is wrong. */
+function useWrong(at: string | undefined): { wrong: ReactNode; tells: Around } {
   const id = useId();
+  const wrong = useMistakes(at);
+  if (at === undefined || wrong.length === 0) return { wrong: null, tells: {} };
+  return { wrong: <Wrong at={at} id={id} />, tells: { "aria-describedby": id, "aria-invalid": true } };
+}
+
+/** A control with its name above it: the `Input` or `Select` within. `at`: where in what is sent its value stands. */
+export function Field({
+  label,
+  wide,
+  at,
+  children,
+}: {
+  label: string;
+  wide?: boolean;
+  at?: string;
+  children: ReactNode;
+}) {
+  const id = useId();
+  const { wrong, tells } = useWrong(at);
   return (
     <div className={css.field} data-wide={wide || undefined}>
       <label htmlFor={id}>{label}</label>
-      <FieldId value={id}>{children}</FieldId>
+      <FieldContext value={{ id, ...tells }}>{children}</FieldContext>
+      {wrong}
+    </div>
+  );
+}
+
+/** A setting: what it is and does, and beside it the control. */
+export function Setting({
+  title,
+  about,
+  at,
+  children,
+}: {
+  title: string;
+  about: ReactNode;
+  at?: string;
+  children: ReactNode;
+}) {
+  const id = useId();
+  const { wrong, tells } = useWrong(at);
+  return (
+    <div className={css.row}>
+      <div>
+        <strong id={id}>{title}</strong>
+        <p>{about}</p>
+        {wrong}
+      </div>
+      <FieldContext value={{ "aria-labelledby": id, ...tells }}>{children}</FieldContext>
     </div>
   );
 }
 
 export function Input({ mono, ...rest }: InputHTMLAttributes<HTMLInputElement> & { mono?: boolean }) {
-  const id = useContext(FieldId);
-  return <input id={id} {...rest} className={css.input} data-mono={mono || undefined} />;
+  const around = useAround(rest["aria-label"]);
+  return <input {...around} {...rest} className={css.input} data-mono={mono || undefined} />;
 }
 
 export interface Choice<T extends string = string> {
@@ -102,9 +204,9 @@ export function Select<T extends string>({
   choices: readonly Choice<T>[];
   choose: (value: T) => void;
 }) {
-  const id = useContext(FieldId);
+  const around = useAround(rest["aria-label"]);
   return (
-    <select id={id} {...rest} className={css.input} onChange={(event) => choose(event.target.value as T)}>
+    <select {...around} {...rest} className={css.input} onChange={(event) => choose(event.target.value as T)}>
       {choices.map((choice) => (
         <option key={choice.value} value={choice.value}>
           {choice.words}

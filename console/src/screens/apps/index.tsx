@@ -10,7 +10,7 @@ import { byHour, healthWords, heat } from "../../model/deliveries";
 import { clockTime, duration } from "../../model/time";
 import { AppChip, AppMark, Moment } from "../../parts/app";
 import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
-import { Card, Field, head, Input, Once, screen, Table } from "../../parts/screen";
+import { Card, Field, head, Input, Judged, Once, screen, Table } from "../../parts/screen";
 import { Tools, useAround } from "../shell";
 import css from "./apps.module.css";
 
@@ -166,29 +166,31 @@ function NewApp({ done }: { done: (app: AppTable) => void }) {
   }
   return (
     <Card title="New app" strong>
-      <form className={screen.body} onSubmit={submit}>
-        <div className={screen.fields}>
-          <Field label="Name" wide>
-            <Input value={name} maxLength={200} onChange={(event) => setName(event.target.value)} />
-          </Field>
-          <Field label="Webhook address" wide>
-            <Input
-              mono
-              value={url}
-              placeholder="https://…"
-              onChange={(event) => setUrl(event.target.value)}
-            />
-          </Field>
-          <Field label="Verify token">
-            <Input mono value={token} onChange={(event) => setToken(event.target.value)} />
-          </Field>
-          <Button look="primary" type="submit" disabled={name.trim() === "" || make.isPending || !online}>
-            Make it
-          </Button>
-        </div>
-        <p>Its id and its secret are made up; the secret is shown once.</p>
-        {make.error && <Problem error={make.error} />}
-      </form>
+      <Judged error={make.error}>
+        <form className={screen.body} onSubmit={submit}>
+          <div className={screen.fields}>
+            <Field label="Name" wide at="/name">
+              <Input value={name} maxLength={200} onChange={(event) => setName(event.target.value)} />
+            </Field>
+            <Field label="Webhook address" wide at="/webhook_url">
+              <Input
+                mono
+                value={url}
+                placeholder="https://…"
+                onChange={(event) => setUrl(event.target.value)}
+              />
+            </Field>
+            <Field label="Verify token" at="/verify_token">
+              <Input mono value={token} onChange={(event) => setToken(event.target.value)} />
+            </Field>
+            <Button look="primary" type="submit" disabled={name.trim() === "" || make.isPending || !online}>
+              Make it
+            </Button>
+          </div>
+          <p>Its id and its secret are made up; the secret is shown once.</p>
+          {make.error && <Problem error={make.error} />}
+        </form>
+      </Judged>
     </Card>
   );
 }

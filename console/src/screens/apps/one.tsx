@@ -9,7 +9,7 @@ import { healthWords } from "../../model/deliveries";
 import { duration } from "../../model/time";
 import { AppMark, Moment } from "../../parts/app";
 import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
-import { Card, Check, Field, Input, Once, screen, Warning } from "../../parts/screen";
+import { Card, Check, Field, Input, Judged, Once, screen, Warning } from "../../parts/screen";
 import { useAround } from "../shell";
 import css from "./apps.module.css";
 
@@ -151,41 +151,43 @@ function Webhook({ app }: { app: AppTable }) {
   }
   return (
     <Card title="Webhook" note="verified by a handshake when it is saved">
-      <form className={screen.body} onSubmit={submit}>
-        <div className={screen.fields}>
-          <Field label="Address" wide>
-            <Input
-              mono
-              value={url}
-              disabled={!may}
-              placeholder="https://…"
-              onChange={(event) => setUrl(event.target.value)}
-            />
-          </Field>
-          <Field label="Verify token">
-            <Input
-              mono
-              value={token}
-              disabled={!may}
-              placeholder="as it is"
-              onChange={(event) => setToken(event.target.value)}
-            />
-          </Field>
-        </div>
-        <Verification answer={patch.data} />
-        {patch.error && <Problem error={patch.error} />}
-        {may && (
-          <span className={screen.acts}>
-            <Button
-              type="submit"
-              look="primary"
-              disabled={!online || patch.isPending || (url.trim() === "" && !changed)}
-            >
-              {changed || token ? "Save and verify" : "Verify now"}
-            </Button>
-          </span>
-        )}
-      </form>
+      <Judged error={patch.error}>
+        <form className={screen.body} onSubmit={submit}>
+          <div className={screen.fields}>
+            <Field label="Address" wide at="/webhook_url">
+              <Input
+                mono
+                value={url}
+                disabled={!may}
+                placeholder="https://…"
+                onChange={(event) => setUrl(event.target.value)}
+              />
+            </Field>
+            <Field label="Verify token" at="/verify_token">
+              <Input
+                mono
+                value={token}
+                disabled={!may}
+                placeholder="as it is"
+                onChange={(event) => setToken(event.target.value)}
+              />
+            </Field>
+          </div>
+          <Verification answer={patch.data} />
+          {patch.error && <Problem error={patch.error} />}
+          {may && (
+            <span className={screen.acts}>
+              <Button
+                type="submit"
+                look="primary"
+                disabled={!online || patch.isPending || (url.trim() === "" && !changed)}
+              >
+                {changed || token ? "Save and verify" : "Verify now"}
+              </Button>
+            </span>
+          )}
+        </form>
+      </Judged>
     </Card>
   );
 }
@@ -304,7 +306,7 @@ function Switches({ app }: { app: AppTable }) {
   const { me, online } = useAround();
   const patch = usePatchApp();
   const off = me.role !== "operator" || !online || patch.isPending;
-  const put = (change: Record<string, unknown>) => patch.mutate({ id: app.id, change });
+  const put = (change: Parameters<typeof patch.mutate>[0]["change"]) => patch.mutate({ id: app.id, change });
   const [testers, setTesters] = useState(app.testers.join(", "));
   return (
     <Card title="Switches">
@@ -337,15 +339,17 @@ function Switches({ app }: { app: AppTable }) {
       </div>
       {!app.live && (
         <div className={screen.row}>
-          <Field label="Testers: person ids, comma between" wide>
-            <Input
-              mono
-              value={testers}
-              disabled={off}
-              onChange={(event) => setTesters(event.target.value)}
-              onBlur={() => put({ testers: testers.split(/[\s,]+/).filter((one) => one !== "") })}
-            />
-          </Field>
+          <Judged error={patch.error}>
+            <Field label="Testers: person ids, comma between" wide at="/testers">
+              <Input
+                mono
+                value={testers}
+                disabled={off}
+                onChange={(event) => setTesters(event.target.value)}
+                onBlur={() => put({ testers: testers.split(/[\s,]+/).filter((one) => one !== "") })}
+              />
+            </Field>
+          </Judged>
         </div>
       )}
       {COMPAT.map(({ name, about }) => (

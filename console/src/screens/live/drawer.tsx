@@ -110,10 +110,14 @@ export function Drawer({
         </p>
       )}
       {decided && <Why decided={decided} />}
-      {row.event === "decision" && row.events.length > 0 && (
+      {(row.event === "decision" || row.event === "settings") && row.events.length > 0 && (
         <section>
           <h3>Who was told</h3>
-          <Told row={row} heard={heard} />
+          {row.event === "decision" ? (
+            <Told row={row} heard={heard} />
+          ) : (
+            <Notices notices={row.events} apps={apps} />
+          )}
         </section>
       )}
       {row.event === "delivery" && (

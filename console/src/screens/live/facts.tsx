@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 import type { Row } from "../../api/live";
 import type { Directory } from "../../api/queries";
-import type { Surface } from "../../api/types";
+import type { AppDelivery, Surface } from "../../api/types";
 import { answerWords, delivered } from "../../model/activity";
 import type { Facts } from "../../model/live";
 import { type Piece, plain, sentence } from "../../model/sentences";
@@ -40,7 +40,7 @@ export function appOf(row: Row): string | null {
     case "delivery":
       return row.app_id;
     case "settings":
-      return row.verification?.app_id ?? null;
+      return row.verification?.app_id ?? row.delivery?.app_id ?? null;
     default:
       return null;
   }
@@ -58,6 +58,25 @@ function eventWords(row: Extract<Row, { event: "delivery" }>): string {
   return [...new Set(row.events.map((one) => one.event))].join(", ") || "webhook";
 }
 
+const STANDING: Record<AppDelivery["state"], string> = {
+  failing: "Delivery has failed for long",
+  disabled: "Delivery was stopped",
+  resumed: "Delivery goes on",
+  recovered: "Webhooks arrive again",
+};
+
+function settingsWords({ verification, delivery, events }: Extract<Row, { event: "settings" }>): string {
+  if (delivery) return `${STANDING[delivery.state]}: ${delivery.reason}`;
+  if (verification) {
+    return verification.verified
+      ? "The address verified itself"
+      : `The address did not verify itself: ${verification.error}`;
+  }
+  const told = new Set(events.map((one) => one.app_id)).size;
+  if (told === 0) return "The settings changed";
+  return `The settings changed: ${told === 1 ? "an app is" : `${told} apps are`} told of it`;
+}
+
 /** The row in words. */
 export function wordsOf(row: Row, name: (id: string) => string): string {
   const pieces = piecesOf(row);
@@ -66,10 +85,7 @@ export function wordsOf(row: Row, name: (id: string) => string): string {
     case "delivery":
       return `${row.channel === "standby" ? "standby · " : ""}${eventWords(row)}`;
     case "settings":
-      if (!row.verification) return "The settings changed";
-      return row.verification.verified
-        ? "The address verified itself"
-        : `The address did not verify itself: ${row.verification.error}`;
+      return settingsWords(row);
     case "clock": {
       const by = Date.parse(row.now) - Date.parse(row.was);
       return by > 0 ? `The clock went on by ${duration(by)}` : "The clock was frozen or let run";
@@ -111,6 +127,10 @@ export function Result({ row }: { row: Row }): ReactNode {
       );
     }
     case "settings":
+      if (row.delivery) {
+        const good = row.delivery.state === "resumed" || row.delivery.state === "recovered";
+        return <StatePill tone={good ? "well" : "danger"}>{row.delivery.state}</StatePill>;
+      }
       return (
         row.verification && (
           <StatePill tone={row.verification.verified ? "well" : "danger"}>

@@ -7,11 +7,11 @@ import { said } from "../../model/messages";
 import { readTemplate, withAd, withTemplate } from "../../model/routing";
 import { Button } from "../../parts/basic";
 import partsCss from "../../parts/parts.module.css";
-import { Card, Field, Input, Select, screen } from "../../parts/screen";
+import { Card, Field, Input, Select, screen, Wrong } from "../../parts/screen";
 import { PhoneMessage } from "../simulator/phone";
+import { useAppChoices } from "./app-names";
 import { useDraft } from "./draft";
 import css from "./pages.module.css";
-import { useAppChoices } from "./routing";
 
 const STATUSES = ["published", "draft", "paused"] as const;
 /** As many as there is any use for; which of them count is said by the warnings before saving. */
@@ -25,6 +25,7 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
   const read = readTemplate(text);
   const put = (next: Partial<AdTable>) => change(withAd(page, ad.id, { ...ad, ...next }));
   const edit = (next: Parameters<typeof withTemplate>[1]) => put({ template: withTemplate(text, next) });
+  const place = `/ads/${page.ads.indexOf(ad)}`;
   const isSaved = saved.ads.some((one) => one.id === ad.id);
   const good = !("wrong" in read);
   const app = good ? (read.app ?? "") : "";
@@ -61,14 +62,14 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
         <fieldset className={screen.body} disabled={!mayChange} style={{ border: 0, margin: 0 }}>
           <legend className="hidden">The ad</legend>
           <div className={screen.fields}>
-            <Field label="Name" wide>
+            <Field label="Name" wide at={`${place}/name`}>
               <Input
                 value={ad.name ?? ""}
                 maxLength={200}
                 onChange={(event) => put({ name: event.target.value })}
               />
             </Field>
-            <Field label="Status">
+            <Field label="Status" at={`${place}/status`}>
               <Select
                 value={ad.status}
                 choices={STATUSES.map((value) => ({ value, words: value }))}
@@ -99,7 +100,11 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
                 choose={(value) => edit({ days: value === "" ? null : Number(value) })}
               />
             </Field>
-            <Field label="Who may enter: person ids, comma between; empty: everybody" wide>
+            <Field
+              label="Who may enter: person ids, comma between; empty: everybody"
+              wide
+              at={`${place}/audience`}
+            >
               <Input
                 mono
                 value={(ad.audience ?? []).join(", ")}
@@ -132,6 +137,7 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
             value={text}
             onChange={(event) => put({ template: event.target.value })}
           />
+          <Wrong at={`${place}/template`} />
           <p id="template-state" role="status">
             {good ? (
               <span className={css.good}>

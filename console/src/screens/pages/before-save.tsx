@@ -1,10 +1,9 @@
 /** What saving does, before it is done: which values change, which conversations move, what is not advisable. */
-import { useDebouncedValue } from "@mantine/hooks";
 import { IconArrowRight, IconEye } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Problem as ApiProblem } from "../../api/client";
-import { useConsequences, useSavePage } from "../../api/settings";
+import { useSavePage } from "../../api/settings";
 import { byTarget, changeWords } from "../../model/routing";
 import { AppChip } from "../../parts/app";
 import { Button, Key, LinkButton, Problem } from "../../parts/basic";
@@ -12,9 +11,9 @@ import { RuleTag } from "../../parts/explain";
 import { useKeys } from "../../parts/keys";
 import { Card, screen, Warning } from "../../parts/screen";
 import { useAround } from "../shell";
+import { useName } from "./app-names";
 import { useDraft } from "./draft";
 import css from "./pages.module.css";
-import { useName } from "./routing";
 
 const isApp = (pointer: string): boolean => /(_app|primary_receiver|\/app)$/.test(pointer);
 
@@ -31,9 +30,8 @@ function Value({ pointer, value }: { pointer: string; value: unknown }) {
 
 export function BeforeYouSave({ tag }: { tag: string }) {
   const { apps, online } = useAround();
-  const { page, changed, discard } = useDraft();
-  const [settled] = useDebouncedValue(page, 400);
-  const { data, error, isFetching } = useConsequences(settled, changed);
+  const { page, changed, discard, settled, consequences } = useDraft();
+  const { data, error, isFetching } = consequences;
   const save = useSavePage();
   const name = useName();
   const [listed, setListed] = useState(false);

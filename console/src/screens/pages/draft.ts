@@ -1,5 +1,6 @@
 /** A page's settings as they are being changed. Nothing is saved before it is said what that does. */
 import { createContext, useContext, useSyncExternalStore } from "react";
+import type { useConsequences } from "../../api/settings";
 import type { PageTable, Surface } from "../../api/types";
 
 export interface Draft {
@@ -9,6 +10,10 @@ export interface Draft {
   page: PageTable;
   on: Surface;
   changed: boolean;
+  /** What saving `settled` would do. */
+  consequences: ReturnType<typeof useConsequences>;
+  /** The page as it was when somebody last paused. */
+  settled: PageTable;
   change: (page: PageTable) => void;
   discard: () => void;
   /** Whether whoever looks may change anything. */

@@ -1,9 +1,10 @@
 /** A page: who answers, the ways in, the apps on it; and before anything is saved, what that does. */
+import { useDebouncedValue } from "@mantine/hooks";
 import { Link, Navigate } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { useSettings } from "../../api/settings";
+import { useConsequences, useSettings } from "../../api/settings";
 import { Empty, Loading, Problem, SURFACES, SurfaceIcon } from "../../parts/basic";
-import { screen } from "../../parts/screen";
+import { Judged, screen } from "../../parts/screen";
 import { useAround } from "../shell";
 import { Ads } from "./ads";
 import { BeforeYouSave } from "./before-save";
@@ -43,19 +44,24 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
   const place = apps.place(address);
   const saved = settings?.data.pages.find((page) => page.id === place?.page.id);
   const edited = useKeptDraft(saved?.id ?? "");
+  const page = edited ?? saved;
+  const changed = JSON.stringify(page) !== JSON.stringify(saved);
+  const [settled] = useDebouncedValue(page, 400);
+  const consequences = useConsequences(settled, changed);
   const draft = useMemo<Draft | null>(() => {
-    if (!saved || !place) return null;
-    const page = edited ?? saved;
+    if (!saved || !page || !settled || !place) return null;
     return {
       saved,
       page,
       on: place.on,
-      changed: JSON.stringify(page) !== JSON.stringify(saved),
+      changed,
+      consequences,
+      settled,
       change: (page) => keepDraft(saved.id, page),
       discard: () => keepDraft(saved.id, null),
       mayChange: me.role === "operator",
     };
-  }, [saved, place, edited, me.role]);
+  }, [saved, page, settled, place, changed, consequences, me.role]);
   if (error && !settings) return <Problem error={error} again={() => void refetch()} />;
   if (settings && !draft)
     return (
@@ -105,17 +111,19 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
         {error && <Problem error={error} again={() => void refetch()} />}
         <div className={css.split}>
           <div className={css.main}>
-            {tab === "ads" ? (
-              <Ads address={address} chosen={ad} />
-            ) : tab === "links" ? (
-              <Links />
-            ) : tab === "tokens" ? (
-              <Tokens />
-            ) : tab === "warnings" ? (
-              <Warnings warnings={warnings} />
-            ) : (
-              <RoutingTab warnings={warnings} />
-            )}
+            <Judged error={consequences.error} at="/pages/0">
+              {tab === "ads" ? (
+                <Ads address={address} chosen={ad} />
+              ) : tab === "links" ? (
+                <Links />
+              ) : tab === "tokens" ? (
+                <Tokens />
+              ) : tab === "warnings" ? (
+                <Warnings warnings={warnings} />
+              ) : (
+                <RoutingTab address={address} warnings={warnings} />
+              )}
+            </Judged>
           </div>
           <div className={css.side}>
             {draft.mayChange && <BeforeYouSave tag={settings.tag} />}

@@ -2,7 +2,7 @@
 import { type FormEvent, useState } from "react";
 import { AppChip } from "../../parts/app";
 import { Button, Empty } from "../../parts/basic";
-import { actsHead, Card, Field, head, Input, Select, screen, Table } from "../../parts/screen";
+import { actsHead, Card, Field, head, Input, Select, screen, Table, Wrong } from "../../parts/screen";
 import { useAround } from "../shell";
 import { useDraft } from "./draft";
 
@@ -53,6 +53,7 @@ export function Links() {
                     {name}/…?ref={link.ref}
                   </bdi>
                 </code>
+                <Wrong at={`/links/${page.links.indexOf(link)}`} />
               </td>
               <td>{link.app === "inbox" ? "Inbox" : <AppChip app={apps.app(link.app)} />}</td>
               <td>
@@ -62,7 +63,7 @@ export function Links() {
                       look="quiet"
                       onClick={() => change({ ...page, links: page.links.filter((one) => one !== link) })}
                     >
-                      Remove
+                      Remove<span className="hidden"> the link {link.ref}</span>
                     </Button>
                   </span>
                 )}

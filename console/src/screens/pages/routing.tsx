@@ -1,13 +1,27 @@
 /** Who answers, and the apps that are connected, on one platform of a page. */
 import { useState } from "react";
 import type { ConnectionTable, PageTable, RoutingWarning, Surface, SurfaceTable } from "../../api/types";
-import { hears, withStandby } from "../../model/routing";
+import { hears, withSide, withStandby } from "../../model/routing";
 import { AppChip } from "../../parts/app";
 import { Button, Empty, SURFACES } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
-import { actsHead, Card, Check, head, Select, screen, Table } from "../../parts/screen";
+import {
+  actsHead,
+  Card,
+  Check,
+  type Choice,
+  head,
+  Select,
+  Setting,
+  screen,
+  Table,
+  Wrong,
+} from "../../parts/screen";
 import { useAround } from "../shell";
+import { useAppChoices } from "./app-names";
 import { useDraft } from "./draft";
+import { Timers } from "./timers";
+import { WaysIn } from "./ways-in";
 
 /** The fields that an app which talks with people needs. */
 const FIELDS = [
@@ -19,41 +33,23 @@ const FIELDS = [
   "message_echoes",
 ];
 
-/** An app by its id; the Inbox by its name. */
-export function useName(): (id: string) => string {
-  const { apps } = useAround();
-  return (id) => (id === "inbox" ? "Inbox" : apps.app(id).name);
-}
-
-export function useAppChoices(none: string, withInbox = true) {
-  const { page } = useDraft();
-  const name = useName();
-  const connected = page.connections.map(({ app }) => ({ value: app, words: name(app) }));
-  return [
-    { value: "", words: none },
-    ...connected,
-    ...(withInbox ? [{ value: "inbox", words: "Inbox" }] : []),
-  ];
-}
-
-export function RoutingTab({ warnings }: { warnings: RoutingWarning[] }) {
+export function RoutingTab({ address, warnings }: { address: string; warnings: RoutingWarning[] }) {
   return (
     <>
       <WhoAnswers />
+      <Timers />
+      <WaysIn address={address} />
       <Connected warnings={warnings} />
     </>
   );
 }
 
-type SideField = "default_app" | "primary_receiver" | "organic_app";
+const MOVE_TO_MAIN: Choice<PageTable["inbox_move_to_main"]>[] = [
+  { value: "take", words: "Takes control" },
+  { value: "request", words: "Asks for control" },
+];
 
-/** A page with one value of one platform changed. */
-function withSide(page: PageTable, on: Surface, field: SideField, value: string): PageTable {
-  const side: Partial<SurfaceTable> = { ...page[on] };
-  if (value) side[field] = value;
-  else delete side[field];
-  return { ...page, [on]: side };
-}
+type SideField = "default_app" | "primary_receiver" | "organic_app";
 
 function modeWords(page: PageTable, on: Surface): string {
   const side = page[on];
@@ -68,85 +64,74 @@ function WhoAnswers() {
   const noDefault = useAppChoices("Nobody");
   const noPrimary = useAppChoices("Nobody", false);
   const sameAsDefault = useAppChoices("Same as the default app");
-  const set = (field: SideField) => (value: string) => change(withSide(page, on, field, value));
+  const set = (field: SideField) => (value: string) => change(withSide(page, on, { [field]: value }));
   return (
     <Card title="Who answers" note={modeWords(page, on)}>
-      <div className={screen.row}>
-        <div>
-          <strong id="default-app">Default app</strong>
-          <p>Gets every conversation that nothing else decides, and those whose control has expired.</p>
-        </div>
+      <Setting
+        title="Default app"
+        about="Gets every conversation that nothing else decides, and those whose control has expired."
+        at={`/${on}/default_app`}
+      >
         <Select
-          aria-labelledby="default-app"
           choices={noDefault}
           value={side.default_app ?? ""}
           choose={set("default_app")}
           disabled={!mayChange || Boolean(side.primary_receiver)}
         />
-      </div>
+      </Setting>
       {side.primary_receiver && (
         <p className={screen.note}>
           A default app cannot be chosen while there is a primary receiver: take that away first.
         </p>
       )}
-      <div className={screen.row}>
-        <div>
-          <strong id="organic">Organic route</strong>
-          <p>People who simply write, without an ad or a link.</p>
-        </div>
+      <Setting
+        title="Organic route"
+        about="People who simply write, without an ad or a link."
+        at={`/${on}/organic_app`}
+      >
         <Select
-          aria-labelledby="organic"
           choices={sameAsDefault}
           value={side.organic_app ?? ""}
           choose={set("organic_app")}
           disabled={!mayChange || !side.default_app}
         />
-      </div>
-      <div className={screen.row}>
-        <div>
-          <strong id="primary">Primary receiver</strong>
-          <p>
-            {side.default_app
-              ? "For the Handover Protocol; not while there is a default app."
-              : "Leads in the Handover Protocol: everything begins with it, and it may take control back."}
-          </p>
-        </div>
+      </Setting>
+      <Setting
+        title="Primary receiver"
+        about={
+          side.default_app
+            ? "For the Handover Protocol; not while there is a default app."
+            : "Leads in the Handover Protocol: everything begins with it, and it may take control back."
+        }
+        at={`/${on}/primary_receiver`}
+      >
         <Select
-          aria-labelledby="primary"
           choices={noPrimary}
           value={side.primary_receiver ?? ""}
           choose={set("primary_receiver")}
           disabled={!mayChange || Boolean(side.default_app)}
         />
-      </div>
-      <div className={screen.row}>
-        <div>
-          <strong id="main">Inbox: Move to Main</strong>
-          <p>What happens when somebody at the desk moves a conversation; on both platforms.</p>
-        </div>
+      </Setting>
+      <Setting
+        title="Inbox: Move to Main"
+        about="What happens when somebody at the desk moves a conversation; on both platforms."
+        at="/inbox_move_to_main"
+      >
         <Select
-          aria-labelledby="main"
-          choices={[
-            { value: "take", words: "Takes control" },
-            { value: "request", words: "Asks for control" },
-          ]}
-          value={page.inbox_move_to_main ?? "take"}
-          choose={(value) => change({ ...page, inbox_move_to_main: value as "take" | "request" })}
+          choices={MOVE_TO_MAIN}
+          value={page.inbox_move_to_main}
+          choose={(inbox_move_to_main) => change({ ...page, inbox_move_to_main })}
           disabled={!mayChange}
         />
-      </div>
-      <div className={screen.row}>
-        <div>
-          <strong>Messaging</strong>
-          <p>Switched off, nobody can write to the page.</p>
-        </div>
+      </Setting>
+      <Setting title="Messaging" about="Switched off, nobody can write to the page.">
         <Check
           label="People may write"
           checked={page.messaging_enabled}
           disabled={!mayChange}
           onChange={(event) => change({ ...page, messaging_enabled: event.target.checked })}
         />
-      </div>
+      </Setting>
     </Card>
   );
 }
@@ -195,13 +180,14 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
             actsHead,
           ]}
         >
-          {page.connections.map((connection) => {
+          {page.connections.map((connection, index) => {
             const app = apps.app(connection.app);
             const own = warnings.filter((one) => one.pointer.includes(`/connections/${connection.app}`));
             return (
               <tr key={connection.app}>
                 <td>
                   <AppChip app={app} />
+                  <Wrong at={`/connections/${index}`} />
                   {own.map((one) => (
                     <small key={one.detail}>
                       <bdi>{one.detail}</bdi> {one.rule && <RuleTag rule={one.rule} />}

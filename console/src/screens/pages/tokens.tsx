@@ -68,7 +68,7 @@ export function Tokens() {
                           )
                         }
                       >
-                        Make a token
+                        Make a token<span className="hidden"> for {apps.app(app).name}</span>
                       </Button>
                     </span>
                   )}
