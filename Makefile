@@ -151,8 +151,9 @@ e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json
 	cd $(dir $<) && npm ci
 
 .PHONY: openapi
-openapi: $(PROFILE) e2e/openapi/.venv/made ## hold the program against its own description, OPENAPI='--long --examples 300' for longer
+openapi: $(PROFILE) e2e/openapi/.venv/made ## hold the program and a client made from it against its own description, OPENAPI='--long --examples 300' for longer
 	e2e/openapi/.venv/bin/python e2e/openapi/run.py $(OPENAPI)
+	PYTHONDONTWRITEBYTECODE=1 e2e/openapi/.venv/bin/python -m unittest discover -v -s e2e/openapi -p 'test_*.py'
 
 # An environment of its own; `ensurepip` is what Debian packs apart.
 e2e/openapi/.venv/made: e2e/openapi/requirements.txt | python
