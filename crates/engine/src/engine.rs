@@ -638,6 +638,11 @@ impl Engine {
         Ok(is_there.then_some(known))
     }
 
+    /// What is known of people, in their order; nothing where nobody ever said.
+    pub async fn people(&self, keys: Vec<ThreadKey>) -> Result<Vec<Person>, StoreError> {
+        self.shared.store.people(keys).await
+    }
+
     /// Keeps what is known of a person, whether or not they have written.
     pub async fn keep_person(&self, key: &ThreadKey, person: Person) -> Result<(), StoreError> {
         self.shared.store.keep_person(key, person).await

@@ -526,6 +526,17 @@ pub trait Store: Send + Sync + 'static {
     /// What is known of a person; nothing where nobody ever said.
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>>;
 
+    /// The same of several, in their order. A store that reads them together says so.
+    fn people(&self, keys: Vec<ThreadKey>) -> BoxFuture<'_, Result<Vec<Person>, StoreError>> {
+        Box::pin(async move {
+            let mut people = Vec::with_capacity(keys.len());
+            for key in &keys {
+                people.push(self.person(key).await?);
+            }
+            Ok(people)
+        })
+    }
+
     /// Keeps what is known of a person. Whether there is such a person is the caller's to know.
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>>;
 

@@ -419,6 +419,13 @@ impl Store for SqliteStore {
         self.look(move |db| read::person(db, crate::stream_of(&key, streams), &key))
     }
 
+    fn people(&self, keys: Vec<ThreadKey>) -> BoxFuture<'_, Result<Vec<Person>, StoreError>> {
+        let streams = self.streams;
+        self.look(move |db| {
+            keys.iter().map(|key| read::person(db, crate::stream_of(key, streams), key)).collect()
+        })
+    }
+
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, stream) = (key.clone(), crate::stream_of(key, self.streams));
         Box::pin(self.write(1, true, move |tx| tx.keep_person(stream, &key, &person)))

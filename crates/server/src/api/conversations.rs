@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use baton_engine::{Engine, Filter, ThreadState};
 use baton_rules::{Folder, PageId, PersonId, Surface, ThreadKey, Timestamp, human_closes, standing};
-use baton_store::{JournalRow, Settings};
+use baton_store::{JournalRow, Person, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -362,14 +362,12 @@ impl LookedFor<'_> {
             let states = engine.threads(side.page, side.surface, &self.filter, from.take(), turn).await?;
             let is_last = states.len() < turn;
             from = states.last().map(|last| (last.last_message_at, last.key.clone()));
-            for state in states {
-                let waits = !self.waiting || !state.thread.requests.is_empty();
-                if waits && fits(engine, &state.key, self.words).await? {
-                    found.push(state);
-                }
-                if found.len() == wanted {
-                    return Ok(found);
-                }
+            let waits = |state: &ThreadState| !self.waiting || !state.thread.requests.is_empty();
+            let states = states.into_iter().filter(waits).collect();
+            found.extend(self.with_words(engine, states).await?);
+            if found.len() >= wanted {
+                found.truncate(wanted);
+                break;
             }
             if is_last {
                 break;
@@ -377,18 +375,22 @@ impl LookedFor<'_> {
         }
         Ok(found)
     }
-}
 
-/// Whether the person's names or id hold the words.
-async fn fits(engine: &Engine, key: &ThreadKey, words: Option<&str>) -> Result<bool, Problem> {
-    let Some(words) = words else { return Ok(true) };
-    let holds = |text: &str| text.to_lowercase().contains(words);
-    if holds(key.person.as_str()) {
-        return Ok(true);
+    /// Those whose person's names or id hold the words. What is known of all of them is read at once.
+    async fn with_words(
+        &self,
+        engine: &Engine,
+        states: Vec<ThreadState>,
+    ) -> Result<Vec<ThreadState>, Problem> {
+        let Some(words) = self.words else { return Ok(states) };
+        let known = engine.people(states.iter().map(|state| state.key.clone()).collect()).await?;
+        let holds = |text: &str| text.to_lowercase().contains(words);
+        let fits = |(state, known): &(ThreadState, Person)| {
+            let names = [&known.name, &known.first_name, &known.last_name, &known.username];
+            holds(state.key.person.as_str()) || names.into_iter().flatten().any(|name| holds(name))
+        };
+        Ok(states.into_iter().zip(known).filter(fits).map(|(state, _)| state).collect())
     }
-    let known = engine.person(key).await?.unwrap_or_default();
-    let names = [known.name, known.first_name, known.last_name, known.username];
-    Ok(names.iter().flatten().any(|name| holds(name)))
 }
 
 async fn conversation(

@@ -80,6 +80,9 @@ async fn what_is_known_of_a_person_is_kept(disk: Disk) {
     // The same id on the other surface is another person.
     let elsewhere = ThreadKey { surface: Surface::Instagram, ..one.clone() };
     assert_eq!(store.person(&elsewhere).await.unwrap(), Person::default());
+    let together = store.people(vec![other, one.clone(), elsewhere, one.clone()]).await.unwrap();
+    assert_eq!(together, [Person::default(), full.clone(), Person::default(), full.clone()]);
+    assert_eq!(store.people(Vec::new()).await.unwrap(), []);
     store.keep_person(&one, Person { name: None, ..full.clone() }).await.unwrap();
     assert_eq!(store.person(&one).await.unwrap(), Person { name: None, ..full });
 }
