@@ -43,12 +43,20 @@ export async function visit(browser, server, path, { token = server.token, ...op
   };
 }
 
+const EVERYTHING = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+const CONTRAST = { type: "rule", values: ["color-contrast", "link-in-text-block"] };
+
 /** What axe finds wrong, as lines. */
-export async function axe(page) {
+export const axe = (page) => judged(page, EVERYTHING);
+
+/** What of it colours have to do with. */
+export const contrast = (page) => judged(page, CONTRAST);
+
+async function judged(page, runOnly) {
   // The page's policy allows no inline script: the debugger may.
   const session = await page.context().newCDPSession(page);
-  await session.send("Runtime.evaluate", { expression: AXE });
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const found = await page.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), tags);
+  await session.send("Runtime.evaluate", { expression: `window.axe ?? (() => {${AXE}})()` });
+  await session.detach();
+  const found = await page.evaluate((only) => window.axe.run({ runOnly: only, resultTypes: ["violations"] }), runOnly);
   return found.violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.target.join(" ")}: ${node.failureSummary.split("\n")[1] ?? ""}`));
 }

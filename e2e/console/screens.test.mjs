@@ -2,7 +2,7 @@
 // of each is in `pictures`, or in BATON_PICTURES.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { axe, open, visit } from "./browser.mjs";
+import { axe, contrast, open, visit } from "./browser.mjs";
 import { behindALine, start } from "./server.mjs";
 
 const PICTURES = process.env.BATON_PICTURES ?? "pictures";
@@ -49,33 +49,41 @@ after(async () => {
   await server?.stop();
 });
 
+/** Looks at which axe looks whole, and at which for contrast alone: colours differ by scheme, and what is there by size. */
+const WHOLE = [axe, "wide light", "phone light"];
+const CONTRAST = [contrast, "wide dark", "phone dark"];
+
 for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
-  for (const colorScheme of ["light", "dark"]) {
+  test(name, async () => {
+    // Things without a fixed id: the first of them.
+    const whole = path.endsWith("/") ? path + firsts[name] : path;
+    const { page, fine, close } = await visit(browser, server, whole, { viewport: SIZES.wide, colorScheme: "light" });
     for (const [size, viewport] of Object.entries(SIZES)) {
       // There the table is a sheet that a tap opens.
       if (size === "phone" && name === "inbox-table") continue;
-      test(`${name}, ${colorScheme}, ${size}`, async () => {
-        // Things without a fixed id: the first of them.
-        const whole = path.endsWith("/") ? path + firsts[name] : path;
-        const { page, fine, close } = await visit(browser, server, whole, { colorScheme, viewport });
-        await ready(page);
-        await page.waitForFunction(() => document.querySelectorAll("[aria-busy=true]").length === 0);
-        await page.evaluate(() => document.fonts.ready);
+      await page.setViewportSize(viewport);
+      await ready(page);
+      await page.waitForFunction(() => document.querySelectorAll("[aria-busy=true]").length === 0);
+      await page.evaluate(() => document.fonts.ready);
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await page.screenshot({ path: `${PICTURES}/${name}-${colorScheme}-${size}.png` });
-        assert.deepEqual(await axe(page), []);
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        assert.ok(wider <= 0, `${wider} px wider than the screen`);
-        const cut = await page.evaluate(() => {
-          const wide = [...document.querySelectorAll("aside")].filter((one) => one.scrollWidth > one.clientWidth);
-          const flat = [...document.querySelectorAll("main nav")].filter((one) => one.scrollHeight > one.clientHeight + 1);
-          return [...wide, ...flat].map((one) => one.getAttribute("aria-label"));
-        });
-        assert.deepEqual(cut, [], "cut off");
-        fine();
-        await close();
+        for (const [look, ...at] of [WHOLE, CONTRAST]) {
+          if (at.includes(`${size} ${colorScheme}`)) assert.deepEqual(await look(page), [], `${size}, ${colorScheme}`);
+        }
+      }
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${size}: ${wider} px wider than the screen`);
+      const cut = await page.evaluate(() => {
+        const wide = [...document.querySelectorAll("aside")].filter((one) => one.scrollWidth > one.clientWidth);
+        const flat = [...document.querySelectorAll("main nav")].filter((one) => one.scrollHeight > one.clientHeight + 1);
+        return [...wide, ...flat].map((one) => one.getAttribute("aria-label"));
       });
+      assert.deepEqual(cut, [], `${size}: cut off`);
     }
-  }
+    fine();
+    await close();
+  });
 }
 
 test("not connected: it is said, nothing can be changed, and it goes on by itself", async () => {

@@ -34,40 +34,31 @@ after(async () => {
   await server?.stop();
 });
 
-/** Opens a screen whose calls are answered by something else. */
-async function opened(path, calls, answer) {
-  const visited = await visit(browser, server, "live");
-  await visited.page.getByRole("grid").waitFor();
-  await visited.page.route((url) => url.pathname.startsWith("/baton/v1") && calls.test(url.pathname + url.search), answer);
-  await visited.page.goto(`${server.url}/console/${path}`);
-  return visited;
-}
-
 for (const [name, [, calls, shown]] of Object.entries(SCREENS)) {
-  test(`${name}: on its way, then there`, async () => {
-    let go;
-    const held = new Promise((resolve) => (go = resolve));
-    const { page, fine, close } = await opened(SCREENS[name][0], calls, async (route) => {
-      await held;
-      await route.continue();
-    });
-    const loading = page.getByRole("main").locator("[aria-busy=true]").first();
-    await loading.waitFor({ state: "attached" });
-    assert.equal(await page.getByRole("alert").count(), 0);
-    assert.deepEqual(await axe(page), []);
-    go();
-    await shown(page).first().waitFor();
-    fine();
-    await close();
-  });
+  test(`${name}: on its way, not to be had, and there; without a server, and back`, async () => {
+    const [path] = SCREENS[name];
+    const line = await behindALine(server);
+    const { page, fine, close } = await visit(browser, line, "live");
+    await page.getByRole("grid").waitFor();
+    const main = page.getByRole("main");
 
-  test(`${name}: it cannot be had, then it can`, async () => {
+    // Its calls are held back, then refused, then answered.
+    let answer;
+    const held = new Promise((resolve) => (answer = resolve));
     let broken = true;
     const body = JSON.stringify(PROBLEM);
-    const { page, close } = await opened(SCREENS[name][0], calls, (route) =>
-      broken ? route.fulfill({ status: 503, contentType: "application/problem+json", body }) : route.continue(),
+    await page.route(
+      (url) => url.pathname.startsWith("/baton/v1") && calls.test(url.pathname + url.search),
+      async (route) => {
+        await held;
+        return broken ? route.fulfill({ status: 503, contentType: "application/problem+json", body }) : route.continue();
+      },
     );
-    const alert = page.getByRole("main").getByRole("alert").filter({ hasText: PROBLEM.detail }).first();
+    await page.goto(`${line.url}/console/${path}`);
+    await main.locator("[aria-busy=true]").first().waitFor({ state: "attached" });
+    assert.equal(await page.getByRole("alert").count(), 0);
+    answer();
+    const alert = main.getByRole("alert").filter({ hasText: PROBLEM.detail }).first();
     await alert.waitFor();
     assert.deepEqual(await axe(page), []);
     assert.match(await alert.getByRole("link").getAttribute("href"), /\/problems\/unavailable$/);
@@ -75,12 +66,11 @@ for (const [name, [, calls, shown]] of Object.entries(SCREENS)) {
     await alert.getByRole("button", { name: "Try again" }).click();
     await shown(page).first().waitFor();
     await alert.waitFor({ state: "detached" });
-    await close();
-  });
+    fine();
+    await page.unrouteAll({ behavior: "wait" });
 
-  test(`${name}: the server is gone, then it is back`, async () => {
-    const line = await behindALine(server);
-    const { page, close } = await visit(browser, line, "live");
+    // The server is gone before the screen is opened.
+    await page.goto(`${line.url}/console/live`);
     await page.getByRole("banner").locator("span", { hasText: /^Live$/ }).waitFor();
     await page.waitForLoadState("networkidle", { timeout: 2_000 }).catch(() => {});
     line.cut();
@@ -89,9 +79,9 @@ for (const [name, [, calls, shown]] of Object.entries(SCREENS)) {
     await page.evaluate((path) => {
       history.pushState({}, "", new URL(path, document.baseURI.replace(/console\/.*/, "console/")));
       dispatchEvent(new PopStateEvent("popstate", { state: {} }));
-    }, SCREENS[name][0]);
-    await page.getByRole("main").getByText("Baton does not answer").first().waitFor();
-    await page.getByRole("main").getByRole("button", { name: "Try again" }).first().waitFor();
+    }, path);
+    await main.getByText("Baton does not answer").first().waitFor();
+    await main.getByRole("button", { name: "Try again" }).first().waitFor();
     assert.deepEqual(await axe(page), []);
     line.mend();
     // It tries by itself too, and may be first.
@@ -99,7 +89,7 @@ for (const [name, [, calls, shown]] of Object.entries(SCREENS)) {
     await Promise.any([page.getByRole("button", { name: "Try now" }).click(), back]);
     await back;
     await shown(page).first().waitFor();
-    await page.getByRole("main").getByText("Baton does not answer").first().waitFor({ state: "detached" });
+    await main.getByText("Baton does not answer").first().waitFor({ state: "detached" });
     await close();
     line.close();
   });

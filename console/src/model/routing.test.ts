@@ -5,7 +5,7 @@ import {
   changeWords,
   freshAd,
   readTemplate,
-  waysIn,
+  routesIn,
   withAd,
   withSide,
   withStandby,
@@ -95,16 +95,16 @@ test("ways in are the published ads, the links, and then all the rest", () => {
       { on: "messenger", id: "9003", name: "Plain", status: "published", audience: [], template: "{" },
     ],
   };
-  const of = (one: PageTable) => waysIn(one, "messenger").map((way) => [way.kind, way.app]);
+  const of = (one: PageTable) => routesIn(one, "messenger").map((way) => [way.kind, way.app]);
   expect(of(page)).toEqual([
     ["ad", "3"],
     ["ad", null],
     ["link", "inbox"],
     ["else", "1"],
   ]);
-  expect(waysIn(page, "messenger")[0]).toMatchObject({ days: 4 });
+  expect(routesIn(page, "messenger")[0]).toMatchObject({ days: 4 });
   expect(of(withSide(page, "messenger", { organic_app: "5" })).at(-1)).toEqual(["else", "5"]);
-  expect(waysIn(page, "instagram").at(-1)).toEqual({ kind: "else", app: null });
+  expect(routesIn(page, "instagram").at(-1)).toEqual({ kind: "else", app: null });
 });
 
 test("what is empty goes from a side", () => {

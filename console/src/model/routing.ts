@@ -77,25 +77,25 @@ export function withSide(page: PageTable, on: Surface, change: Partial<SurfaceTa
 }
 
 /** A way by which people come, and whom it gives them to. */
-export type WayIn =
+export type RouteIn =
   | { kind: "ad"; ad: AdTable; app: string | null; days: number | null }
   | { kind: "link"; link: LinkTable; app: string }
   /** Whoever comes by nothing that is named. */
   | { kind: "else"; app: string | null };
 
 /** All ways into one platform of a page: those that name somebody first, and then all the rest. */
-export function waysIn(page: PageTable, on: Surface): WayIn[] {
+export function routesIn(page: PageTable, on: Surface): RouteIn[] {
   const side: Partial<SurfaceTable> = page[on] ?? {};
   const ads = page.ads.filter((ad) => ad.on === on && ad.status === "published");
   return [
-    ...ads.map((ad): WayIn => {
+    ...ads.map((ad): RouteIn => {
       const template = readTemplate(ad.template ?? "");
       const named = "wrong" in template ? { app: null, days: null } : template;
       return { kind: "ad", ad, app: named.app, days: named.app === null ? null : named.days };
     }),
     ...page.links
       .filter((link) => link.on === on)
-      .map((link): WayIn => ({ kind: "link", link, app: link.app })),
+      .map((link): RouteIn => ({ kind: "link", link, app: link.app })),
     { kind: "else", app: side.organic_app ?? side.default_app ?? side.primary_receiver ?? null },
   ];
 }

@@ -1,7 +1,7 @@
 /** Every way by which people come, and whom each gives them to: ads, links, and all the rest. */
 import { Link } from "@tanstack/react-router";
 import { usePageTable } from "../../api/settings";
-import { type WayIn, waysIn } from "../../model/routing";
+import { type RouteIn, routesIn } from "../../model/routing";
 import { AppChip } from "../../parts/app";
 import { Card, head, Table } from "../../parts/screen";
 import { useAround } from "../shell";
@@ -13,7 +13,7 @@ export function WaysIn({ address }: { address: string }) {
   const { data: counted } = usePageTable(page.id);
   const side = page[on];
   const usual = side?.ad_window_days ?? 1;
-  const came = (way: WayIn) =>
+  const came = (way: RouteIn) =>
     way.kind === "ad"
       ? (counted?.ads.find((ad) => ad.on === on && ad.id === way.ad.id)?.entries ?? "–")
       : "–";
@@ -22,7 +22,7 @@ export function WaysIn({ address }: { address: string }) {
   return (
     <Card title="Ways in" note="whom each gives people to; they are changed under Ads and Links">
       <Table label="Ways in" heads={[head("By"), head("goes to"), head("for"), head("Came", true)]}>
-        {waysIn(page, on).map((way) => (
+        {routesIn(page, on).map((way) => (
           <tr
             key={
               way.kind === "ad" ? `ad ${way.ad.id}` : way.kind === "link" ? `link ${way.link.ref}` : "else"
@@ -49,7 +49,7 @@ export function WaysIn({ address }: { address: string }) {
 
 const daysWords = (days: number): string => (days === 1 ? "1 day" : `${days} days`);
 
-function By({ way, address }: { way: WayIn; address: string }) {
+function By({ way, address }: { way: RouteIn; address: string }) {
   const { page, on } = useDraft();
   if (way.kind === "ad")
     return (
