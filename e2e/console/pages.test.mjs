@@ -205,7 +205,7 @@ test("what the server finds wrong stands at its field, and timers and ways in ar
 
   const ways = page.getByRole("group", { name: "Ways in" });
   await ways.getByRole("row", { name: /Spring sale.*Marketing bot.*1/ }).waitFor();
-  await ways.getByRole("row", { name: /Anything else/ }).waitFor();
+  await ways.getByRole("row", { name: /anything else/ }).waitFor();
 
   await page.goto(`${server.url}/console/pages/2001/ads`);
   await page.getByLabel(/Who may enter/).fill("a.b");

@@ -8,7 +8,7 @@ import { behindALine, start } from "./server.mjs";
 /** Each screen: its address, the calls that it cannot do without, and what it shows when it has them. */
 const SCREENS = {
   // A part of it: all of it is known from Live.
-  inbox: ["inbox?folder=general", /\/conversations\?/, (page) => page.getByRole("option").first()],
+  inbox: ["inbox?folder=done", /\/conversations\?/, (page) => page.getByRole("option").first()],
   conversation: ["inbox/2001/ada", /\/conversations\/ada/, (page) => page.getByRole("region", { name: "Conversation with ada" })],
   overview: ["overview", /\/statistics/, (page) => page.getByRole("heading", { name: "In control now" })],
   pages: ["pages/2001/routing", /\/routing$/, (page) => page.getByRole("heading", { name: "Who answers" })],

@@ -70,7 +70,7 @@ test("standby is set for one platform and stays for the other", () => {
   expect(withStandby(connection, "instagram", false).standby).toEqual({ messenger: true, instagram: false });
 });
 
-test("ways in are the published ads, the links, and then all the rest", () => {
+test("ways in are the ads, the links, and then all the rest", () => {
   const page: PageTable = {
     id: "2001",
     name: "Market",
@@ -98,6 +98,7 @@ test("ways in are the published ads, the links, and then all the rest", () => {
   const of = (one: PageTable) => routesIn(one, "messenger").map((way) => [way.kind, way.app]);
   expect(of(page)).toEqual([
     ["ad", "3"],
+    ["ad", null],
     ["ad", null],
     ["link", "inbox"],
     ["else", "1"],

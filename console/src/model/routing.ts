@@ -86,7 +86,7 @@ export type RouteIn =
 /** All ways into one platform of a page: those that name somebody first, and then all the rest. */
 export function routesIn(page: PageTable, on: Surface): RouteIn[] {
   const side: Partial<SurfaceTable> = page[on] ?? {};
-  const ads = page.ads.filter((ad) => ad.on === on && ad.status === "published");
+  const ads = page.ads.filter((ad) => ad.on === on);
   return [
     ...ads.map((ad): RouteIn => {
       const template = readTemplate(ad.template ?? "");

@@ -88,6 +88,8 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
                 to="/pages/$page/$tab"
                 params={{ page: side.address, tab }}
                 search={{ page: draft.saved.id }}
+                activeOptions={{ includeSearch: false }}
+                aria-current={side.on === draft.on ? "page" : undefined}
               >
                 <SurfaceIcon on={side.on} />
                 {SURFACES[side.on]}

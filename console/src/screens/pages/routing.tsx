@@ -1,9 +1,12 @@
 /** Who answers, and the apps that are connected, on one platform of a page. */
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { useHealth } from "../../api/deliveries";
 import type { ConnectionTable, PageTable, RoutingWarning, Surface, SurfaceTable } from "../../api/types";
+import { healthWords } from "../../model/deliveries";
 import { hears, withSide, withStandby } from "../../model/routing";
 import { AppChip } from "../../parts/app";
-import { Button, Empty, SURFACES } from "../../parts/basic";
+import { Button, Empty, StatePill, SURFACES } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import {
   actsHead,
@@ -136,6 +139,19 @@ function WhoAnswers() {
   );
 }
 
+/** How an app does, in a word. */
+function Webhooks({ app }: { app: string }) {
+  const { page } = useAround();
+  const { data } = useHealth(app);
+  if (!data) return <>–</>;
+  const { words, tone } = healthWords(data);
+  return (
+    <Link to="/apps/$app" params={{ app }} search={{ page }}>
+      <StatePill tone={tone}>{words}</StatePill>
+    </Link>
+  );
+}
+
 function Connected({ warnings }: { warnings: RoutingWarning[] }) {
   const { apps } = useAround();
   const { page, on, change, mayChange } = useDraft();
@@ -177,6 +193,7 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
             head(`Standby on ${SURFACES[on]}`),
             head("Take control of conversations"),
             head("Fields"),
+            head("Webhooks"),
             actsHead,
           ]}
         >
@@ -212,7 +229,10 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
                     onChange={(event) => put({ ...connection, take_control: event.target.checked })}
                   />
                 </td>
-                <td title={connection.fields?.join(", ")}>{connection.fields?.length ?? 0}</td>
+                <td title={connection.fields.join(", ")}>{connection.fields.length}</td>
+                <td>
+                  <Webhooks app={connection.app} />
+                </td>
                 <td>
                   {mayChange && (
                     <span className={screen.acts}>

@@ -16,7 +16,7 @@ export function Timers() {
     <Card title="Timers" note="Baton’s own, and off unless they are set here">
       <Setting
         title="Time to answer"
-        about="An app that was given control, and leaves the person without an answer for so long, loses it: 15m, 2h, 3d. Empty: it keeps it."
+        about="Whoever was given control and does not answer for so long loses it: 15m, 2h, 3d."
         at={`/${on}/answer_within`}
       >
         <Input

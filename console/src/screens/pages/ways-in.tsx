@@ -1,11 +1,14 @@
 /** Every way by which people come, and whom each gives them to: ads, links, and all the rest. */
+import { IconLink, IconPlayerPlay, IconSpeakerphone } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { usePageTable } from "../../api/settings";
 import { type RouteIn, routesIn } from "../../model/routing";
 import { AppChip } from "../../parts/app";
+import { StatePill } from "../../parts/basic";
 import { Card, head, Table } from "../../parts/screen";
 import { useAround } from "../shell";
 import { useDraft } from "./draft";
+import css from "./pages.module.css";
 
 export function WaysIn({ address }: { address: string }) {
   const { apps } = useAround();
@@ -21,7 +24,10 @@ export function WaysIn({ address }: { address: string }) {
     id === "inbox" ? "Inbox" : id === null ? "Nobody" : <AppChip app={apps.app(id)} />;
   return (
     <Card title="Ways in" note="whom each gives people to; they are changed under Ads and Links">
-      <Table label="Ways in" heads={[head("By"), head("goes to"), head("for"), head("Came", true)]}>
+      <Table
+        label="Ways in"
+        heads={[head("A person comes by"), head("goes to"), head("for"), head("Came in", true)]}
+      >
         {routesIn(page, on).map((way) => (
           <tr
             key={
@@ -49,7 +55,22 @@ export function WaysIn({ address }: { address: string }) {
 
 const daysWords = (days: number): string => (days === 1 ? "1 day" : `${days} days`);
 
+const ICONS = { ad: IconSpeakerphone, link: IconLink, else: IconPlayerPlay };
+
 function By({ way, address }: { way: RouteIn; address: string }) {
+  const Icon = ICONS[way.kind];
+  return (
+    <span className={css.way}>
+      <Icon size={15} aria-hidden="true" />
+      <Named way={way} address={address} />
+      {way.kind === "ad" && way.ad.status !== "published" && (
+        <StatePill tone="plain">{way.ad.status}</StatePill>
+      )}
+    </span>
+  );
+}
+
+function Named({ way, address }: { way: RouteIn; address: string }) {
   const { page, on } = useDraft();
   if (way.kind === "ad")
     return (
@@ -65,5 +86,5 @@ function By({ way, address }: { way: RouteIn; address: string }) {
         </bdi>
       </code>
     );
-  return <>Anything else</>;
+  return <>Get Started, menu, anything else</>;
 }
