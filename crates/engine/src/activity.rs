@@ -132,6 +132,8 @@ pub enum Standing {
     Resumed,
     /// It arrives again, after an alert.
     Recovered,
+    /// Events that it had not taken were deleted for their age.
+    Expired,
 }
 
 /// The kinds of happenings.

@@ -481,7 +481,7 @@ impl Worker {
         if let Some((standing, reason)) = told {
             let app = self.errand.app;
             match standing {
-                Standing::Alerted | Standing::Disabled => {
+                Standing::Alerted | Standing::Disabled | Standing::Expired => {
                     tracing::warn!(%app, reason, "delivery to an app fails");
                 }
                 Standing::Recovered | Standing::Resumed => tracing::info!(%app, reason, "delivery to an app"),

@@ -31,6 +31,7 @@ use crate::faults;
 use crate::history::{self, HistoryEntry};
 use crate::measures::Measures;
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
+use crate::retention::{self, Keep, Retention};
 use crate::retry::Profile;
 use crate::transport::{SendError, Transport};
 use crate::verification;
@@ -79,6 +80,8 @@ pub struct Policy {
     /// Whether an app that is not verified is asked again when something is to be delivered, and what is new for a
     /// conversation has what failed of it tried again at once (`dev`, whose clock may stand still).
     pub eager: bool,
+    /// How long things are kept.
+    pub keep: Keep,
 }
 
 /// A thread as it is shown.
@@ -137,6 +140,12 @@ impl Recent {
             self.bytes -= weight(&oldest);
         }
     }
+
+    fn forget(&mut self, up_to: Position) {
+        while let Some(oldest) = self.rows.pop_front_if(|oldest| oldest.position <= up_to) {
+            self.bytes -= weight(&oldest);
+        }
+    }
 }
 
 /// What a row takes in memory, about.
@@ -154,6 +163,7 @@ pub(crate) struct Shared {
     pub(crate) key: [u8; 32],
     pub(crate) delivery: Delivery,
     pub(crate) dues: Dues,
+    pub(crate) retention: Retention,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     /// Changes with every commit, for whoever reads the journal as it grows.
@@ -244,6 +254,13 @@ impl Shared {
         Some(Slice { rows, scanned })
     }
 
+    /// Rows of a stream are deleted: what is not there any more is not delivered from memory either.
+    pub(crate) fn forgot(&self, stream: Stream, up_to: Position) {
+        if let Some(recent) = self.recent.get(usize::from(stream.0)) {
+            recent.lock().unwrap_or_else(PoisonError::into_inner).forget(up_to);
+        }
+    }
+
     /// Tells listeners that something happened.
     pub(crate) fn tell(&self, kind: ActivityKind) {
         self.measures.count(&kind);
@@ -296,6 +313,7 @@ impl Engine {
             policy: parts.policy,
             delivery: Delivery::default(),
             dues: Dues::default(),
+            retention: Retention::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             commits: watch::Sender::default(),
@@ -322,6 +340,7 @@ impl Engine {
         }
         let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
         engine.shared.tasks.spawn(due::run(engine.clone()));
+        engine.shared.tasks.spawn(retention::run(engine.clone()));
         Ok(engine)
     }
 
@@ -565,6 +584,10 @@ impl Engine {
         clock.set_at_least(to)?;
         self.shared.store.keep_clock(clock.kept()).await?;
         self.shared.tell(ActivityKind::Clock { was });
+        // Whoever moved it sees what is left; where that fails, the task tries again.
+        if let Err(error) = retention::sweep(&self.shared).await {
+            tracing::warn!(%error, "what is too old was not deleted");
+        }
         Ok((clock.state(), ran))
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use baton_rules::{AppId, Cause, Lapse, Resettled, Routing, ThreadKey, Timestamp, resettled, standing};
 use baton_store::{
-    ControlPlace, ControlRow, JournalRow, Page, PastPage, Position, StoreError, routing, stream_of,
+    ControlPlace, ControlRow, JournalRow, Page, PastPage, Position, Remembered, StoreError, routing,
+    stream_of,
 };
 
 use crate::engine::Shared;
@@ -152,8 +153,14 @@ async fn resettled_between(
                 return Ok(found);
             }
             let before = talk.newest(shared, |row| row.position < past.position).await?;
-            let Some(row) = before else { return Ok(found) };
-            let moved = resettled(&of(&past.before), &of(&past.after), &row.after, past.at);
+            let before = match before {
+                Some(row) => Some(row.after.clone()),
+                None => {
+                    talk.quiet(shared).await?.filter(|kept| kept.last < past.position).map(|kept| kept.thread)
+                }
+            };
+            let Some(before) = before else { return Ok(found) };
+            let moved = resettled(&of(&past.before), &of(&past.after), &before, past.at);
             found.extend(moved.map(|moved| HistoryEntry::from((past, moved))));
             if found.len() == limit {
                 return Ok(found);
@@ -179,6 +186,15 @@ struct Talk<'a> {
 impl<'a> Talk<'a> {
     const fn of(key: &'a ThreadKey) -> Self {
         Self { key, rows: VecDeque::new(), read: None }
+    }
+
+    /// The thread as it is kept, if it has been quiet for so long that no row of it is: then it has stood so since
+    /// before the oldest row that is.
+    async fn quiet(&self, shared: &Shared) -> Result<Option<Remembered>, StoreError> {
+        if self.read.is_some() {
+            return Ok(None);
+        }
+        shared.store.thread(self.key).await
     }
 
     /// The newest row that is wanted; what is newer is not looked at again.
@@ -207,6 +223,14 @@ impl<'a> Talk<'a> {
 async fn open_lapse(shared: &Shared, key: &ThreadKey, at: Timestamp) -> Result<Option<Lapse>, StoreError> {
     let settings = shared.store.settings();
     let Some(routing) = settings.routing(key.page, key.surface) else { return Ok(None) };
-    let row = Talk::of(key).newest(shared, |row| row.at <= at).await?;
-    Ok(row.and_then(|row| standing(routing, &row.after, at).lapse))
+    let mut talk = Talk::of(key);
+    let thread = match talk.newest(shared, |row| row.at <= at).await? {
+        Some(row) => Some(row.after.clone()),
+        // When its last row was is not known any more, but that it is as old as what is deleted.
+        None if at.0 >= shared.clock.now().0.saturating_sub(shared.policy.keep.events_ms) => {
+            talk.quiet(shared).await?.map(|kept| kept.thread)
+        }
+        None => None,
+    };
+    Ok(thread.and_then(|thread| standing(routing, &thread, at).lapse))
 }

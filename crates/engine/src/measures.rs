@@ -37,6 +37,11 @@ struct ByResult {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByWhat {
+    what: &'static str,
+}
+
 type Seconds = Family<ByApp, Histogram, fn() -> Histogram>;
 
 /// From a millisecond up to some seconds, which is what receivers take.
@@ -54,6 +59,8 @@ pub(crate) struct Measures {
     commit_seconds: Histogram,
     webhooks: Family<ByResult, Counter>,
     webhook_seconds: Seconds,
+    deleted: Family<ByWhat, Counter>,
+    expired: Family<ByApp, Counter>,
 }
 
 impl Default for Measures {
@@ -67,6 +74,8 @@ impl Default for Measures {
             commit_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 16)),
             webhooks: Family::default(),
             webhook_seconds: Family::new_with_constructor(seconds),
+            deleted: Family::default(),
+            expired: Family::default(),
         }
     }
 }
@@ -118,7 +127,22 @@ impl Measures {
         self.commit_seconds.observe(took_ms / 1000.0);
     }
 
+    /// Something was deleted for its age.
+    pub(crate) fn deleted(&self, what: &'static str, count: u64) {
+        self.deleted.get_or_create(&ByWhat { what }).inc_by(count);
+    }
+
+    /// Of that, an app had not taken so much.
+    pub(crate) fn expired(&self, app: AppId, events: u64) {
+        self.expired.get_or_create(&ByApp { app: app.to_string() }).inc_by(events);
+    }
+
     fn register(&self, registry: &mut Registry) {
+        let deleted =
+            "What was deleted for its age: events, or entries of histories and answers to callers' keys";
+        registry.register("deleted", deleted, self.deleted.clone());
+        let expired = "Events that were deleted and had not been taken, by app";
+        registry.register("app_deleted_untaken_events", expired, self.expired.clone());
         registry.register("events", "Webhook events that were committed, by name", self.events.clone());
         registry.register("decisions", "Decisions that were committed, by rule", self.decisions.clone());
         registry.register("refusals", "Asks that were refused, by rule", self.refusals.clone());
@@ -192,9 +216,15 @@ impl Engine {
             standings.add(app.id, &self.app_health(app.id).await?, now.0);
         }
         standings.register(&mut registry);
-        let size: Gauge = Gauge::default();
-        size.set(i64::try_from(self.shared().store.size().await?).unwrap_or(i64::MAX));
-        registry.register_with_unit("database", "What the database takes on the disk", Unit::Bytes, size);
+        let size = self.shared().store.size().await?;
+        let gauge = |value: u64| -> Gauge {
+            let gauge: Gauge = Gauge::default();
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge
+        };
+        let (all, free) = ("What the database takes on the disk", "What of that is free to be used again");
+        registry.register_with_unit("database", all, Unit::Bytes, gauge(size.bytes));
+        registry.register_with_unit("database_free", free, Unit::Bytes, gauge(size.free));
         let mut page = String::new();
         // Writing into a text does not fail.
         let _ = text::encode(&mut page, &registry);

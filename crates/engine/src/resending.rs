@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baton_rules::{AppId, ThreadKey, Timestamp};
-use baton_store::{Chain, JournalRow, Place, Resend, Round, StoreError};
+use baton_store::{Chain, JournalRow, Place, Resend, Round, StoreError, Stream};
 
 use crate::activity::{ActivityKind, Standing};
 use crate::deliveries::{Fate, Scan, judge, parked_rows};
@@ -31,6 +31,15 @@ pub enum Which {
     Of(ThreadKey),
     /// All that were committed at this moment and after it.
     Since(Timestamp),
+}
+
+/// What is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resending {
+    /// How many events, those that are only tried earlier among them.
+    pub count: u64,
+    /// Something that was asked for may be deleted: events before this moment are not kept.
+    pub kept_since: Option<Timestamp>,
 }
 
 /// Why nothing is sent again.
@@ -62,9 +71,9 @@ pub enum NotResent {
 
 impl Engine {
     /// Has events sent again: to the app, or to another address, which must be one that webhooks may go to. Returns
-    /// how many. Those that still wait for the app are tried at once instead. Durable; of one conversation they go out
+    /// what. Those that still wait for the app are tried at once instead. Durable; of one conversation they go out
     /// in order; each has the id that it had on its own.
-    pub async fn resend(&self, app: AppId, which: &Which, to: Option<&str>) -> Result<u64, NotResent> {
+    pub async fn resend(&self, app: AppId, which: &Which, to: Option<&str>) -> Result<Resending, NotResent> {
         let shared = self.shared();
         match to {
             Some(to) => shared.transport.vet(to).await?,
@@ -88,7 +97,25 @@ impl Engine {
             count += shared.store.resend(Resend { app, to: to.into(), places: places.to_vec(), at }).await?;
         }
         delivery::wake_for(shared, Errand::again(app, to));
-        Ok(count)
+        let kept_since = match which {
+            Which::Since(since) => self.kept_since().await?.filter(|kept| since < kept),
+            Which::These(_) | Which::Of(_) => None,
+        };
+        Ok(Resending { count, kept_since })
+    }
+
+    /// Since when all events are kept; none: nothing was deleted.
+    async fn kept_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let shared = self.shared();
+        let oldest = shared.store.oldest().await?;
+        // All of a stream may be gone: then what was said last in it is not known any more.
+        let all_gone = Timestamp(shared.clock.now().0.saturating_sub(shared.policy.keep.events_ms));
+        let heads = (0..).map(|stream| shared.head(Stream(stream)));
+        let since = oldest.rows.iter().zip(heads).filter_map(|(first, head)| match first {
+            Some((first, at)) => (first.0 > 1).then_some(*at),
+            None => (head.0 > 0).then_some(all_gone),
+        });
+        Ok(since.max())
     }
 
     /// The events that are to be sent again, and how many are only tried earlier.

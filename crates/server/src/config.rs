@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use baton_engine::Profile;
+use baton_engine::{Keep, Profile};
 use ipnet::IpNet;
 use toml::Value;
 
@@ -19,7 +19,7 @@ mod values;
 use read::Reader;
 pub use read::{Read, Sources, Wrong};
 pub use values::milliseconds;
-use values::{address, database, duration, host_names, level, networks, path, public_url, whole, word};
+use values::{address, age, database, duration, host_names, level, networks, path, public_url, whole, word};
 
 /// Every setting with its default and its meaning, as the file would have them.
 pub const DEFAULT_FILE: &str = include_str!("../../../baton.default.toml");
@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: Limits,
     /// How webhooks are delivered.
     pub delivery: Delivery,
+    /// How long things are kept.
+    pub retention: Keep,
     /// What is logged.
     pub log: Log,
 }
@@ -188,6 +190,7 @@ impl Default for Config {
                 read_ahead: 4096,
                 allow_addresses: Vec::new(),
             },
+            retention: Keep::default(),
             log: Log { level: "info".to_owned(), json: false },
         }
     }
@@ -246,6 +249,23 @@ impl Config {
         listen.map(|listen| Tls { listen, files, names })
     }
 
+    /// How long things are kept.
+    fn retention(usual: Keep, reader: &mut Reader<'_>) -> Keep {
+        let keep = Keep {
+            events_ms: reader.value("retention.events", usual.events_ms, age),
+            undelivered_ms: reader.value("retention.undelivered", usual.undelivered_ms, age),
+            control_ms: reader.value("retention.control_history", usual.control_ms, age),
+            database_bytes: reader.value("retention.database_bytes", usual.database_bytes, |value| {
+                whole(value, 0..=1 << 50).map(|bytes| Some(bytes).filter(|bytes| *bytes > 0))
+            }),
+        };
+        if keep.undelivered_ms < keep.events_ms {
+            let shorter = "must be as long as `retention.events` at least: nothing goes before that";
+            reader.lacks::<Keep>("retention.undelivered", shorter);
+        }
+        keep
+    }
+
     /// The table of the settings.
     fn of(self, reader: &mut Reader<'_>) -> Self {
         let limit = |value: &Value| whole(value, 1..=1 << 40);
@@ -290,6 +310,7 @@ impl Config {
                     networks,
                 ),
             },
+            retention: Self::retention(self.retention, reader),
             log: Log {
                 level: reader.value("log.level", self.log.level, level),
                 json: reader.value("log.format", self.log.json, |value| {

@@ -369,6 +369,7 @@ async fn engine(
         read_ahead: delivery.read_ahead,
         waiting: config.limits.waiting,
         eager: wishes.dev,
+        keep: config.retention,
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

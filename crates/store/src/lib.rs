@@ -21,6 +21,7 @@ mod chain;
 mod check;
 mod delivery;
 pub mod memory;
+mod retention;
 mod rows;
 mod settings;
 pub mod sqlite;
@@ -34,6 +35,7 @@ pub use delivery::{
     Cursor, DeadLetter, DeliveryHealth, DeliveryState, Disabled, Errands, Lag, LastFailure, NoPlace, Parked,
     Place, Resend, Resent, Round, Slice, Tried,
 };
+pub use retention::{Forgotten, Oldest, Size, TooOld};
 pub use settings::{
     Ad, App, Configured, Connection, Granting, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page,
     PastPage, Secret, Settings, SettingsRefused, Side, Token, routing,
@@ -464,7 +466,7 @@ pub trait Store: Send + Sync + 'static {
     /// more) are passed over, and so is what was parked before delivery to an app began anew.
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// One row.
+    /// One row; none where it is not kept any more.
     fn row(
         &self,
         stream: Stream,
@@ -483,7 +485,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>>;
 
-    /// A conversation's rows, newest first, before a position.
+    /// A conversation's rows, newest first, before a position, as far as they are kept.
     fn conversation(
         &self,
         key: &ThreadKey,
@@ -580,8 +582,30 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps the virtual clock.
     fn keep_clock(&self, clock: KeptClock) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Bytes that it takes on the disk; 0 for one that has none.
-    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+    /// Deletes the oldest rows of a stream, as far as they are too old and nobody waits for them, at most `limit`; and
+    /// with them tries at them, dead letters and what of them is to be sent again. Whoever reads on meanwhile finds
+    /// them gone: chains and streams begin later.
+    fn forget(
+        &self,
+        stream: Stream,
+        old: TooOld,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Forgotten, StoreError>>;
+
+    /// Deletes the oldest entries of histories, of `until` and before, and answers to keys that no longer count: at most
+    /// `limit` of each. Returns how many.
+    fn forget_history(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// What is oldest.
+    fn oldest(&self) -> BoxFuture<'_, Result<Oldest, StoreError>>;
+
+    /// What it takes on the disk; nothing for one that has none.
+    fn size(&self) -> BoxFuture<'_, Result<Size, StoreError>>;
 
     /// Writes what is still to be written and closes; afterwards everything is [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -1,7 +1,7 @@
 //! A store in memory, for simulation: no threads, no time of its own, every future ready at once. What it
 //! holds outlives the handle, as a disk outlives a process: [`MemoryStore::reopen`] is the restart.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,13 @@ use crate::settings::has_first_address;
 use crate::{
     AUDIT_LINES, AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, Attempt, AuditLine, Batch,
     Chain, Change, Changing, ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter,
-    Decide, DeliveryHealth, DeliveryState, Due, Errands, Found, JournalRow, KeptClock, Lag, Listed, Page,
-    Parked, PastPage, Person, Place, Position, Remembered, Resend, Round, Seen, SeenKey, Settings, Slice,
-    Store, StoreError, Stream, Team, Tried, Wanted, check, stream_of,
+    Decide, DeliveryHealth, DeliveryState, Due, Errands, Forgotten, Found, JournalRow, KeptClock, Lag,
+    Listed, Oldest, Page, Parked, PastPage, Person, Place, Position, Remembered, Resend, Round, Seen,
+    SeenKey, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld, Tried, Wanted, check, stream_of,
 };
 
 mod delivery;
+mod retention;
 
 /// One node's handle on what is kept in memory.
 #[derive(Debug)]
@@ -76,26 +77,28 @@ struct Served {
     start: Position,
 }
 
-/// A stream's journal: the row at position `n` is at index `n - 1`.
+/// A stream's journal, without a gap from the first row that is kept.
 #[derive(Clone, Debug)]
 struct Log {
-    rows: Vec<Arc<JournalRow>>,
+    rows: VecDeque<Arc<JournalRow>>,
+    /// Everything up to here was deleted for its age.
+    gone: Position,
     last_at: Timestamp,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { rows: Vec::new(), last_at: Timestamp(0) }
+        Self { rows: VecDeque::new(), gone: Position(0), last_at: Timestamp(0) }
     }
 }
 
 impl Log {
     fn head(&self) -> Position {
-        Position(self.rows.len() as u64)
+        Position(self.gone.0 + self.rows.len() as u64)
     }
 
     fn row(&self, position: Position) -> Option<&Arc<JournalRow>> {
-        let index = usize::try_from(position.0.checked_sub(1)?).ok()?;
+        let index = usize::try_from(position.0.checked_sub(self.gone.next().0)?).ok()?;
         self.rows.get(index)
     }
 }
@@ -652,8 +655,30 @@ impl Store for MemoryStore {
         })
     }
 
-    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.at_once(|_| Ok(0))
+    fn forget(
+        &self,
+        stream: Stream,
+        old: TooOld,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        self.at_once(move |image| image.forget(stream, &old, limit))
+    }
+
+    fn forget_history(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.at_once(move |image| Ok(image.forget_history(until, now, limit)))
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Oldest, StoreError>> {
+        self.at_once(|image| Ok(image.oldest()))
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<Size, StoreError>> {
+        self.at_once(|_| Ok(Size::default()))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -142,6 +142,12 @@ pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Wrong> {
     })
 }
 
+/// The apps that are to hear a row, from the front of its meta and without reading the rest.
+pub(crate) fn heard_by(meta: &[u8]) -> Result<Vec<AppId>, Wrong> {
+    let (notices, _) = decode::<Vec<KeptNotice>>(meta)?;
+    notices.iter().map(|notice| app(notice.0)).collect()
+}
+
 /// Whether a row is for an app to hear, from the front of its meta and without reading the rest.
 pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
     let (notices, _) = decode::<Vec<KeptNotice>>(meta)?;

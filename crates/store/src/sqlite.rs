@@ -7,6 +7,7 @@ mod folder;
 mod open;
 mod read;
 mod readers;
+mod retention;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,9 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
-    Errands, JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered,
-    Resend, Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Oldest, Parked, PastPage, Person, Place,
+    Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld,
+    Tried, Wanted,
 };
 use folder::Folder;
 pub use open::Migration;
@@ -479,8 +481,31 @@ impl Store for SqliteStore {
         Box::pin(self.write(1, true, move |tx| tx.keep_clock(clock)))
     }
 
-    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.look(read::size)
+    fn forget(
+        &self,
+        stream: Stream,
+        old: TooOld,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        Box::pin(self.write(1, false, move |tx| tx.forget(stream, &old, limit)))
+    }
+
+    fn forget_history(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.write(1, false, move |tx| tx.forget_history(until, now, limit)))
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Oldest, StoreError>> {
+        let streams = self.streams;
+        self.look(move |db| retention::oldest(db, streams))
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<Size, StoreError>> {
+        self.look(retention::size)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -12,8 +12,9 @@ use baton_store::memory::MemoryStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
-    Errands, JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered,
-    Resend, Round, Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Oldest, Parked, PastPage, Person, Place,
+    Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld,
+    Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -323,7 +324,13 @@ impl Store for FaultyStore {
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.run("settle", true, self.disk.settle(round)))
+        let settle = async move {
+            let dead = round.dead.clone();
+            self.disk.settle(round).await?;
+            self.record.gave_up(&dead);
+            Ok(())
+        };
+        Box::pin(self.run("settle", true, settle))
     }
 
     fn row(
@@ -451,7 +458,34 @@ impl Store for FaultyStore {
         Box::pin(self.run("keep clock", true, self.disk.keep_clock(clock)))
     }
 
-    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+    fn forget(
+        &self,
+        stream: Stream,
+        old: TooOld,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        let forget = async move {
+            let gone = self.disk.forget(stream, old, limit).await?;
+            self.record.forgot(self.clock.now(), stream, &gone);
+            Ok(gone)
+        };
+        Box::pin(self.run("forget", true, forget))
+    }
+
+    fn forget_history(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.run("forget history", true, self.disk.forget_history(until, now, limit)))
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Oldest, StoreError>> {
+        Box::pin(self.run("oldest", false, self.disk.oldest()))
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<Size, StoreError>> {
         Box::pin(self.run("size", false, self.disk.size()))
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_engine::Receipt;
 use baton_rules::{AppId, Channel, Form, ThreadKey, Timestamp};
-use baton_store::{Chain, Configured, JournalRow, Position, Settings, Stream};
+use baton_store::{Chain, Configured, DeadLetter, Forgotten, JournalRow, Position, Settings, Stream};
 use bytes::Bytes;
 
 /// How many lines of the trace are kept unless all are.
@@ -32,6 +32,10 @@ pub struct Seen {
     pub rows: BTreeMap<Stream, Vec<Arc<JournalRow>>>,
     /// Every change of settings that the disk took.
     pub settings: Vec<Changed>,
+    /// Every event that the disk was told was given up for an app, and whether for its age.
+    pub dead: BTreeMap<(AppId, Place), bool>,
+    /// How many rows the disk deleted for their age.
+    pub forgotten: u64,
     /// Every attempt to deliver something.
     pub tries: Vec<Try>,
     /// Everything that was asked, by its number.
@@ -224,6 +228,23 @@ impl Record {
                 seen.told.entry(told).or_default().push((stream, row.position));
             }
             seen.rows.entry(stream).or_default().push(Arc::clone(row));
+        }
+    }
+
+    /// The disk was told that events were given up.
+    pub fn gave_up(&self, dead: &[DeadLetter]) {
+        let letters = dead.iter().map(|dead| ((dead.app, (dead.stream, dead.position)), dead.expired));
+        self.seen().dead.extend(letters);
+    }
+
+    /// The disk deleted the oldest rows of a stream. Nobody is given up in a story, so nobody waits for them.
+    pub fn forgot(&self, at: Timestamp, stream: Stream, gone: &Forgotten) {
+        if gone.rows > 0 {
+            self.note(at, format_args!("{} rows of {stream:?} are deleted", gone.rows));
+            self.seen().forgotten += gone.rows;
+        }
+        if !gone.expired.is_empty() {
+            self.broken(at, format_args!("rows of {stream:?} are deleted that {:?} wait for", gone.expired));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use baton_engine::{Clock, Engine, Parts, Policy, Profile};
+use baton_engine::{Clock, Engine, Keep, Parts, Policy, Profile};
 use baton_rules::build::{app, name};
 use baton_rules::{AppId, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
@@ -49,6 +49,8 @@ pub struct Told {
     pub asked: usize,
     /// How many webhooks' events were sent.
     pub sent: usize,
+    /// How many rows were deleted for their age.
+    pub forgotten: u64,
 }
 
 /// How a life of the node ends.
@@ -96,10 +98,11 @@ pub fn tell(seed: u64, minutes: i64, all: bool) -> anyhow::Result<Told> {
     world.live(End::Calm, 30_000)?;
     world.judge();
     let seen = world.record.seen();
-    let told = (seen.broken.clone(), seen.crashes, seen.ops.len(), seen.tries.len());
+    let (broken, crashes, forgotten) = (seen.broken.clone(), seen.crashes, seen.forgotten);
+    let (asked, sent) = (seen.ops.len(), seen.tries.len());
     drop(seen);
-    let (broken, crashes, asked, sent) = told;
-    Ok(Told { seed, broken, hash: world.record.hash(), trace: world.record.trace(), crashes, asked, sent })
+    let (hash, trace) = (world.record.hash(), world.record.trace());
+    Ok(Told { seed, broken, hash, trace, crashes, asked, sent, forgotten })
 }
 
 impl World {
@@ -124,6 +127,7 @@ impl World {
             read_ahead: random.random_range(4..60),
             waiting: random.random_range(3..100),
             eager: random.random_bool(0.3),
+            keep: keep(&mut random, minutes),
         };
         let people = random.random_range(2..8);
         let (manners, poison) = manners(&mut random, minutes, people);
@@ -336,6 +340,14 @@ struct Node {
     receivers: Arc<Receivers>,
     clock: Arc<SimClock>,
     seed: u64,
+}
+
+/// How long things are kept in a story: nothing that somebody waits for is ever given up, and the history stays, as what
+/// happened is judged by it.
+fn keep(random: &mut SmallRng, minutes: i64) -> Keep {
+    let long = i64::MAX / 2;
+    let events_ms = if random.random_bool(0.3) { long } else { random.random_range(0..minutes * 60_000) };
+    Keep { events_ms, undelivered_ms: long, control_ms: long, database_bytes: None }
 }
 
 /// How receivers behave in a story, and which conversations they never take.

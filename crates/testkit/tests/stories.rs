@@ -57,6 +57,7 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
             read_ahead: 100,
             waiting: 10,
             eager: false,
+            keep: baton_engine::Keep::default(),
         };
         let parts = Parts {
             store: Arc::new(store),

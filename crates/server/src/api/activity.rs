@@ -195,6 +195,8 @@ enum Standing {
     Resumed,
     /// Webhooks arrive again, after an alert.
     Recovered,
+    /// Webhooks that it had not taken were deleted for their age.
+    Expired,
 }
 
 /// An address was asked to verify itself.
@@ -474,6 +476,7 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
                 baton_engine::Standing::Disabled => Standing::Disabled,
                 baton_engine::Standing::Resumed => Standing::Resumed,
                 baton_engine::Standing::Recovered => Standing::Recovered,
+                baton_engine::Standing::Expired => Standing::Expired,
             };
             let delivery = AppDelivery { app_id: (*app).into(), state, reason: reason.to_string() };
             What::Settings(Settings { delivery: Some(delivery), ..Settings::default() })

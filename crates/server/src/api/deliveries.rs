@@ -148,6 +148,16 @@ struct Counted {
     count: u64,
 }
 
+/// What is sent again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Resent")]
+struct Resent {
+    /// How many events.
+    count: u64,
+    /// Some that were asked for may be deleted: what was before this moment is not kept.
+    kept_since: Option<Moment>,
+}
+
 /// How the delivery to an app does.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AppHealth")]
@@ -264,7 +274,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 ("since a moment, elsewhere", json!({"since": "2026-01-01T09:00:00Z", "to": "http://127.0.0.1:5001/"})),
             ],
         )
-        .answers::<Counted>(StatusCode::OK, "How many are sent.")
+        .answers::<Resent>(StatusCode::OK, "How many are sent.")
         .refuses([&problem::NO_ADDRESS, &problem::TOO_MANY_RESENDS])
         .refuses(READING);
     let resume = OnApp::named(Operation::post("/apps/{app}/resume", "resumeDeliveries", resume).needs(Needs::Operating))
@@ -394,10 +404,10 @@ async fn resend(
     State(shared): State<Arc<Shared>>,
     OnApp(app): OnApp,
     Json(body): Json,
-) -> Result<axum::Json<Counted>, Problem> {
+) -> Result<axum::Json<Resent>, Problem> {
     let (which, to) = read(&shared, &body)?;
     match shared.engine.resend(app, &which, to.as_deref()).await {
-        Ok(count) => Ok(axum::Json(Counted { count })),
+        Ok(found) => Ok(axum::Json(Resent { count: found.count, kept_since: found.kept_since.map(Moment) })),
         Err(not) => Err(refused(not, &which)),
     }
 }

@@ -218,6 +218,9 @@ async fn resend(common: &Common, client: &Client, names: &Names, wanted: &Resend
     let answer = client.post(&format!("/apps/{}/resend", part(&app)), &body).await?;
     let to = wanted.to.clone().unwrap_or_else(|| names.app(&app));
     counted(common, &answer, &format!("sent again to {to}"), ("webhook", "webhooks"));
+    if let Some(kept) = answer["kept_since"].as_str().filter(|_| !common.json) {
+        look::line(format!("what was before {kept} is not kept any more"));
+    }
     Ok(())
 }
 

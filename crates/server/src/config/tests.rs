@@ -34,7 +34,7 @@ fn the_default_file_describes_every_setting() {
         .collect();
     let table: Table = uncommented.join("\n").parse().unwrap();
     let mut keys = Vec::new();
-    unknown_keys(&table, "", &["limits.", "delivery.", "log."], &mut keys);
+    unknown_keys(&table, "", &["limits.", "delivery.", "retention.", "log."], &mut keys);
     keys.sort();
     let none = Sources::default();
     let mut reader = Reader::of(&none);
@@ -42,6 +42,19 @@ fn the_default_file_describes_every_setting() {
     let mut known = reader.known;
     known.sort_unstable();
     assert_eq!(keys, known);
+}
+
+#[test]
+fn what_is_kept_for_an_app_is_kept_for_all() {
+    let keep = read(&file("[retention]\nevents = \"90d\"\ndatabase_bytes = 5_000_000\n")).retention;
+    assert_eq!((keep.events_ms, keep.database_bytes), (90 * 86_400_000, Some(5_000_000)));
+    let found = problems(&file("[retention]\nevents = \"10m\"\nundelivered = \"7d\"\n"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].contains("baton.toml:2: `retention.events`: a duration of an hour or more"),
+        "{found:#?}"
+    );
+    assert!(found[1].contains("baton.toml:3: `retention.undelivered`"), "{found:#?}");
 }
 
 #[test]

@@ -117,6 +117,15 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
         .ok_or_else(|| format!("a duration belongs here, as in \"5s\", not {value}"))
 }
 
+/// How long something is kept, in milliseconds: an hour at least.
+pub(super) fn age(value: &Value) -> Result<i64, String> {
+    const LEAST: i64 = 3_600_000;
+    // A hundred thousand years: every sum with a moment can be held.
+    const MOST: i64 = LEAST * 24 * 365 * 100_000;
+    let found = milliseconds(text(value)?).filter(|span| (LEAST..=MOST).contains(span));
+    found.ok_or_else(|| format!("a duration of an hour or more belongs here, as in \"30d\", not {value}"))
+}
+
 /// Reads a duration (`"24h"`, `"7d"`, `"90s"`, `"1h30m"`) as milliseconds.
 pub fn milliseconds(text: &str) -> Option<i64> {
     let (mut rest, mut total) = (text, 0_i64);

@@ -151,6 +151,7 @@ impl Log {
                     Standing::Disabled => "stopped",
                     Standing::Resumed => "resumed",
                     Standing::Recovered => "recovered",
+                    Standing::Expired => "expired",
                 };
                 vec![plain(at, "delivery", &format!("{}: {word}: {reason}", name(*app, settings)))]
             }

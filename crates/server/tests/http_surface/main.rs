@@ -36,6 +36,7 @@ mod printed;
 mod profile;
 mod random_walk;
 mod receiver;
+mod retention;
 mod routing;
 mod rules;
 mod settings;

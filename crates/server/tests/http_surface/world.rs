@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use baton_engine::{Answer, Clock, Engine, Parts, Policy, Profile, SendError, Transport, VirtualClock};
+use baton_engine::{Answer, Clock, Engine, Keep, Parts, Policy, Profile, SendError, Transport, VirtualClock};
 use baton_rules::Timestamp;
 use baton_server::config::Limits;
 use baton_server::door::StartLink;
@@ -268,8 +268,14 @@ impl World {
         entrance: Entrance,
     ) -> Self {
         let kept = KeptClock { offset: 0, frozen: Some(now) };
-        let policy =
-            Policy { profile: Profile::Patient, in_flight: 4, read_ahead: 100, waiting: 4096, eager: false };
+        let policy = Policy {
+            profile: Profile::Patient,
+            in_flight: 4,
+            read_ahead: 100,
+            waiting: 4096,
+            eager: false,
+            keep: Keep::default(),
+        };
         let parts = Parts {
             store: Arc::new(disk.reopen()),
             clock: if is_virtual {

@@ -57,6 +57,7 @@ impl Node {
             read_ahead: 100,
             waiting: 4096,
             eager: false,
+            keep: baton_engine::Keep::default(),
         };
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,

@@ -10,8 +10,8 @@ use baton_store::sqlite::SqliteStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
-    JournalRow, KeptClock, Lag, Listed, Parked, PastPage, Person, Place, Position, Remembered, Resend, Round,
-    Settings, Slice, Store, StoreError, Stream, Team, Tried, Wanted,
+    Forgotten, JournalRow, KeptClock, Lag, Listed, Oldest, Parked, PastPage, Person, Place, Position,
+    Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -165,7 +165,10 @@ impl Store for Witness {
         fn audited(before: Option<u64>, limit: usize) -> Vec<(u64, AuditLine)>;
         fn kept_clock() -> Option<KeptClock>;
         fn keep_clock(clock: KeptClock) -> ();
-        fn size() -> u64;
+        fn forget(stream: Stream, old: TooOld, limit: usize) -> Forgotten;
+        fn forget_history(until: Timestamp, now: Timestamp, limit: usize) -> u64;
+        fn oldest() -> Oldest;
+        fn size() -> Size;
         fn close() -> ();
     }
 }

@@ -23,8 +23,9 @@ impl Image {
         after: Position,
         limit: usize,
     ) -> Result<Slice, StoreError> {
-        let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
-        let looked: Vec<_> = self.log(stream)?.rows.iter().skip(skipped).take(limit).collect();
+        let log = self.log(stream)?;
+        let skipped = usize::try_from(after.0.saturating_sub(log.gone.0)).unwrap_or(usize::MAX);
+        let looked: Vec<_> = log.rows.iter().skip(skipped).take(limit).collect();
         let scanned = looked.last().map_or(after, |row| row.position);
         Ok(Slice { rows: looked.into_iter().filter(hears(app)).cloned().collect(), scanned })
     }

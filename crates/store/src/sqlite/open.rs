@@ -41,6 +41,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_deliveries", include_str!("../../migrations/sqlite/0006_deliveries.sql")),
     ("0007_team", include_str!("../../migrations/sqlite/0007_team.sql")),
     ("0008_history", include_str!("../../migrations/sqlite/0008_history.sql")),
+    ("0009_retention", include_str!("../../migrations/sqlite/0009_retention.sql")),
 ];
 
 /// A database that is ready to be written.

@@ -374,14 +374,6 @@ fn due_row(row: &Row<'_>) -> Result<Due, Trouble> {
     Ok(Due { thread, number, at, by, content: Bytes::from(content) })
 }
 
-/// The file, and the log that is not folded into it yet.
-pub(super) fn size(db: &Connection) -> Result<u64, Trouble> {
-    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
-    let file: u64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-    let log = db.path().map(|path| format!("{path}-wal"));
-    Ok(file + log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len()))
-}
-
 pub(super) fn clock(db: &Connection) -> Result<Option<KeptClock>, Trouble> {
     let sql = "SELECT name, value FROM meta WHERE name IN ('clock_offset', 'clock_frozen')";
     let facts = all(db, sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;

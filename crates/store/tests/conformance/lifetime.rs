@@ -7,7 +7,7 @@ use std::sync::Arc;
 use baton_rules::Surface;
 use baton_store::{
     Attempt, Batch, ConfigureError, Cursor, Decide, DeliveryHealth, KeptClock, Person, Place, Position,
-    Resend, Round, Secret, Store, StoreError, Stream, stream_of,
+    Resend, Round, Secret, Store, StoreError, Stream, TooOld, stream_of,
 };
 
 use crate::disk::Disk;
@@ -153,6 +153,10 @@ async fn a_closed_store_is_closed(disk: Disk) {
     is_closed(store.person(&key).await);
     is_closed(store.keep_person(&key, Person::default()).await);
     is_closed(store.size().await);
+    is_closed(store.oldest().await);
+    let old = TooOld { rows: at(0), held: (at(0), Vec::new()) };
+    is_closed(store.forget(Stream(0), old, 1).await);
+    is_closed(store.forget_history(at(0), at(0), 1).await);
     is_closed(store.kept_clock().await);
     is_closed(store.keep_clock(KeptClock::default()).await);
     is_closed(store.close().await);

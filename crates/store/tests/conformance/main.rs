@@ -22,6 +22,7 @@ mod history;
 mod journal;
 mod lifetime;
 mod made;
+mod retention;
 mod settings;
 mod team;
 mod threads;

@@ -62,7 +62,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
-    let (mut passed, mut crashes, mut asked, mut sent) = (0_u64, 0_u64, 0_usize, 0_usize);
+    let (mut passed, mut crashes, mut asked, mut sent, mut forgotten) =
+        (0_u64, 0_u64, 0_usize, 0_usize, 0_u64);
     for seed in options.from..options.from.saturating_add(options.seeds) {
         say_what_to_do_after_a_panic(seed, options.minutes);
         let mut told = tell(seed, options.minutes, options.verbose)?;
@@ -76,6 +77,7 @@ fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
         crashes += u64::from(told.crashes);
         asked += told.asked;
         sent += told.sent;
+        forgotten += told.forgotten;
         if told.broken.is_empty() {
             passed += 1;
         }
@@ -85,7 +87,7 @@ fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
     }
     writeln!(
         out,
-        "sim: {} seeds, {passed} passed ({crashes} crashes, {asked} questions, {sent} events sent)",
+        "sim: {} seeds, {passed} passed ({crashes} crashes, {asked} questions, {sent} events sent, {forgotten} rows deleted)",
         options.seeds
     )?;
     Ok(passed == options.seeds)
