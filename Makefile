@@ -180,6 +180,8 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 	python3 e2e/power_loss/run.py --kills $(KILLS)
 	python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
 	python3 e2e/power_loss/full_disk.py
+	python3 e2e/power_loss/failing_disk.py
+	python3 e2e/power_loss/failing_disk.py --lying-disk --expect-loss
 
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database

@@ -8,6 +8,8 @@ import subprocess
 SOURCE = pathlib.Path(__file__).with_name("lose_unsynced.c")
 RECORD = struct.Struct("=QQQQ")
 MAGIC = 0x31304F444E55
+# What a disk writes whole or not at all.
+SECTOR = 512
 
 
 def compile_library(folder):
@@ -30,6 +32,7 @@ class Disk:
         self.sync_us = sync_us
         self.lies = pathlib.Path(folder) / "lies"
         self.full = pathlib.Path(folder) / "full"
+        self.failing = {what: pathlib.Path(folder) / f"fail-{what}" for what in ("write", "sync")}
 
     def environment(self):
         """What a program needs in its environment to write to this disk."""
@@ -41,6 +44,8 @@ class Disk:
             "LOSE_UNSYNCED_SYNC_US": str(self.sync_us),
             "LOSE_UNSYNCED_LIES": str(self.lies),
             "LOSE_UNSYNCED_FULL": str(self.full),
+            "LOSE_UNSYNCED_FAIL_WRITE": str(self.failing["write"]),
+            "LOSE_UNSYNCED_FAIL_SYNC": str(self.failing["sync"]),
         }
 
     def lie(self):
@@ -55,9 +60,19 @@ class Disk:
         """From now on files may grow again."""
         self.full.unlink()
 
-    def lose_unsynced(self):
-        """Undoes every write since the last sync of its file. Returns how many those were. To be called when the
-        program is dead."""
+    def fail(self, what):
+        """From now on each "write" or each "sync" fails."""
+        self.failing[what].touch()
+
+    def mend(self):
+        """From now on nothing fails any more. What a failed sync lost stays lost."""
+        for failing in self.failing.values():
+            failing.unlink(missing_ok=True)
+
+    def lose_unsynced(self, dice=None):
+        """Undoes every write since the last sync of its file: all of them or, by the dice, some, and parts of some, as a
+        disk does that writes in an order of its own. Returns how many writes there were. To be called when the program
+        is dead."""
         logs = {log.name: log for log in self.logs.iterdir()}
         undone = 0
         for folder, _, names in os.walk(self.data):
@@ -69,13 +84,37 @@ class Disk:
                     continue
                 kept = list(records(log.read_bytes()))
                 with open(path, "r+b", buffering=0) as file:
-                    for old_size, offset, old_bytes in reversed(kept):
-                        os.pwrite(file.fileno(), old_bytes, offset)
-                        os.ftruncate(file.fileno(), old_size)
+                    done = [undo(file.fileno(), *record) for record in reversed(kept)]
+                    for write in reversed(done) if dice else ():
+                        redo(file.fileno(), write, dice)
                 undone += len(kept)
         for log in logs.values():
             log.unlink()
         return undone
+
+
+def undo(file, old_size, offset, old_bytes):
+    """Undoes the last change of a file. Returns what it was: where, which bytes, and how long the file was then."""
+    size = os.fstat(file).st_size
+    end = max(offset + len(old_bytes), size if size > old_size else 0)
+    written = os.pread(file, max(end - offset, 0), offset) if size >= old_size else b""
+    os.pwrite(file, old_bytes, offset)
+    os.ftruncate(file, old_size)
+    return offset, written, size
+
+
+def redo(file, write, dice):
+    """Does a change again: not at all, whole, or some sectors of it."""
+    offset, written, size = write
+    fate = dice.choice(("lost", "kept", "torn"))
+    if not written and fate == "kept":
+        os.ftruncate(file, size)
+    at = offset
+    while written and at < offset + len(written):
+        end = min((at // SECTOR + 1) * SECTOR, offset + len(written))
+        if fate == "kept" or fate == "torn" and dice.random() < 0.5:
+            os.pwrite(file, written[at - offset : end - offset], at)
+        at = end
 
 
 def records(log):

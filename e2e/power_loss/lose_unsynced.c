@@ -7,6 +7,9 @@
  *   LOSE_UNSYNCED_SYNC_US  how long a sync takes at least, so that a kill finds one under way as on a real disk
  *   LOSE_UNSYNCED_LIES  while this file exists, a sync says that it was done and does nothing
  *   LOSE_UNSYNCED_FULL  while this file exists, no watched file may grow: the disk is full
+ *   LOSE_UNSYNCED_FAIL_WRITE  while this file exists, a write does half of what it should and fails with EIO
+ *   LOSE_UNSYNCED_FAIL_SYNC  while this file exists, a sync fails with EIO. What the file had not synced then is lost
+ *                      whatever a later sync says, as on Linux, where a failed sync takes pages for written
  *
  * Each write to a watched file goes through at once, so the program reads what it wrote. Before it does, what
  * it overwrites and the size of the file are appended to the file's undo log. A successful fsync or fdatasync
@@ -49,6 +52,8 @@ struct file {
 	int log;
 	/* The file was removed and its inode went to one that is not watched. */
 	atomic_bool gone;
+	/* A sync of it failed: what was written since the last good one is lost, and all after it with it. */
+	int lost;
 	pthread_mutex_t lock;
 	struct file *next;
 };
@@ -62,7 +67,7 @@ struct record {
 static char watched[PATH_MAX], logs[PATH_MAX];
 static size_t watched_length;
 static useconds_t sync_time;
-static const char *lies, *full;
+static const char *lies, *full, *fail_write, *fail_sync;
 /* Only ever grows at its head, so it can be read without a lock. */
 static _Atomic(struct file *) files;
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
@@ -86,6 +91,8 @@ __attribute__((constructor)) static void start(void)
 	const char *time = getenv("LOSE_UNSYNCED_SYNC_US");
 	lies = getenv("LOSE_UNSYNCED_LIES");
 	full = getenv("LOSE_UNSYNCED_FULL");
+	fail_write = getenv("LOSE_UNSYNCED_FAIL_WRITE");
+	fail_sync = getenv("LOSE_UNSYNCED_FAIL_SYNC");
 	sync_time = time ? (useconds_t)atoi(time) : 0;
 }
 
@@ -211,10 +218,24 @@ static int lacks_room(int fd, off_t offset, size_t length)
 	return 1;
 }
 
-/* The same, of a call that may make a file larger. */
-#define GROW(fd, offset, length, call)                                                                                 \
+/* Whether the disk is to fail at this file just now. */
+static int fails(const char *trigger, int fd)
+{
+	int kept = errno;
+	int failing = trigger && access(trigger, F_OK) == 0 && find(fd);
+	errno = kept;
+	return failing;
+}
+
+/* The same, of a call that may make a file larger; `half` is what of it is written if it fails. */
+#define GROW(fd, offset, length, call, half)                                                                                 \
 	if (lacks_room(fd, offset, length))                                                                            \
 		return -1;                                                                                             \
+	if (fails(fail_write, fd)) {                                                                                   \
+		torn(fd, offset, length / 2, half);                                                                    \
+		errno = EIO;                                                                                           \
+		return -1;                                                                                             \
+	}                                                                                                              \
 	CHANGE(fd, offset, length, call)
 
 /* Does a system call that changes a file, after writing down what was there. */
@@ -228,24 +249,36 @@ static int lacks_room(int fd, off_t offset, size_t length)
 	pthread_mutex_unlock(&file->lock);                                                                             \
 	return result;
 
+/* Writes what is written of a write that fails; nothing, of one that has several parts. */
+static void torn(int fd, off_t offset, size_t length, const void *from)
+{
+	struct file *file = find(fd);
+	if (!file || !from || !length)
+		return;
+	pthread_mutex_lock(&file->lock);
+	keep(file, fd, offset, length);
+	syscall(SYS_pwrite64, fd, from, length, offset);
+	pthread_mutex_unlock(&file->lock);
+}
+
 static long change_write(int fd, const void *from, size_t size)
 {
-	GROW(fd, position(fd), size, syscall(SYS_write, fd, from, size))
+	GROW(fd, position(fd), size, syscall(SYS_write, fd, from, size), from)
 }
 
 static long change_pwrite(int fd, const void *from, size_t size, off_t at)
 {
-	GROW(fd, at, size, syscall(SYS_pwrite64, fd, from, size, at))
+	GROW(fd, at, size, syscall(SYS_pwrite64, fd, from, size, at), from)
 }
 
 static long change_writev(int fd, const struct iovec *parts, int count)
 {
-	GROW(fd, position(fd), total(parts, count), syscall(SYS_writev, fd, parts, count))
+	GROW(fd, position(fd), total(parts, count), syscall(SYS_writev, fd, parts, count), NULL)
 }
 
 static long change_pwritev(int fd, const struct iovec *parts, int count, off_t at, int flags)
 {
-	GROW(fd, at < 0 ? position(fd) : at, total(parts, count), syscall(SYS_pwritev2, fd, parts, count, at, 0, flags))
+	GROW(fd, at < 0 ? position(fd) : at, total(parts, count), syscall(SYS_pwritev2, fd, parts, count, at, 0, flags), NULL)
 }
 
 static long change_ftruncate(int fd, off_t size)
@@ -273,9 +306,13 @@ static long sync_with(long call, int fd)
 	if (sync_time)
 		usleep(sync_time);
 	long result = 0;
-	if (!lies || access(lies, F_OK) != 0) {
+	if (fails(fail_sync, fd)) {
+		file->lost = 1;
+		errno = EIO;
+		result = -1;
+	} else if (!lies || access(lies, F_OK) != 0) {
 		result = syscall(call, fd);
-		if (result == 0 && syscall(SYS_ftruncate, file->log, 0))
+		if (result == 0 && !file->lost && syscall(SYS_ftruncate, file->log, 0))
 			die("cannot empty an undo log");
 	}
 	pthread_mutex_unlock(&file->lock);

@@ -239,12 +239,13 @@ class Server:
         finally:
             connection.close()
 
-    def lose_power(self):
-        """Kills the program and loses what it had not synced. Returns how many writes those were."""
+    def lose_power(self, dice=None):
+        """Kills the program and loses what it had not synced: all of it, or by the dice. Returns how many writes those
+        were."""
         self.up.clear()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        return self.disk.lose_unsynced()
+        return self.disk.lose_unsynced(dice)
 
     def stop(self):
         self.up.clear()
@@ -372,7 +373,8 @@ def play(arguments, folder):
             person.start()
         for _ in range(arguments.kills):
             time.sleep(dice.uniform(0.05, 0.8))
-            undone.append(server.lose_power())
+            # Half of the time everything that was not synced is lost, half of the time some of it, and parts of some.
+            undone.append(server.lose_power(dice if dice.random() < 0.5 and not arguments.lying_disk else None))
             server.start()
             if dice.random() < 0.1:  # now and then, the power fails again while Baton starts
                 time.sleep(dice.uniform(0, 0.1))

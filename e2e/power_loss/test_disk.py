@@ -1,5 +1,6 @@
 """Proves the forgetful disk itself: synced writes survive a SIGKILL with loss, unsynced ones do not."""
 
+import random
 import shutil
 import signal
 import subprocess
@@ -83,6 +84,56 @@ class DiskTest(unittest.TestCase):
                 os.pwrite(f, b'y', 7); os.fsync(f)
             """),
             b"0123456y",
+        )
+
+    def test_some_of_what_was_not_synced_may_be_kept_and_torn(self):
+        program = """
+            f = os.open('a', RW); os.write(f, b'0' * 4096); os.fsync(f)
+            for n in range(1, 9): os.pwrite(f, b'%d' % n * 1024, (n - 1) * 512)
+        """
+        found = set()
+        for seed in range(30):
+            disk = self.killed(program, lose=False)
+            self.assertEqual(disk.lose_unsynced(random.Random(seed)), 8)
+            content = (disk.data / "a").read_bytes()
+            sectors = [content[at : at + 512] for at in range(0, len(content), 512)]
+            for number, sector in enumerate(sectors):
+                self.assertEqual(len(set(sector)), 1, "a sector is written whole or not at all")
+                self.assertIn(sector[:1], {b"0", b"%d" % number, b"%d" % (number + 1)})
+            found.add(bytes(sector[0] for sector in sectors))
+        self.assertGreater(len(found), 15)
+
+    def test_a_write_that_fails_does_half_of_it(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); os.write(f, b'01234567')
+                open(os.environ['LOSE_UNSYNCED_FAIL_WRITE'], 'w').close()
+                for write in (lambda: os.pwrite(f, b'abcd', 4), lambda: os.pwritev(f, [b'xx'], 0)):
+                    try:
+                        write()
+                    except OSError as error:
+                        assert error.errno == 5, error
+                    else:
+                        sys.exit('it did not fail')
+                os.fsync(f)
+            """),
+            b"0123ab67",
+        )
+
+    def test_what_a_failed_sync_lost_no_later_sync_brings_back(self):
+        self.assertEqual(
+            self.content_after("""
+                f = os.open('a', RW); os.write(f, b'kept'); os.fsync(f); os.write(f, b'lost')
+                open(os.environ['LOSE_UNSYNCED_FAIL_SYNC'], 'w').close()
+                try:
+                    os.fsync(f)
+                except OSError as error:
+                    assert error.errno == 5, error
+                else:
+                    sys.exit('it did not fail')
+                os.unlink(os.environ['LOSE_UNSYNCED_FAIL_SYNC']); os.fsync(f)
+            """),
+            b"kept",
         )
 
     def test_truncation_is_a_write(self):
