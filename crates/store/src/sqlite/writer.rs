@@ -20,9 +20,10 @@ use crate::StoreError;
 /// Requests that share a commit, at most: beyond that, latency grows and throughput does not.
 const MOST_WEIGHT: usize = 256;
 
-/// How long a delivery round waits for a commit to ride in. Each further round that comes halves what is
-/// left, so that no stream of rounds puts them all off.
+/// How long delivery rounds wait while nothing comes, and how many wait at most: each app has one under way, so no stream
+/// of them puts them all off.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
+const MOST_ROUNDS: usize = 64;
 
 /// Commits that leave without the rounds that wait: to record how far delivery has come touches pages for each app and
 /// stream, which with every commit was half of what was written. What was not recorded when the process dies is sent
@@ -126,7 +127,7 @@ impl Group {
             }
             Job::Write { task, urgent: false, room, .. } => {
                 self.rounds.push((task, room));
-                self.patience = Some(self.patience.map_or(LONGEST_WAIT, |left| left / 2));
+                self.patience.get_or_insert(LONGEST_WAIT);
             }
             Job::Close { answer } => self.close = Some(answer),
         }
@@ -139,7 +140,7 @@ impl Group {
     /// Whether the rounds do not wait any longer.
     fn has_waited(&self) -> bool {
         let no_more = self.patience.is_some_and(|left| left.is_zero());
-        no_more || self.missed >= MOST_MISSED || self.rounds.len() >= MOST_WEIGHT || self.close.is_some()
+        no_more || self.missed >= MOST_MISSED || self.rounds.len() >= MOST_ROUNDS || self.close.is_some()
     }
 
     /// What is done now, together; the rounds stay for one of the next commits, unless they have waited.
@@ -376,7 +377,9 @@ mod tests {
         group.take(job(true));
         assert_eq!(group.leave().len(), 3, "both rounds ride");
         assert!(group.patience.is_none() && group.leave().is_empty());
-        // Nobody comes: they go by themselves.
+        // So many go by themselves, and so does one when nobody comes.
+        (0..MOST_ROUNDS).for_each(|_| group.take(job(false)));
+        assert_eq!(group.leave().len(), MOST_ROUNDS);
         group.take(job(false));
         group.patience = Some(Duration::ZERO);
         assert_eq!(group.leave().len(), 1);
