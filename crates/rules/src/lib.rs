@@ -37,6 +37,7 @@ pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
 pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
 };
+pub use private_reply::UNKNOWN_COMMENT;
 pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;

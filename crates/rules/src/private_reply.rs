@@ -3,8 +3,11 @@
 
 use crate::action::{Action, Ask, Comment};
 use crate::refusal::Refusal;
-use crate::row::{Case, Row, no, ok, refer};
+use crate::row::{Case, Row, Rule, no, ok, refer};
 use crate::thread::Thread;
+
+/// What is told of a comment that nobody brought. There is no person, so there is no thread to decide about.
+pub const UNKNOWN_COMMENT: (Rule, Refusal) = (Rule("WIN-11"), Refusal::CommentInvalid);
 
 /// Whether a comment may still be answered, as far as the time goes.
 fn is_open(c: &Case<'_>, comment: Comment) -> bool {

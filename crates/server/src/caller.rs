@@ -214,6 +214,11 @@ impl Caller {
         self.text.reveal()
     }
 
+    /// What the token was granted.
+    pub(crate) fn permissions(&self) -> &[String] {
+        &self.known.token.permissions
+    }
+
     /// The id in the path.
     pub(crate) fn node(&self) -> PageId {
         self.node

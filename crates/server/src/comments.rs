@@ -7,8 +7,10 @@ use baton_store::{Asset, AssetChange, AssetKey, AssetKind, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// How long one is kept, in milliseconds: for as long as it may be answered.
-pub(crate) const KEPT: i64 = Comment::OPEN * 1000;
+/// How long one may be answered, in milliseconds.
+pub(crate) const OPEN: i64 = Comment::OPEN * 1000;
+/// How long one is kept, in milliseconds. Whoever answers too late is told by the rules, and the history has it.
+const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The longest id.
 const LONGEST_ID: usize = 128;
 
@@ -62,7 +64,7 @@ impl Id {
             .and_then(|asset| Some(Kept { at: asset.at, said: serde_json::from_str(&asset.document).ok()? })))
     }
 
-    /// Keeps it, and forgets those that nobody may answer any more. Durable when it returns.
+    /// Keeps it, and forgets those that came long ago. Durable when it returns.
     pub(crate) async fn keep(&self, engine: &Engine, comment: &Kept) -> Result<(), StoreError> {
         let Kept { at, said } = comment;
         // Plain texts: they cannot fail to be written as JSON.

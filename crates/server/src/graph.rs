@@ -54,6 +54,7 @@ mod subscribed_apps;
 mod subscriptions;
 mod take_thread_control;
 mod thread_owner;
+mod thread_settings;
 mod unlink_accounts;
 pub(crate) mod usage;
 
@@ -317,8 +318,8 @@ impl Asked<'_> {
         let said = said.unwrap_or_else(|| self.method.to_owned());
         let method = if said == "HEAD" { "GET" } else { said.as_str() };
         let (node, edge) = match self.components.as_slice() {
-            // `me` is where the batches of one library go.
-            [] | ["me"] if method == "POST" && self.params.get("batch").is_some() => {
+            // `me` is where the batches of one library go, and where messages go those of another.
+            [] | ["me"] | ["me", "messages"] if method == "POST" && self.params.get("batch").is_some() => {
                 return batch::answer(&self).await;
             }
             [] if method == "GET" && self.params.get("ids").is_some() => return ids::answer(&self).await,

@@ -109,7 +109,7 @@ impl GraphError {
             // E-DUR: S0, S4, D-ICRAPI
             (R::Duration, _) => (100, 0, "Param duration must be an integer between 1 and 604800",
                 "The duration is not allowed",
-                "Control can be extended by 1 to 604800 seconds, that is by seven days."),
+                "Control can be extended by 1 to 604800 seconds, which is up to seven days."),
             // E-TC-BOTH: S2
             (R::ThreadControlBoth, _) => (100, 0, "Param thread_control cannot have both payload and app_id",
                 "thread_control says two things",
@@ -186,6 +186,31 @@ impl GraphError {
     /// Something that the platform has and Baton does not have yet. Says so, rather than doing half of it.
     pub fn not_built(what: &str) -> Self {
         Self::parameter(format!("{what} is not built yet in this version of Baton"))
+    }
+
+    /// A way to say who is meant that means nobody here (wire.md 2.2): the platform's own error of each.
+    pub fn unknown_recipient(way: &str) -> Self {
+        let to = "Write to the id in sender.id of a webhook";
+        match way {
+            "phone_number" => {
+                let text = "(#200) Cannot message users who are not admins, developers or testers of the app until \
+                            pages_messaging_phone_number permission is reviewed and the app is live.";
+                let error = Self { subcode: Some(2_018_027), ..Self::bare(400, 200, text.to_owned()) };
+                error.with_plain(
+                    "Nobody is known by their number",
+                    &format!("Customer matching is no part of Baton. {to}."),
+                )
+            }
+            "post_id" => Self::of(Refusal::CommentInvalid, Surface::Messenger).with_plain(
+                "A post cannot be answered in private",
+                "Comments can: give recipient[comment_id], once and within 7 days.",
+            ),
+            other => {
+                let error = Self { subcode: Some(2_018_001), ..Self::parameter("No matching user found") };
+                let text = format!("Baton reaches nobody by recipient[{other}]. {to}.");
+                error.with_plain("This names nobody here", &text)
+            }
+        }
     }
 
     /// `message` and `sender_action` in one call.
@@ -372,6 +397,48 @@ impl GraphError {
 
     fn bare(status: u16, code: u32, message: String) -> Self {
         Self { status, code, subcode: None, kind: OAUTH, message, transient: false, plain: None }
+    }
+
+    /// One of each that no rule gives, in the order of their constructors: what the golden files show.
+    pub fn every() -> Vec<Self> {
+        vec![
+            Self::parameter("Invalid parameter"),
+            Self::required("recipient"),
+            Self::not_built("message[template]"),
+            Self::unknown_recipient("user_ref"),
+            Self::unknown_recipient("phone_number"),
+            Self::unknown_recipient("post_id"),
+            Self::message_and_action(),
+            Self::unknown_attachment(),
+            Self::attachment_too_large(),
+            Self::attachment_failed("The file is empty"),
+            Self::message_gone(),
+            Self::no_instagram(),
+            Self::token(),
+            Self::token().of_instagram(),
+            Self::no_token(),
+            Self::permission(),
+            Self::wrong_proof(),
+            Self::wrong_proof().of_instagram(),
+            Self::unknown_node("POST", "77"),
+            Self::unknown_alias("jaspers.market"),
+            Self::no_profile(),
+            Self::unknown_path("/x"),
+            Self::account_linking_token(),
+            Self::no_field("accounts", "Page"),
+            Self::wrong_secret(),
+            Self::syntax("Syntax error \"Expected end of string\" at character 1"),
+            Self::no_current_user(),
+            Self::callback("HTTP Status Code = 403; HTTP Message = Forbidden"),
+            Self::rate(),
+            Self::app_limit(),
+            Self::page_limit(Surface::Messenger),
+            Self::page_limit(Surface::Instagram),
+            Self::transient(),
+            Self::internal(),
+            Self::on_purpose(190),
+            Self::on_purpose(551),
+        ]
     }
 
     /// `{"error":{…}}`, `error` first, without leading space.

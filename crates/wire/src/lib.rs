@@ -15,6 +15,7 @@ pub mod requests;
 mod shape;
 pub mod signature;
 mod templates;
+pub mod thread_settings;
 pub mod webhook;
 
 pub use errors::GraphError;

@@ -8,7 +8,7 @@ use crate::errors::GraphError;
 use crate::params::{Params, text_of};
 use crate::requests::{limited, list, object};
 
-/// The properties, and whether Instagram has them too.
+/// The properties, and whether Instagram has them too. The last three are retired; they are taken and kept.
 const PROPERTIES: &[(&str, bool)] = &[
     ("greeting", false),
     ("get_started", false),
@@ -18,6 +18,8 @@ const PROPERTIES: &[(&str, bool)] = &[
     ("account_linking_url", false),
     ("commands", false),
     ("home_url", false),
+    ("target_audience", false),
+    ("payment_settings", false),
 ];
 /// The longest greeting, payload, title of a menu's item, question and address, in characters.
 const GREETING: usize = 160;
@@ -28,6 +30,8 @@ const ADDRESS: usize = 4096;
 /// How many items a menu has, ice breakers, commands, domains, and locales, at most.
 const ITEMS: usize = 20;
 const ICE_BREAKERS: usize = 4;
+/// How deep menus lie in menus, at most.
+const NESTED: usize = 2;
 const COMMANDS: usize = 100;
 const DOMAINS: usize = 50;
 const LOCALES: usize = 100;
@@ -103,11 +107,12 @@ fn property(params: &Params, name: &str, value: &Value) -> Result<Value, GraphEr
             entry.insert("commands".to_owned(), commands);
             Ok(())
         }),
-        _ => {
+        "home_url" => {
             let mut given = object(params, name, value)?;
             needs(name, &mut given, "url", ADDRESS)?;
             Ok(Value::Object(given))
         }
+        _ => object(params, name, value).map(Value::Object),
     }
 }
 
@@ -117,7 +122,7 @@ pub fn menu(params: &Params, name: &str, value: &Value) -> Result<Value, GraphEr
         needs(at, entry, "locale", PAYLOAD)?;
         let name = format!("{at}[call_to_actions]");
         if let Some(items) = entry.get("call_to_actions") {
-            let items = each(params, &name, items, ITEMS, item)?;
+            let items = each(params, &name, items, ITEMS, |at, entry| item(params, at, entry, NESTED))?;
             entry.insert("call_to_actions".to_owned(), items);
         }
         Ok(())
@@ -129,10 +134,19 @@ pub fn menu(params: &Params, name: &str, value: &Value) -> Result<Value, GraphEr
     Ok(menu)
 }
 
-fn item(at: &str, item: &mut Map<String, Value>) -> Result<(), GraphError> {
+/// An item: an address, a payload, or (retired, and still sent) a menu of its own, `deeper` levels at most.
+fn item(params: &Params, at: &str, item: &mut Map<String, Value>, deeper: usize) -> Result<(), GraphError> {
     needs(at, item, "type", PAYLOAD)?;
     needs(at, item, "title", ITEM_TITLE)?;
     match item["type"].as_str() {
+        Some("nested") if deeper > 0 => {
+            let name = format!("{at}[call_to_actions]");
+            let items = item.get("call_to_actions").ok_or_else(|| GraphError::required(&name))?;
+            let items =
+                each(params, &name, items, ITEMS, |at, entry| self::item(params, at, entry, deeper - 1))?;
+            item.insert("call_to_actions".to_owned(), items);
+            Ok(())
+        }
         Some("postback") => needs(at, item, "payload", PAYLOAD),
         Some("web_url") => {
             needs(at, item, "url", ADDRESS)?;
@@ -216,7 +230,7 @@ pub fn tapped<'a>(value: &'a Value, payload: Option<&str>, url: Option<&str>) ->
         if is("payload", payload) || is("url", url) {
             return Some(entry);
         }
-        // Checked when it was set: these lists lie in locales, and nothing lies deeper.
+        // Checked when it was set: these lists lie in locales, and in one another no deeper than `NESTED`.
         entry.get("call_to_actions").and_then(|items| tapped(items, payload, url))
     })
 }
@@ -255,6 +269,8 @@ mod tests {
                 json!([{"locale": "default", "commands": [{"name": "flights", "description": "Find flights"}]}]),
             ),
             ("home_url", json!({"url": "https://x.test", "webview_height_ratio": "tall"})),
+            ("target_audience", json!({"audience_type": "all"})),
+            ("payment_settings", json!({"privacy_url": "https://x.test/privacy"})),
         ] {
             let given = params(&json!({name: value, "unknown": 1, "greeting_": null}));
             assert_eq!(set(&given, Surface::Messenger), Ok(vec![(name, value.clone())]));
@@ -268,6 +284,21 @@ mod tests {
         assert_eq!(item(Some("P"), None), Some(json!("Talk")));
         assert_eq!(item(None, Some("https://x.test")), Some(json!("Shop")));
         assert_eq!((item(Some("Q"), None), item(None, None)), (None, None));
+    }
+
+    /// An item that lies in so many menus.
+    fn nested(deep: usize) -> Value {
+        let innermost = json!({"type": "postback", "title": "Deep", "payload": "D"});
+        (0..deep)
+            .fold(innermost, |item, _| json!({"type": "nested", "title": "More", "call_to_actions": [item]}))
+    }
+
+    #[test]
+    fn menus_lie_in_menus_and_are_tapped_there() {
+        let menu = json!([{"locale": "default", "call_to_actions": [nested(2)]}]);
+        let given = params(&json!({"persistent_menu": menu}));
+        assert_eq!(set(&given, Surface::Messenger), Ok(vec![("persistent_menu", menu.clone())]));
+        assert_eq!(tapped(&menu, Some("D"), None).map(|item| &item["title"]), Some(&json!("Deep")));
     }
 
     #[test]
@@ -293,7 +324,12 @@ mod tests {
                 item(json!({"type": "web_url", "title": "t", "url": "javascript:x"})),
                 "[url] must be a web address",
             ),
-            (item(json!({"type": "nested", "title": "t"})), "must be one of {web_url, postback}"),
+            (item(json!({"type": "call", "title": "t"})), "must be one of {web_url, postback}"),
+            (item(json!({"type": "nested", "title": "t"})), "[call_to_actions] is required"),
+            (
+                item(nested(3)),
+                "[call_to_actions][0][call_to_actions][0][call_to_actions][0][type] must be one of",
+            ),
             (
                 json!({"persistent_menu": [{"locale": "default", "call_to_actions": vec![json!({}); 21]}]}),
                 "at most 20 elements",

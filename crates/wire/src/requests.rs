@@ -337,7 +337,7 @@ fn recipient(params: &Params) -> Result<PersonId, GraphError> {
             person_id("recipient[id]", &id.unwrap_or_default())
         }
         [] => Err(GraphError::required("recipient[id]")),
-        [other] => Err(GraphError::not_built(&format!("recipient[{other}]"))),
+        [other] => Err(GraphError::unknown_recipient(other)),
         several => {
             let several = several.join(", ");
             Err(GraphError::parameter(format!("Param recipient must have exactly one key, not {several}")))

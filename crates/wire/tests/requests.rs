@@ -432,11 +432,8 @@ fn every_call_says_whom_it_is_about() {
         (json!({}), "The parameter recipient[id] is required"),
         (json!({"name": "x"}), "The parameter recipient[id] is required"),
         (json!({"id": "1", "user_ref": "2"}), "Param recipient must have exactly one key, not id, user_ref"),
-        (json!({"user_ref": "2"}), "recipient[user_ref] is not built yet in this version of Baton"),
-        (
-            json!({"phone_number": "2", "name": {}}),
-            "recipient[phone_number] is not built yet in this version of Baton",
-        ),
+        (json!({"user_ref": "2"}), "No matching user found"),
+        (json!({"post_id": "2"}), "The comment is invalid for a private reply"),
         (
             json!({"id": "a b"}),
             "Invalid parameter recipient[id]: a person id is 1 to 64 of the characters A-Z a-z 0-9 _ -",

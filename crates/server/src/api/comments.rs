@@ -16,7 +16,7 @@ use super::operation::Operation;
 use super::schemas::{Schemas, closed};
 use super::threads::READING;
 use super::values::{Moment, PERSON_ID, Person};
-use crate::comments::{Id, KEPT, Kept, Said};
+use crate::comments::{Id, Kept, OPEN, Said};
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
@@ -51,7 +51,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let example = json!({"person_id": "ada", "message": "Do you have it in blue?"});
     vec![
         of(Operation::get("/pages/{page}/comments/{name}", "getComment", get).needs(Needs::SignedIn))
-            .says("People", "A comment under a post", "Kept for the 7 days in which it may be answered in private.")
+            .says("People", "A comment under a post", "Kept for 30 days; for the first 7 it may be answered in private.")
             .answers::<Shown>(StatusCode::OK, "The comment.")
             .refuses([&problem::NOTHING_KNOWN])
             .refuses(READING),
@@ -85,7 +85,7 @@ async fn get(
 ) -> Result<axum::Json<Shown>, Problem> {
     let id = id(&page, &name)?;
     let unknown =
-        || Problem::new(&problem::NOTHING_KNOWN).detail(format!("no comment {name} came within 7 days"));
+        || Problem::new(&problem::NOTHING_KNOWN).detail(format!("no comment {name} came within 30 days"));
     let kept = id.find(&shared.engine).await?.ok_or_else(unknown)?;
     show(&shared, id, kept).await
 }
@@ -134,7 +134,7 @@ async fn show(shared: &Shared, id: Id, kept: Kept) -> Result<axum::Json<Shown>, 
         person_id: Person(person),
         message: kept.said.message,
         at: Moment(kept.at),
-        closes_at: Moment(Timestamp(kept.at.0 + KEPT)),
+        closes_at: Moment(Timestamp(kept.at.0 + OPEN)),
         answered,
     }))
 }

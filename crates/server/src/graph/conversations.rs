@@ -108,6 +108,8 @@ pub(super) async fn conversation(
                 let newest = said::newest(caller, &state.key, None, 1).await?;
                 newest.first().map(|said| json!(said.snippet()))
             }
+            "message_count" => said::count(caller, &state.key).await?.map(Value::from),
+            "unread_count" => said::unread(caller, &state.key).await?.map(Value::from),
             name => value(caller, name, state),
         };
         body.extend(value.map(|value| (field.name.clone(), value)));

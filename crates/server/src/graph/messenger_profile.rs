@@ -6,6 +6,7 @@ use baton_store::AssetKey;
 use baton_wire::params::Params;
 use baton_wire::{GraphError, profile};
 use serde_json::{Map, Value, json};
+use tokio::sync::MutexGuard;
 
 use super::{Answer, Wrong, kept};
 use crate::caller::Caller;
@@ -14,7 +15,7 @@ const MENU: &str = "persistent_menu";
 const GET_STARTED: &str = "get_started";
 
 /// `platform` says Instagram on the page's own path too.
-fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
+pub(super) fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
     let said = params.text("platform").map(|text| text.trim().to_ascii_lowercase());
     let surface = match said.as_deref() {
         None | Some("") => caller.side(),
@@ -29,7 +30,7 @@ fn surface(caller: &Caller, params: &Params) -> Result<Surface, Wrong> {
     Ok(surface)
 }
 
-fn key(caller: &Caller, surface: Surface, name: &str) -> AssetKey {
+pub(super) fn key(caller: &Caller, surface: Surface, name: &str) -> AssetKey {
     AssetKey::property(caller.page().id, surface, name)
 }
 
@@ -58,7 +59,16 @@ pub(super) async fn get(caller: &Caller, params: &Params) -> Result<Answer, Wron
 pub(super) async fn post(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     let surface = surface(caller, params)?;
     let properties = profile::set(params, surface)?;
-    let _turn = kept::turn(caller).await;
+    keep(caller, surface, properties, &kept::turn(caller).await).await
+}
+
+/// Sets properties that are well formed, in the caller's turn.
+pub(super) async fn keep(
+    caller: &Caller,
+    surface: Surface,
+    properties: Vec<(&'static str, Value)>,
+    _: &MutexGuard<'_, ()>,
+) -> Result<Answer, Wrong> {
     let sets = |name: &str| properties.iter().any(|(known, _)| *known == name);
     let rule = if sets(MENU) { Some(caller.set_menu(surface, MenuLevel::Page, None).await?) } else { None };
     if sets(MENU) && !sets(GET_STARTED) && surface == Surface::Messenger {
@@ -78,7 +88,16 @@ pub(super) async fn delete(caller: &Caller, params: &Params) -> Result<Answer, W
     if names.is_empty() {
         return Err(GraphError::required("fields").into());
     }
-    let _turn = kept::turn(caller).await;
+    forget(caller, surface, names, &kept::turn(caller).await).await
+}
+
+/// Unsets properties, in the caller's turn.
+pub(super) async fn forget(
+    caller: &Caller,
+    surface: Surface,
+    names: Vec<&'static str>,
+    _: &MutexGuard<'_, ()>,
+) -> Result<Answer, Wrong> {
     let rule = if names.contains(&MENU) {
         Some(caller.set_menu(surface, MenuLevel::Page, None).await?)
     } else {

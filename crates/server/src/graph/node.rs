@@ -21,6 +21,12 @@ pub(super) fn get(caller: &Caller, params: &Params) -> Result<Answer, Wrong> {
     Ok(Answer::of(shown(&fields, &["name"], &id, |field| value(caller, &field.name))))
 }
 
+/// `GET /me/permissions`: what the token was granted.
+pub(super) fn permissions(caller: &Caller) -> Answer {
+    let granted = |name: &String| json!({"permission": name, "status": "granted"});
+    Answer::of(json!({"data": caller.permissions().iter().map(granted).collect::<Vec<_>>()}))
+}
+
 /// The fields that are wanted, else the usual ones. What a node does not have is left out, as deployed clients need
 /// (clients.md 10); `id` is always there (wire.md 1.4, FS-4), and last, as the platform has it.
 pub(super) fn shown(

@@ -63,13 +63,13 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         Refusal::TakeDenied => {
             "Only the primary receiver takes control from its owner. request_thread_control asks for it."
         }
+        Refusal::AlreadyOwner => "That is this app: it can send, pass and release.",
         Refusal::ExtendNotOwner
         | Refusal::TakeOff
         | Refusal::RequestOff
         | Refusal::NoUserMenu
         | Refusal::NoSuchEdge
         | Refusal::HandoverDisabled
-        | Refusal::AlreadyOwner
         | Refusal::UnknownApp
         | Refusal::UnknownPerson
         | Refusal::TargetMissing

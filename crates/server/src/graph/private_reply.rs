@@ -1,7 +1,8 @@
 //! `recipient: {"comment_id"}` in `POST /{page}/messages`: a comment is answered in private (WIN-11). Whom that
-//! reaches is looked up here; whether it may be is a rule.
+//! reaches is looked up here; whether it may be is a rule, and one that is too old is refused by it, so that the
+//! person's history has it.
 
-use baton_rules::{Ask, Comment, Edge, Refusal, Rule};
+use baton_rules::{Ask, Comment, Edge, UNKNOWN_COMMENT};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use baton_wire::requests::{self, Call};
@@ -14,9 +15,9 @@ use crate::comments::Id;
 pub(super) async fn found(caller: &Caller, params: &mut Params) -> Result<Option<Comment>, Wrong> {
     let Some(name) = requests::comment(params) else { return Ok(None) };
     caller.may(caller.side(), Edge::Messages)?;
-    let unknown = || Wrong {
-        error: GraphError::of(Refusal::CommentInvalid, caller.side()),
-        rule: Some(Rule("WIN-11")),
+    let unknown = || {
+        let (rule, why) = UNKNOWN_COMMENT;
+        Wrong { error: GraphError::of(why, caller.side()), rule: Some(rule) }
     };
     let id = Id::of(caller.page().id, caller.side(), &name).ok_or_else(unknown)?;
     let kept = id.find(&caller.shared().engine).await.map_err(|error| unavailable(&error))?;

@@ -16,6 +16,8 @@ use crate::caller::{Caller, unavailable};
 /// Rows that are looked at in one turn, and turns above a place that is asked for.
 const ROWS: usize = 200;
 const TURNS: usize = 20;
+/// Turns in which a conversation's messages are counted.
+const COUNTED: usize = 5;
 /// How many of a conversation's newest messages are shown one by one (wire.md 5.5).
 const NEWEST: usize = 20;
 /// The longest snippet, in characters.
@@ -169,6 +171,32 @@ pub(super) async fn newest(
     }
     found.truncate(limit);
     Ok(found)
+}
+
+/// How many messages a conversation has; none where there are too many to count while somebody waits.
+pub(super) async fn count(caller: &Caller, key: &ThreadKey) -> Result<Option<usize>, Wrong> {
+    let (mut walk, mut all) = (Walk::new(caller, key), 0);
+    for _ in 0..COUNTED {
+        match walk.turn().await? {
+            Some(turn) => all += turn.len(),
+            None => return Ok(Some(all)),
+        }
+    }
+    Ok(None)
+}
+
+/// How many messages the person wrote since the page last said something: whoever answers has read. None as above.
+pub(super) async fn unread(caller: &Caller, key: &ThreadKey) -> Result<Option<usize>, Wrong> {
+    let (mut walk, mut all) = (Walk::new(caller, key), 0);
+    for _ in 0..COUNTED {
+        let Some(turn) = walk.turn().await? else { return Ok(Some(all)) };
+        let since = turn.iter().take_while(|said| !said.by_page).count();
+        all += since;
+        if since < turn.len() {
+            return Ok(Some(all));
+        }
+    }
+    Ok(None)
 }
 
 /// A page of the messages.

@@ -100,7 +100,7 @@ fn error_row(id: &str, error: &GraphError, advice: Option<&str>) -> String {
 }
 
 /// The errors that no rule of threads gives, each with what to do.
-fn other_errors() -> [(&'static str, GraphError, &'static str); 16] {
+fn other_errors() -> [(&'static str, GraphError, &'static str); 18] {
     [
         (
             "E-TOKEN",
@@ -122,8 +122,18 @@ fn other_errors() -> [(&'static str, GraphError, &'static str); 16] {
         ),
         (
             "–",
-            GraphError::not_built("recipient[user_ref]"),
+            GraphError::not_built("message[template]"),
             "Baton does not have this: [what differs](../what-differs.md) has the list.",
+        ),
+        (
+            "–",
+            GraphError::unknown_recipient("user_ref"),
+            "The same of tokens for notifications and of `live_chat_id`: nobody gets one here.",
+        ),
+        (
+            "–",
+            GraphError::unknown_recipient("phone_number"),
+            "Customer matching is no part of Baton: write to the id in `sender.id`.",
         ),
         (
             "–",

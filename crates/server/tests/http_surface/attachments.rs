@@ -276,7 +276,7 @@ async fn the_items_of_a_batch_take_their_files_by_name() {
         let file = w.client.get(address(&w, &messages["data"][index]["content"]));
         assert_eq!(w.send(file).await.text, expected, "{messages}");
     }
-    let several = post("/me/messages", batch(&json!([]), &["a", "b"])).await;
+    let several = post("/me/message_attachments", batch(&json!([]), &["a", "b"])).await;
     expect!(several, 400, "more than one file");
     let two = [("recipient", json!({"id": "ann"})), ("message", json!({"attachment": {"type": "file"}}))];
     let mut twice = body(&two, "application/pdf", b"one");

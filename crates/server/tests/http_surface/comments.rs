@@ -55,9 +55,23 @@ async fn win_11_a_comment_is_closed_after_a_week() {
         "it came when it came"
     );
     w.post("/baton/v1/clock", json!({"advance": "1d"})).await;
+    w.writes("2002", "cleo").await;
     let late = w.call("garage-desk", "/me/messages", to_comment("77_1")).await;
     assert_eq!(late.code(), (100, Some(2_534_025)), "{}", late.text);
+    // Refused by the rules, so the person's history has it, and whoever watches hears of it.
+    let history = w.get("/baton/v1/pages/2002/threads/cleo/history").await.json();
+    let newest = &history["data"][0];
+    assert_eq!((&newest["rule"], &newest["by_app_id"]), (&json!("WIN-11"), &json!("222")), "{history:#}");
+    assert_eq!(newest["refused"], json!({"code": 100, "subcode": 2_534_025}));
+    let activity = w.get("/baton/v1/activity").await.json();
+    assert_eq!(activity["data"][0]["rule"], "WIN-11", "{activity:#}");
+    assert_eq!(w.get(COMMENT).await.json()["closes_at"], kept["closes_at"]);
+    w.post("/baton/v1/clock", json!({"advance": "23d"})).await;
     assert_eq!(w.get(COMMENT).await.slug(), "nothing-known");
+    assert_eq!(
+        w.call("garage-desk", "/me/messages", to_comment("77_1")).await.code(),
+        (100, Some(2_534_025))
+    );
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ mod listener;
 mod members;
 mod metrics;
 mod modes;
+mod old_clients;
 mod once;
 mod openapi;
 mod paging;

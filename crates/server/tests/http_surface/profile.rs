@@ -433,6 +433,31 @@ async fn conversations_and_their_messages() {
     assert_eq!(w.read("garage-bot", &format!("/{id}")).await.code(), (100, Some(33)));
 }
 
+#[tokio::test]
+async fn conversations_say_how_much_was_written_and_not_answered() {
+    let w = World::start().await;
+    let counts = async || {
+        let list = w.read("market-bot", "/me/conversations?fields=message_count,unread_count").await.json();
+        (list["data"][0]["message_count"].clone(), list["data"][0]["unread_count"].clone())
+    };
+    w.writes("2001", "ann").await;
+    let gone = w.writes("2001", "ann").await.json()["message_id"].clone();
+    assert_eq!(counts().await, (json!(2), json!(2)));
+    event(&w, "2001", "ann", json!({"type": "unsend", "unsend": {"mid": gone}})).await;
+    assert_eq!(counts().await, (json!(1), json!(1)), "what was taken back is no message any more");
+    let answer = json!({"recipient": {"id": "ann"}, "message": {"text": "yes"}});
+    assert_eq!(w.call("market-bot", "/me/messages", answer).await.status, 200);
+    assert_eq!(counts().await, (json!(2), json!(0)));
+    w.writes("2001", "ann").await;
+    assert_eq!(counts().await, (json!(3), json!(1)));
+    // More than is counted while somebody waits: no number, rather than a wrong one.
+    let many: Vec<Value> = (0..1000)
+        .map(|number| json!({"person": "ann", "type": "message", "message": {"text": format!("{number}")}}))
+        .collect();
+    assert_eq!(w.post("/baton/v1/pages/2001/events", json!(many)).await.status, 200);
+    assert_eq!(counts().await, (Value::Null, Value::Null));
+}
+
 /// Really at once: several threads, and often enough that two would meet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_label_that_many_make_at_once_is_one() {
