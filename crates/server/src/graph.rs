@@ -423,3 +423,6 @@ fn challenge(error: &GraphError) -> Option<HeaderValue> {
     let text: String = error.message.chars().map(shown).map(|c| if c == '"' { '\'' } else { c }).collect();
     HeaderValue::from_str(&format!("OAuth \"Facebook Platform\" \"{word}\" \"{text}\"")).ok()
 }
+
+#[cfg(test)]
+mod golden;

@@ -5,13 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use baton_rules::Surface;
+use baton_rules::{AppId, PageId, Surface, Timestamp};
+use baton_wire::MessageId;
 use baton_wire::batch;
 use baton_wire::fields;
-use baton_wire::inbound::PersonEvent;
+use baton_wire::inbound::{Kind, PersonEvent};
 use baton_wire::params::{Limits, Params};
 use baton_wire::profile;
-use baton_wire::requests;
+use baton_wire::requests::{self, Message};
+use baton_wire::thread_settings;
+use baton_wire::webhook::{self, Between};
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -174,6 +177,22 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// How much a value holds: its letters, and a word for each part of it.
+fn weight(value: &Value) -> usize {
+    8 + match value {
+        Value::String(text) => text.len(),
+        Value::Array(all) => all.iter().map(weight).sum(),
+        Value::Object(all) => all.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// What is held of a call, its files apart, and its file.
+fn held(params: &Params) -> (usize, usize) {
+    let file = params.upload().map_or(0, |file| file.bytes.len());
+    (weight(&Value::Object(params.as_object().clone())), file)
+}
+
 /// Everything that a call may be asked, of the same parameters.
 fn read_all(params: &Params) {
     let limits = Limits::default();
@@ -197,10 +216,16 @@ fn read_all(params: &Params) {
         let _ = profile::set(params, surface);
         let _ = profile::named(params, "fields", surface);
     }
+    let _ = thread_settings::set(params);
+    let _ = requests::comment(params);
     let _ = params.fields();
+    let (given, _) = held(params);
+    let mut read = 0;
     for item in batch::items(params, limits).into_iter().flatten().flatten() {
+        read += held(&item.params).0;
         let _ = item.with_answers(|_| Some(&Value::Null), limits);
     }
+    assert!(read <= given * 16 + 256, "the items of a batch hold {read} of {given}");
 }
 
 #[test]
@@ -221,8 +246,127 @@ fn any_bytes_of_any_type() {
         value().prop_map(|value| value.to_string().into_bytes()),
     ];
     tries(&(pieces(), kinds, body), |(query, kind, body)| {
+        let sent = query.len() + body.len();
         if let Ok(params) = Params::read(&query, kind, &Bytes::from(body), Limits::default()) {
+            let (params_held, file) = held(&params);
+            assert!(params_held <= sent * 16 + 64 && file <= sent, "{params_held} and {file} of {sent}");
             read_all(&params);
+        }
+    });
+}
+
+/// Bodies that are nearly multipart: parts with names, file names and types, and borders that are cut, doubled or gone.
+#[test]
+fn any_multipart() {
+    let name = prop::sample::select(vec![
+        "message",
+        "recipient",
+        "filedata",
+        "batch",
+        "access_token",
+        "a[b]",
+        "",
+        "\"",
+        "ä",
+    ]);
+    let file = prop::sample::select(vec![
+        "",
+        "; filename=\"f.png\"",
+        "; filename=",
+        "; filename*=UTF-8''%ff",
+        "; FileName=x",
+    ]);
+    let kind = prop::sample::select(vec![
+        "",
+        "Content-Type: image/png\r\n",
+        "Content-Type: \u{1}\r\n",
+        "content-type:video/mp4;x\r\n",
+    ]);
+    let end = prop::sample::select(vec![
+        "\r\n--x\r\n",
+        "\r\n--x",
+        "\r\n--x--",
+        "\n--x\n",
+        "--x\r\n",
+        "\r\n--x--\r\n--x\r\n",
+        "",
+    ]);
+    let said = prop_oneof![pieces(), value().prop_map(|value| value.to_string())];
+    let part = (name, file, kind, said, end).prop_map(|(name, file, kind, said, end)| {
+        format!("Content-Disposition: form-data; name=\"{name}\"{file}\r\n{kind}\r\n{said}{end}")
+    });
+    let body = (prop::collection::vec(part, 0..6), any::<bool>())
+        .prop_map(|(parts, begins)| format!("{}{}", if begins { "--x\r\n" } else { "" }, parts.concat()));
+    tries(&body, |body| {
+        let sent = body.len();
+        let kind = Some("multipart/form-data; boundary=x");
+        if let Ok(params) = Params::read("", kind, &Bytes::from(body), Limits::default()) {
+            let (params_held, file) = held(&params);
+            assert!(params_held <= sent * 16 + 64 && file <= sent, "{params_held} and {file} of {sent}");
+            read_all(&params);
+        }
+    });
+}
+
+/// Batches whose items are nearly calls.
+#[test]
+fn any_batch() {
+    let method = prop::sample::select(vec!["POST", "get", "DELETE", "", "PATCH"]);
+    let url = prop_oneof![
+        prop::sample::select(vec!["me/messages", "/v25.0/me", "{result=a:$.id}", "me?fields=a{", "?", ""])
+            .prop_map(str::to_owned),
+        pieces(),
+    ];
+    let body = prop_oneof![
+        Just(Value::Null),
+        pieces().prop_map(Value::from),
+        value(),
+        value().prop_map(|value| Value::from(format!("recipient={{\"id\":\"1\"}}&message={value}"))),
+    ];
+    let name = prop::option::of(prop::sample::select(vec!["a", "b", "a,b"]));
+    let item = (method, url, body, name.clone(), name).prop_map(|(method, url, body, name, needs)| {
+        json!({"method": method, "relative_url": url, "body": body, "name": name, "depends_on": needs})
+    });
+    let items = prop::collection::vec(prop_oneof![9 => item, 1 => value()], 0..8);
+    tries(&(items, any::<bool>()), |(items, as_text)| {
+        let batch = if as_text { Value::from(json!(items).to_string()) } else { json!(items) };
+        read_all(&Params::from_object(Map::from_iter([("batch".to_owned(), batch)]), Limits::default()));
+    });
+}
+
+/// What a webhook shows is JSON in ASCII, no larger than its escapes make it, and read again without a fault.
+#[test]
+fn any_webhook() {
+    let person = "5001".parse().unwrap();
+    let page = PageId::new(2001).unwrap();
+    let app = AppId::new(111).unwrap();
+    let check = |item: &Bytes, given: usize| {
+        assert!(item.is_ascii() && item.len() <= given * 12 + 512, "{} of {given}", item.len());
+        let read: Value = serde_json::from_slice(item).unwrap();
+        assert_eq!(read["timestamp"], 1);
+        let _ = (webhook::has_button(item, "x"), webhook::ad_of(item));
+        assert!(serde_json::from_slice::<Value>(&webhook::with_numbers(item)).is_ok());
+    };
+    tries(&(value(), pieces()), |(value, said)| {
+        for surface in [Surface::Messenger, Surface::Instagram] {
+            let between = Between { page, surface, person: &person, at: Timestamp(1) };
+            let mid = MessageId::mint(&[7; 32], surface, 3, 14);
+            for (kind, name) in Kind::ALL {
+                let mut event = json!({"type": name, *name: value.clone()});
+                if kind.has_entry() {
+                    event["entry"] = json!({"type": "link", "ref": said});
+                }
+                if let Ok(event) = PersonEvent::parse(&event) {
+                    let item = webhook::said(between, &mid, &event, Some(&said));
+                    let given = json!(event.content).to_string().len() + said.len();
+                    item.reduced.iter().chain([&item.whole]).for_each(|item| check(item, given));
+                }
+            }
+            let content = value.as_object().cloned().unwrap_or_default();
+            let given = json!(content).to_string().len();
+            check(&webhook::echo(between, &mid, app, &Message { content }).whole, given);
+            check(&webhook::passed(between, None, app, &said).whole, said.len());
+            check(&webhook::requested(between, app, &said).whole, said.len());
         }
     });
 }

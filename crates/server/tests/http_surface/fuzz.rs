@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::world::World;
+use crate::world::{OPERATOR, World};
 
 const METHODS: &[&str] = &["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD"];
 const NODES: &[&str] =
@@ -29,6 +29,8 @@ const EDGES: &[&str] = &[
     "access_token",
     "subscriptions",
     "messenger_codes",
+    "thread_settings",
+    "permissions",
     "nothing/at/all",
 ];
 const QUERIES: &[&str] = &[
@@ -72,6 +74,8 @@ const BODIES: &[&str] = &[
     "{\"persistent_menu\":[{\"locale\":\"default\"}],\"get_started\":{\"payload\":\"x\"}}",
     "{\"name\":\"n\",\"profile_picture_url\":\"http://x\",\"page_label_name\":\"l\",\"user\":\"ann\"}",
     "{\"subscribed_fields\":[1,{},\"messages\"]}",
+    "setting_type=call_to_actions&thread_state=existing_thread&call_to_actions=[{}]",
+    "setting_type=domain_whitelisting&domain_action_type=add&whitelisted_domains=https://x.test",
     "target_app_id=99999999999999999999&recipient={'id':'ann'}",
 ];
 
@@ -129,4 +133,70 @@ async fn nothing_that_is_sent_is_answered_with_5xx() {
         }
     }
     assert_eq!(w.read("market-bot", "/me").await.status, 200, "and it goes on");
+}
+
+/// What a channel may bring, a little wrong.
+const EVENTS: &[&str] = &[
+    "{\"type\":\"message\",\"message\":{\"text\":\"hi\"}}",
+    "{\"type\":\"message\",\"message\":{\"attachments\":[{\"type\":\"image\",\"payload\":{\"url\":\"https://x.test\"}}]}}",
+    "{\"type\":\"message\",\"message\":{\"text\":\"\\ud83d\"}}",
+    "{\"type\":\"postback\",\"postback\":{\"payload\":\"P\",\"mid\":\"m_x\"}}",
+    "{\"type\":\"menu\",\"menu\":{\"url\":\"https://x.test\"}}",
+    "{\"type\":\"get_started\",\"entry\":{\"type\":\"ad\",\"ad_id\":\"9001\"}}",
+    "{\"type\":\"referral\",\"referral\":{\"ref\":\"x\"},\"event_id\":\"1\"}",
+    "{\"type\":\"optin\",\"optin\":{\"user_ref\":\"u\"}}",
+    "{\"type\":\"read\",\"read\":{\"watermark\":9223372036854775807}}",
+    "{\"type\":\"delivery\",\"delivery\":{\"mids\":[\"m\"],\"watermark\":1}}",
+    "{\"type\":\"reaction\",\"reaction\":{\"mid\":\"m\",\"action\":\"react\",\"emoji\":\"x\"}}",
+    "{\"type\":\"edit\",\"edit\":{\"mid\":\"m\",\"text\":\"t\"}}",
+    "{\"type\":\"unsend\",\"unsend\":{\"mid\":\"m\"}}",
+    "{\"type\":\"account_linking\",\"account_linking\":{\"status\":\"linked\"}}",
+    "{\"type\":\"feedback\",\"feedback\":{\"feedback_screens\":[{}]}}",
+    "[{\"person\":\"ann\",\"type\":\"message\",\"message\":{\"text\":\"hi\"}},{\"person\":\"a b\"},1]",
+    "{\"person_id\":\"ann\",\"message\":\"In blue?\"}",
+    "{}",
+];
+const BROUGHT: &[&str] = &[
+    "people/ann/events",
+    "people/%ff/events",
+    "events",
+    "people/ann",
+    "comments/77_1",
+    "threads/ann/inbox",
+    "threads/ann/dry-run",
+];
+
+#[tokio::test]
+async fn nothing_that_a_channel_brings_is_answered_with_5xx() {
+    let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let w = World::start().await;
+    let mut random = StdRng::seed_from_u64(seconds.unwrap_or(7));
+    #[expect(clippy::disallowed_methods, reason = "whoever looks longer says for how long in real time")]
+    let begun = Instant::now();
+    let (mut tried, mut taken) = (0, 0);
+    while match seconds {
+        Some(seconds) => begun.elapsed() < Duration::from_secs(seconds),
+        None => tried < 1000,
+    } {
+        tried += 1;
+        let (page, what) = (
+            ["2001", "2002", "17841400000001", "9"].choose(&mut random).unwrap(),
+            BROUGHT.choose(&mut random).unwrap(),
+        );
+        let body = drawn(&mut random, EVENTS);
+        let method = if what.ends_with("ann") || what.contains("comments") {
+            reqwest::Method::PUT
+        } else {
+            reqwest::Method::POST
+        };
+        let url = w.url(&format!("/baton/v1/pages/{page}/{what}"));
+        let request =
+            w.client.request(method, &url).bearer_auth(OPERATOR).header("content-type", "application/json");
+        let reply = w.send(request.body(body.clone())).await;
+        assert!(reply.status < 500, "{url} {body:?}: {} {}", reply.status, reply.text);
+        assert!(reply.text.len() <= body.len() * 64 + 65_536, "{url} {body:?}: {} bytes", reply.text.len());
+        taken += usize::from(reply.status == 200);
+    }
+    assert!(taken > tried / 20, "only {taken} of {tried} were taken");
+    w.writes("2001", "ann").await;
 }
