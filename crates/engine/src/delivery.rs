@@ -111,6 +111,14 @@ pub(crate) fn wake(shared: &Arc<Shared>, app: AppId) {
     wake_for(shared, Errand::news(app));
 }
 
+/// Has everything of an app tried at once, as if nothing had failed so far.
+pub(crate) fn resume(shared: &Arc<Shared>, app: AppId) {
+    for errand in [Errand::news(app), Errand::again(app, "")] {
+        shared.delivery.with_lanes(&errand, Lanes::resume);
+        wake_for(shared, errand);
+    }
+}
+
 /// Wakes the task of an errand, or starts it.
 pub(crate) fn wake_for(shared: &Arc<Shared>, errand: Errand) {
     if shared.stopping.is_cancelled() {
@@ -141,6 +149,8 @@ struct Worker {
     reported: mpsc::UnboundedReceiver<Report>,
     /// Where the streams of what is sent again end, as far as that was seen.
     ends: HashMap<Stream, Position>,
+    /// The app as it was reached before.
+    reached: Option<Arc<App>>,
 }
 
 /// What comes back to the loop.
@@ -169,7 +179,7 @@ impl Worker {
     ) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
         let random = SmallRng::seed_from_u64(seed);
-        Self { shared, errand, wake, books, random, reports, reported, ends: HashMap::new() }
+        Self { shared, errand, wake, books, random, reports, reported, ends: HashMap::new(), reached: None }
     }
 
     async fn run(mut self) {
@@ -212,7 +222,11 @@ impl Worker {
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
         let Some((app, begun)) = self.deliverable() else { return Ok(()) };
-        let lanes = self.load(&app).await?;
+        let mut lanes = self.load(&app).await?;
+        // What failed by the old way is no reason to wait with the new one.
+        if self.reached.replace(Arc::clone(&app)).is_some_and(|before| !is_reached_alike(&app, &before)) {
+            lanes.resume();
+        }
         self.books().lanes = Some(lanes);
         while self.step((&app, begun)).await {}
         self.flush().await;
@@ -339,8 +353,7 @@ impl Worker {
         }
         let disabled =
             self.shared.delivery.health().get(&app.id).is_some_and(|health| health.disabled.is_some());
-        let waits = disabled || !app.verified && !self.shared.policy.eager;
-        if app.webhook_url.is_none() || waits {
+        if app.webhook_url.is_none() || disabled {
             return None;
         }
         match self.errand.source {
@@ -569,7 +582,7 @@ impl Worker {
         pieces.next(self.errand.app, range, |newest| self.shared.store.chain(chain, newest, PIECE)).await
     }
 
-    /// Whether the app's address is verified, asking it again where the policy says so.
+    /// Whether the app's address is verified, asking it again where it is not.
     async fn verified(&self, app: &App) -> bool {
         app.verified || verify(&self.shared, self.errand.app, self.shared.draw()).await.is_none()
     }

@@ -77,8 +77,8 @@ pub struct Policy {
     pub read_ahead: u64,
     /// Actions that wait for a stream's next commit before more are refused.
     pub waiting: usize,
-    /// Whether an app that is not verified is asked again when something is to be delivered, and what is new for a
-    /// conversation has what failed of it tried again at once (`dev`, whose clock may stand still).
+    /// Whether what is new for a conversation has what failed of it tried again at once (`dev`, whose clock may stand
+    /// still).
     pub eager: bool,
     /// How long things are kept.
     pub keep: Keep,
@@ -535,7 +535,9 @@ impl Engine {
     /// Asks an app's address to verify itself now: `None`, or why it failed.
     pub async fn verify(&self, app: AppId) -> Option<String> {
         let failed = verification::verify(&self.shared, app, self.shared.draw()).await;
-        delivery::wake(&self.shared, app);
+        if failed.is_none() {
+            delivery::resume(&self.shared, app);
+        }
         failed
     }
 

@@ -15,7 +15,7 @@ use baton_store::{
     Chain, Cursor, DeadLetter, JournalRow, Parked, Place, Position, Resent, Round, Slice, Stream,
 };
 
-use crate::retry::{HOPELESS_TRIES, MOST_RETRY_AFTER_MS, Profile, delay_ms, is_hopeless};
+use crate::retry::{HOPELESS_TRIES, MOST_RETRY_AFTER_MS, Profile, delay_ms, failures_within, is_hopeless};
 use crate::walk::Pieces;
 
 /// Failures in a row after which an app is taken to fail altogether.
@@ -746,7 +746,12 @@ impl Lanes {
             let given_up = if expired { GivenUp::Expired } else { GivenUp::Dead };
             return Became { again: None, given_up: Some(given_up) };
         }
-        let tries = if hopeless { talk.hopeless } else { talk.failures };
+        let began = talk.since.unwrap_or(now);
+        let tries = if hopeless {
+            talk.hopeless
+        } else {
+            talk.failures.min(failures_within(profile, now.0.saturating_sub(began.0)))
+        };
         let mut due = Timestamp(now.0 + delay_ms(profile, tries, hopeless, jitter));
         if let Answered::Busy(ms) = answer {
             due = due.max(left_alone(now, *ms));

@@ -38,7 +38,7 @@ pub use history::HistoryEntry;
 pub use lanes::GivenUp;
 pub use probe::{Probe, Probed, Signed};
 pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
-pub use resending::{NotResent, Resending, Which};
+pub use resending::{AppResumed, NotResent, Resending, Which};
 pub use retention::Keep;
 pub use retry::Profile;
 pub use told::{Newest, Places, Told};

@@ -9,7 +9,6 @@ use crate::activity::{ActivityKind, Standing};
 use crate::deliveries::{Fate, Scan, judge, parked_rows};
 use crate::delivery::{self, Errand};
 use crate::engine::{Engine, Shared};
-use crate::lanes::Lanes;
 use crate::transport::SendError;
 use crate::walk::PIECE;
 
@@ -200,9 +199,9 @@ impl Engine {
         }
     }
 
-    /// Delivers to an app again, at once: whatever stopped it, and whatever its events wait for. Returns how many
-    /// events waited.
-    pub async fn resume(&self, app: AppId) -> Result<u64, StoreError> {
+    /// Delivers to an app again, at once: whatever stopped it, and whatever its events wait for. An address that has
+    /// not verified itself is asked to.
+    pub async fn resume(&self, app: AppId) -> Result<AppResumed, StoreError> {
         let shared = self.shared();
         let waited = self.app_health(app).await?.pending + parked(shared, app).await?;
         let changed = {
@@ -217,12 +216,23 @@ impl Engine {
             shared.tell(ActivityKind::Standing { app, standing: Standing::Resumed, reason });
             shared.store.settle(Round { health: vec![(app, health)], ..Round::default() }).await?;
         }
-        for errand in [Errand::news(app), Errand::again(app, "")] {
-            shared.delivery.with_lanes(&errand, Lanes::resume);
-            delivery::wake_for(shared, errand);
+        let known = shared.store.settings();
+        let asks = known.app(app).is_some_and(|known| known.webhook_url.is_some() && !known.verified);
+        let not_verified = if asks { self.verify(app).await } else { None };
+        if !asks {
+            delivery::resume(shared, app);
         }
-        Ok(waited)
+        Ok(AppResumed { waited, not_verified })
     }
+}
+
+/// What came of delivering to an app again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppResumed {
+    /// Events that waited.
+    pub waited: u64,
+    /// Why its address did not verify itself, where it did not: nothing is sent until it does.
+    pub not_verified: Option<String>,
 }
 
 async fn parked(shared: &Arc<Shared>, app: AppId) -> Result<u64, StoreError> {

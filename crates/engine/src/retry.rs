@@ -27,6 +27,9 @@ impl Profile {
     }
 }
 
+/// What jitter leaves of a delay's second at least, in milliseconds.
+const SHORTEST_MS: i64 = 800;
+
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
@@ -81,6 +84,19 @@ pub(crate) fn delay_ms(profile: Profile, failures: u32, hopeless: bool, jitter: 
     varied
 }
 
+/// How many failures in a row a profile has room for within so many milliseconds. Tries may have come faster than it
+/// has them, by the delays of a hopeless answer or because somebody asked: they make nobody wait for hours.
+pub(crate) fn failures_within(profile: Profile, ms: i64) -> u32 {
+    let mut left = ms;
+    for (failures, seconds) in (1..).zip(profile.delays()) {
+        left -= seconds * SHORTEST_MS;
+        if left < 0 {
+            return failures;
+        }
+    }
+    u32::MAX
+}
+
 /// Whether more tries will not change an answer: 4xx and 5xx other than 408, 425, 429 and 503.
 pub(crate) const fn is_hopeless(status: u16) -> bool {
     status >= 400 && !matches!(status, 408 | 425 | 429 | 503)
@@ -97,6 +113,21 @@ mod tests {
             assert!(delays.is_sorted(), "{profile:?}: {delays:?}");
             assert_eq!(delays[38], delays[37]);
         }
+    }
+
+    #[test]
+    fn a_profile_has_room_for_its_own_tries_however_jitter_falls() {
+        for (profile, _) in Profile::ALL {
+            for jitter in [0.0, 0.5, 1.0] {
+                let mut passed = 0;
+                for failures in 1..12 {
+                    assert!(failures_within(*profile, passed) >= failures, "{profile:?} {failures}");
+                    passed += delay_ms(*profile, failures, false, jitter);
+                }
+            }
+        }
+        assert_eq!(failures_within(Profile::Patient, 0), 1);
+        assert_eq!(failures_within(Profile::Patient, 2 * MINUTE_MS), 6);
     }
 
     #[test]

@@ -338,7 +338,9 @@ impl Store for SqliteStore {
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(1, false, move |tx| tx.settle(&round)))
+        // Who asks again for what has just been sent again means it: that it was is known at once.
+        let urgent = !round.resent.is_empty();
+        Box::pin(self.write(1, urgent, move |tx| tx.settle(&round)))
     }
 
     fn row(

@@ -799,6 +799,29 @@ fn what_the_lane_passes_during_a_walk_is_walked_too() {
 }
 
 #[test]
+fn tries_that_came_fast_make_nobody_wait_for_hours() {
+    let patient = Bounds { profile: Profile::Patient, ..bounds() };
+    let mut rig = Rig::of(patient, &["ann"]);
+    // As a restart finds it: ten tries within three minutes, by the delays of a hopeless answer.
+    rig.now = Timestamp(3 * MINUTE);
+    let first = Parked {
+        app: app("bot"),
+        stream: Stream(0),
+        chain: key("ann"),
+        next: Position(1),
+        attempts: 10,
+        since: Timestamp(0),
+        due: rig.now,
+    };
+    rig.kept.cursors.insert(Stream(0), Position(1));
+    rig.kept.parked.insert(key("ann"), first);
+    rig.lanes = lanes_of(patient, &rig.kept);
+    let items = rig.step().unwrap();
+    let again = rig.lanes.answered(&items, &Answered::Nothing, "", rig.now, 0.5).again.unwrap();
+    assert_eq!(again.0 - rig.now.0, 2 * MINUTE, "the sixth delay, as after three minutes of failing");
+}
+
+#[test]
 fn an_address_that_does_not_verify_is_an_app_that_fails() {
     let mut rig = Rig::of(bounds(), &["ann", "bob"]);
     let items = rig.step().unwrap();

@@ -139,7 +139,7 @@ async fn an_app_that_fails_for_too_long_is_stopped_and_gets_everything_when_it_i
     let mut node = node_by(&disk, Timestamp(NOW.0 + 49 * HOUR), Profile::Meta).await;
     assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "nothing more is tried");
     node.receiver.up.store(true, Ordering::SeqCst);
-    assert_eq!(node.engine.resume(app("bot")).await.unwrap(), 3);
+    assert_eq!(node.engine.resume(app("bot")).await.unwrap().waited, 3);
     assert_eq!(of("ann", &node.served(3).await), ["one", "two", "three"]);
 }
 

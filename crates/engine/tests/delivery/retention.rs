@@ -138,7 +138,7 @@ async fn what_an_app_that_was_stopped_does_not_take_is_deleted_after_a_month_and
     while node.tried.try_recv().is_ok() {}
     // It gets what is left, and whoever wants all since the beginning is told that it is not all there.
     node.receiver.up.store(true, Ordering::SeqCst);
-    assert_eq!(node.engine.resume(app("bot")).await.unwrap(), 1);
+    assert_eq!(node.engine.resume(app("bot")).await.unwrap().waited, 1);
     assert_eq!(of("bob", &node.served(1).await), ["3"]);
     let resent = node.engine.resend(app("bot"), &Which::Since(NOW), None).await.unwrap();
     assert_eq!(resent.count, 1);

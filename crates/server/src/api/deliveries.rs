@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
-use baton_engine::{Bookmark, Fate, NotResent, Which};
+use baton_engine::{AppResumed, Bookmark, Fate, NotResent, Which};
 use baton_rules::{Channel, ThreadKey, Timestamp};
 use baton_store::{Place, Position};
 use schemars::JsonSchema;
@@ -142,12 +142,6 @@ struct Header {
     value: String,
 }
 
-/// How many events that was.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Counted {
-    count: u64,
-}
-
 /// What is sent again.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Resent")]
@@ -156,6 +150,16 @@ struct Resent {
     count: u64,
     /// Some that were asked for may be deleted: what was before this moment is not kept.
     kept_since: Option<Moment>,
+}
+
+/// What came of delivering to an app again.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Resumed {
+    /// How many events waited.
+    count: u64,
+    /// Why the app's address did not verify itself, where it did not: nothing is sent to it until it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_verified: Option<String>,
 }
 
 /// How the delivery to an app does.
@@ -282,9 +286,9 @@ pub(super) fn operations() -> Vec<Operation> {
             TAG,
             "Deliver to an app again",
             "At once, whatever stopped it, and whatever its events wait for. An address that has not verified itself \
-             still gets nothing.",
+             is asked to do so.",
         )
-        .answers::<Counted>(StatusCode::OK, "How many events waited.")
+        .answers::<Resumed>(StatusCode::OK, "How many events waited, and whether they still do.")
         .refuses(READING);
     let health =
         OnApp::named(Operation::get("/apps/{app}/health", "getAppHealth", health).needs(Needs::Looking))
@@ -499,9 +503,9 @@ fn thread(shared: &Shared, fields: &mut Fields<'_>) -> Option<ThreadKey> {
 async fn resume(
     State(shared): State<Arc<Shared>>,
     OnApp(app): OnApp,
-) -> Result<axum::Json<Counted>, Problem> {
-    let count = shared.engine.resume(app).await?;
-    Ok(axum::Json(Counted { count }))
+) -> Result<axum::Json<Resumed>, Problem> {
+    let AppResumed { waited, not_verified } = shared.engine.resume(app).await?;
+    Ok(axum::Json(Resumed { count: waited, not_verified }))
 }
 
 async fn health(State(shared): State<Arc<Shared>>, OnApp(app): OnApp) -> Result<axum::Json<Health>, Problem> {

@@ -117,7 +117,8 @@ impl Client {
                 }
             }
         }
-        Err(silent.advice("start one with `baton dev`, or name one with --server and --token"))
+        Err(silent
+            .advice("start one with `baton dev` or `baton serve`, or name one with --server and --token"))
     }
 }
 
@@ -166,7 +167,7 @@ fn places(common: &Common) -> Result<Vec<ServerFile>, Failure> {
         let looked: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();
         return Err(Failure::new("no Baton is running here")
             .why(format!("there is no server.json in {}", looked.join(" or ")))
-            .advice("start one with `baton dev`, or name one with --server and --token"));
+            .advice("start one with `baton dev` or `baton serve`, or name one with --server and --token"));
     }
     if let Some(token) = given {
         files.iter_mut().for_each(|file| file.operator_token.clone_from(&token));

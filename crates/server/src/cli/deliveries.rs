@@ -91,6 +91,14 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
         Command::Resume { app } => {
             let app = names.app_id(app)?;
             let answer = client.post(&format!("/apps/{}/resume", part(&app)), &json!({})).await?;
+            if let Some(reason) = answer["not_verified"].as_str() {
+                let name = names.app(&app);
+                return Err(Failure::new(format!("{name} gets nothing: its address did not verify itself"))
+                    .why(reason)
+                    .advice(format!(
+                        "see what it answers with `baton doctor \"{name}\"`, mend it, and resume once more"
+                    )));
+            }
             counted(
                 common,
                 &answer,
@@ -133,7 +141,28 @@ async fn list(
         look::line(format!("{} was told nothing{which}", look::styled(look::APP, names.app(&app))));
     }
     found.iter().for_each(|delivery| look::line(line(delivery, names).trim_end()));
+    if found.iter().any(|delivery| delivery["state"] == "pending") {
+        let health = client.get(&format!("/apps/{}/health", part(&app))).await?;
+        if let Some(why) = stands_still(&health) {
+            let name = names.app(&app);
+            look::warning(format!(
+                "nothing is sent to {name}: {why}. Once that is mended: baton deliveries resume \"{name}\""
+            ));
+        }
+    }
     Ok(())
+}
+
+/// Why nothing is sent to an app at all, whatever waits.
+fn stands_still(health: &Value) -> Option<String> {
+    match health["state"].as_str()? {
+        "unverified" => Some("its address has not verified itself".to_owned()),
+        "disabled" => Some(format!(
+            "it was stopped for {}",
+            health["disabled"]["reason"].as_str().unwrap_or("its failures")
+        )),
+        _ => None,
+    }
 }
 
 /// Its id, what it tells, and what became of it.

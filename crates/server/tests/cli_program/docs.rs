@@ -9,6 +9,7 @@ use super::support::{Server, World, said};
 const NOT_RUN: &[(&str, &str)] = &[
     ("baton backup", "copies what a server keeps, and `--ephemeral` keeps nothing; `serve` has a test of it"),
     ("make ", "builds, or runs these tests"),
+    ("BENCH=", "measures for hours"),
     ("export PATH=", "the test does so"),
     ("cd console", "the console's own tests run these"),
     ("npm ", "the console's own tests run these"),
@@ -36,6 +37,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("apt ", "changes the machine; packaging/try.sh installs the package in a Debian of its own"),
     ("systemctl ", "changes the machine"),
+    ("systemd-run ", "needs systemd"),
     ("sudo ", "needs the service; packaging/try.sh runs these commands as its user"),
     (
         "docker ",

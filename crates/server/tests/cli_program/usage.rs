@@ -89,7 +89,7 @@ fn without_a_server_is_1_and_says_how_to_start_one() {
             &world,
             arguments,
             1,
-            &["error: no Baton is running here", "do: start one with `baton dev`"],
+            &["error: no Baton is running here", "do: start one with `baton dev` or"],
         );
     }
     // A server that is gone without having said so.
