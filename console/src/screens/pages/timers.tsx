@@ -37,7 +37,8 @@ export function Timers() {
 function Granted() {
   const { apps } = useAround();
   const { page, on, change, mayChange } = useDraft();
-  const choices = useAppChoices("choose");
+  const having = useAppChoices("who has control");
+  const asking = useAppChoices("who asks for it");
   const [from, setFrom] = useState("");
   const [to, setTo] = useState("");
   const grant = page[on]?.grant ?? [];
@@ -54,8 +55,8 @@ function Granted() {
       >
         {mayChange && (
           <span className={screen.acts}>
-            <Select aria-label="While control is with" choices={choices} value={from} choose={setFrom} />
-            <Select aria-label="and it is asked for by" choices={choices} value={to} choose={setTo} />
+            <Select aria-label="While control is with" choices={having} value={from} choose={setFrom} />
+            <Select aria-label="and it is asked for by" choices={asking} value={to} choose={setTo} />
             <Button
               disabled={!ready}
               onClick={() => {
