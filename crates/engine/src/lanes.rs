@@ -18,11 +18,14 @@ use baton_store::{
 use crate::retry::{HOPELESS_TRIES, MOST_RETRY_AFTER_MS, Profile, delay_ms, failures_within, is_hopeless};
 use crate::walk::Pieces;
 
+mod health;
+mod parked;
+
+use health::Health;
+use parked::Walk;
+
 /// Failures in a row after which an app is taken to fail altogether.
 const FAILING: u32 = 3;
-/// While an app fails altogether, a conversation that was not tried yet may be the probe this long after the
-/// last failure, however long the pause: what arrives in the morning does not wait for the night's delays.
-const UNTRIED_MS: i64 = 60_000;
 /// Rows that a lane reads at once, where its bound allows: it does not read one for each that is served.
 const PIECE: u64 = 256;
 
@@ -164,47 +167,6 @@ struct Talk {
     parked: Option<Walk>,
 }
 
-/// Where a parked talk stands.
-struct Walk {
-    /// Everything of the conversation up to here is done.
-    done: Position,
-    /// The lane has passed rows of the conversation up to here.
-    passed: Position,
-    /// What is recorded as its first row that is not served.
-    recorded: Position,
-    pieces: Pieces,
-}
-
-/// Whether the app as a whole answers.
-#[derive(Default)]
-struct Health {
-    served: u64,
-    /// Failures since anything was served.
-    failures: u32,
-    /// The first talk to fail since, and whether others did too.
-    first: Option<Chain>,
-    several: bool,
-    /// There was no answer at all.
-    silent: bool,
-    /// When the last of them was.
-    last: Option<Timestamp>,
-    /// No probe before this.
-    pause: Option<Timestamp>,
-    /// The receiver wants to be left alone until then.
-    busy_until: Option<Timestamp>,
-}
-
-impl Health {
-    fn fails_altogether(&self) -> bool {
-        (self.several || self.silent) && self.failures >= FAILING
-    }
-
-    /// Before when nothing is sent to the app, whatever waits.
-    fn held_until(&self) -> Option<Timestamp> {
-        self.pause.filter(|_| self.fails_altogether()).max(self.busy_until)
-    }
-}
-
 impl Lanes {
     /// Takes up where the cursors and parked conversations stand.
     pub(crate) fn new(
@@ -278,13 +240,6 @@ impl Lanes {
     /// Up to where streams have been read.
     pub(crate) fn read_to(&self) -> impl Iterator<Item = (Stream, Position)> {
         self.lanes.iter().map(|lane| (lane.stream, lane.read_to))
-    }
-
-    /// Conversations that are parked: which, and what of each waits, after the first position and up to the second.
-    pub(crate) fn parked(&self) -> impl Iterator<Item = (&Chain, Position, Position)> {
-        self.talks
-            .iter()
-            .filter_map(|(chain, talk)| talk.parked.as_ref().map(|walk| (chain, walk.done, walk.passed)))
     }
 
     /// When conversations that wait out a failure are tried again.
@@ -378,35 +333,6 @@ impl Lanes {
         if room < piece { 0 } else { room }
     }
 
-    /// While the app fails altogether: one webhook at a time, after a pause. None: send the probe now.
-    fn probe(&mut self, now: Timestamp) -> Option<Step> {
-        if self.under_way > 0 {
-            return Some(Step::Wait(None));
-        }
-        if let Some(pause) = self.health.pause.filter(|pause| now < *pause) {
-            let untried = |chain: &Chain| self.talks.get(chain).is_some_and(|talk| talk.failures == 0);
-            let Some(fresh) = self.ready.iter().position(untried) else {
-                return Some(Step::Wait(Some(pause)));
-            };
-            // So far one conversation failed alone: another that was not tried yet tells at once whether it
-            // is the app or the conversation.
-            let last = self.health.last.filter(|_| self.health.several);
-            let early = last.map_or(now, |last| Timestamp(last.0 + UNTRIED_MS));
-            if now < early {
-                return Some(Step::Wait(Some(early.min(pause))));
-            }
-            if let Some(chain) = self.ready.remove(fresh) {
-                self.ready.push_front(chain);
-            }
-        } else if self.ready.is_empty()
-            && let Some((_, chain)) = self.waiting.pop_first()
-        {
-            // A conversation that waits out its own delay may be the probe as well.
-            self.ready.push_back(chain);
-        }
-        None
-    }
-
     /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
     fn start(&mut self) -> Option<Step> {
         let chain = self.ready.pop_front()?;
@@ -479,112 +405,6 @@ impl Lanes {
         }
     }
 
-    /// Rows of a parked conversation, as asked for by [`Step::Walk`]; `until` is the step's.
-    pub(crate) fn walked(
-        &mut self,
-        chain: &Chain,
-        until: Position,
-        rows: Vec<Arc<JournalRow>>,
-        pieces: Pieces,
-    ) {
-        self.under_way = self.under_way.saturating_sub(1);
-        let app = self.app;
-        let Some(talk) = self.talks.get_mut(chain) else { return };
-        talk.busy = false;
-        let stream = self.lanes[talk.stream].stream;
-        let Some(walk) = &mut talk.parked else { return };
-        walk.pieces = pieces;
-        if let Some(first) = rows.first() {
-            let parked = Parked {
-                app,
-                stream,
-                chain: chain.clone(),
-                next: first.position,
-                attempts: talk.failures,
-                since: talk.since.unwrap_or(first.at),
-                due: first.at,
-            };
-            // What is known of a row that failed before stands.
-            let anew = talk.failures == 0;
-            talk.queue = rows.into();
-            self.ready.push_back(chain.clone());
-            if anew {
-                self.record_parked(parked);
-            }
-        } else if walk.passed > until {
-            // The lane passed more of it meanwhile.
-            walk.done = until;
-            self.ready.push_back(chain.clone());
-        } else {
-            self.talks.remove(chain);
-            self.record_rejoined(stream, chain);
-        }
-    }
-
-    /// The rows of a parked conversation could not be read: it is tried again at that moment.
-    pub(crate) fn not_walked(&mut self, chain: &Chain, again: Timestamp) {
-        self.under_way = self.under_way.saturating_sub(1);
-        let Some(talk) = self.talks.get_mut(chain) else { return };
-        talk.busy = false;
-        self.waiting.insert((again, chain.clone()));
-    }
-
-    /// Leaves everything recorded as it stands, so that whoever goes on repeats nothing. What was served behind a
-    /// row that is still open is behind the cursor only when that row's conversation is parked.
-    pub(crate) fn stop(&mut self, now: Timestamp) {
-        if self.source != Source::Journal {
-            return;
-        }
-        let waiting: HashMap<Chain, Timestamp> =
-            self.waiting.iter().map(|(due, chain)| (chain.clone(), *due)).collect();
-        let open = |talk: &Talk| talk.queue.front().filter(|_| talk.parked.is_none()).map(|row| row.position);
-        let behind =
-            self.talks.iter().filter_map(|(chain, talk)| Some((open(talk)?, talk.stream, chain.clone())));
-        let mut behind: Vec<_> = behind.filter(|(open, at, _)| *open < self.lanes[*at].ahead).collect();
-        behind.sort_unstable();
-        for (_, _, chain) in behind {
-            let due = waiting.get(&chain).copied().unwrap_or(now);
-            self.park(&chain, due);
-        }
-        self.record_progress(now);
-    }
-
-    /// Records how far parked conversations have come since they were last recorded. Not at each row: a stop
-    /// records it, and a crash may repeat what was served since.
-    fn record_progress(&mut self, now: Timestamp) {
-        let waiting: HashMap<&Chain, Timestamp> =
-            self.waiting.iter().map(|(due, chain)| (chain, *due)).collect();
-        let further = self.talks.iter().filter_map(|(chain, talk)| {
-            let walk = talk.parked.as_ref().filter(|walk| walk.done.next() > walk.recorded)?;
-            Some(Parked {
-                app: self.app,
-                stream: self.lanes[talk.stream].stream,
-                chain: chain.clone(),
-                next: walk.done.next(),
-                attempts: talk.failures,
-                since: talk.since.unwrap_or(now),
-                due: waiting.get(chain).copied().unwrap_or(now),
-            })
-        });
-        let mut further: Vec<Parked> = further.collect();
-        // In an order that does not depend on how a map is laid out.
-        further.sort_by(|a, b| a.chain.cmp(&b.chain));
-        further.into_iter().for_each(|parked| self.record_parked(parked));
-    }
-
-    fn record_parked(&mut self, parked: Parked) {
-        if let Some(walk) = self.talks.get_mut(&parked.chain).and_then(|talk| talk.parked.as_mut()) {
-            walk.recorded = parked.next;
-        }
-        self.round.park.retain(|before| before.chain != parked.chain);
-        self.round.park.push(parked);
-    }
-
-    fn record_rejoined(&mut self, stream: Stream, chain: &Chain) {
-        self.round.park.retain(|before| before.chain != *chain);
-        self.round.unpark.push((self.app, stream, chain.clone()));
-    }
-
     /// The answer to a webhook.
     pub(crate) fn answered(
         &mut self,
@@ -633,22 +453,6 @@ impl Lanes {
         }
         became.again = became.again.max(became.again.and(self.health.busy_until));
         became
-    }
-
-    /// Whether anything else of the app was served since a conversation began to fail.
-    fn others_succeed(&self, chain: &Chain) -> bool {
-        let served = self.health.served;
-        self.talks.get(chain).is_some_and(|talk| talk.since.is_some() && served > talk.served_then)
-    }
-
-    /// The app answers again: what waits because it did not is tried now. What is parked waits for itself.
-    fn release(&mut self) {
-        let talks = &self.talks;
-        let parked = |chain: &Chain| talks.get(chain).is_some_and(|talk| talk.parked.is_some());
-        let (waits, freed): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|(_, chain)| parked(chain));
-        self.waiting = waits;
-        self.ready.extend(freed.into_iter().map(|(_, chain)| chain));
     }
 
     /// The app's address does not verify: as if it did not answer.
@@ -772,39 +576,6 @@ impl Lanes {
         }
     }
 
-    /// Lets the lane pass a conversation, which walks on by itself from the row that failed.
-    fn park(&mut self, chain: &Chain, due: Timestamp) {
-        if self.source != Source::Journal {
-            return;
-        }
-        let app = self.app;
-        let Some(talk) = self.talks.get_mut(chain) else { return };
-        let Some(next) = talk.queue.front().map(|row| row.position) else { return };
-        let at = talk.stream;
-        let lane = &mut self.lanes[at];
-        if talk.parked.is_none() {
-            let last = talk.queue.back().map_or(next, |row| row.position);
-            let done = Position(next.0 - 1);
-            talk.parked = Some(Walk { done, passed: last, recorded: next, pieces: Pieces::default() });
-            for row in &talk.queue {
-                lane.open.remove(&row.position);
-            }
-        }
-        // Only the row at hand stays in memory: the others are read again when their time comes.
-        talk.queue.truncate(1);
-        let parked = Parked {
-            app,
-            stream: lane.stream,
-            chain: chain.clone(),
-            next,
-            attempts: talk.failures,
-            since: talk.since.unwrap_or(due),
-            due,
-        };
-        self.record_parked(parked);
-        self.advance(at);
-    }
-
     /// Moves a lane's cursor up to its oldest open row.
     fn advance(&mut self, at: usize) {
         let lane = &mut self.lanes[at];
@@ -821,29 +592,6 @@ impl Lanes {
             }
         }
         self.crowded(at);
-    }
-
-    /// When a lane has read as far as it may, its oldest conversation is parked if it is failing: one
-    /// conversation holds up no other. Not so when others fail too and none was served meanwhile: then it is
-    /// the app.
-    fn crowded(&mut self, at: usize) {
-        let lane = &self.lanes[at];
-        if self.room(lane) > 0 || self.waiting.is_empty() {
-            return;
-        }
-        let Some(oldest) = lane.open.first().copied() else { return };
-        let health = &self.health;
-        let stuck = self.waiting.iter().find(|(_, chain)| {
-            self.talks.get(chain).is_some_and(|talk| {
-                talk.stream == at
-                    && talk.parked.is_none()
-                    && talk.queue.front().is_some_and(|row| row.position == oldest)
-                    && (!health.several || health.served > talk.served_before)
-            })
-        });
-        if let Some((due, chain)) = stuck.cloned() {
-            self.park(&chain, due);
-        }
     }
 
     /// What must be recorded since the last call.
