@@ -627,9 +627,18 @@ fn wrong(status: u16) -> String {
 /// A webhook arrived.
 fn served_again(health: &mut DeliveryHealth, now: Timestamp) -> Option<(Standing, String)> {
     health.delivered_at = Some(now.0);
-    (health.failing_since, health.failing_since_lived) = (None, None);
+    (health.failing_since, health.failing_since_lived, health.failed_lived) = (None, None, None);
     let reason = "webhooks arrive again".to_owned();
     std::mem::take(&mut health.alerted).then_some((Standing::Recovered, reason))
+}
+
+/// The node is there again: the time for which it was not is nobody's failure. How long the app had failed until the last
+/// try counts on from now.
+pub(crate) fn back(health: &mut DeliveryHealth, lived_ms: i64) {
+    if let Some(since) = health.failing_since_lived {
+        let failed_ms = health.failed_lived.map_or(0, |last| last - since);
+        (health.failing_since_lived, health.failed_lived) = (Some(lived_ms - failed_ms), Some(lived_ms));
+    }
 }
 
 /// One did not.
@@ -641,6 +650,7 @@ fn failed_again(
 ) -> Option<(Standing, String)> {
     health.failing_since.get_or_insert(now.0);
     let failing_ms = lived_ms - *health.failing_since_lived.get_or_insert(lived_ms);
+    health.failed_lived = Some(lived_ms);
     let error = health.last_failure.as_ref().map(|last| last.error.to_string()).unwrap_or_default();
     let minutes = failing_ms / 60_000;
     if profile.disable_after_ms().is_some_and(|most| failing_ms >= most) && health.disabled.is_none() {
@@ -698,6 +708,30 @@ mod tests {
         assert_eq!(told(Profile::Patient, every()), [(60, Standing::Alerted), (2_160, Standing::Disabled)]);
         assert_eq!(told(Profile::NeverDisable, every()), [(15, Standing::Alerted)]);
         assert_eq!(told(Profile::Meta, [7, 100]), [(100, Standing::Disabled)]);
+    }
+
+    #[test]
+    fn time_for_which_the_node_was_off_does_not_count() {
+        let mut health = DeliveryHealth::default();
+        for minute in [0, 10, 40] {
+            failed_again(&mut health, Profile::Meta, Timestamp(0), minute * MINUTE);
+        }
+        back(&mut health, 10_000 * MINUTE);
+        let mut told = |minute: i64| {
+            let what = failed_again(&mut health, Profile::Meta, Timestamp(0), (10_000 + minute) * MINUTE);
+            what.map(|(standing, _)| standing)
+        };
+        assert_eq!((told(0), told(19), told(20)), (None, None, Some(Standing::Disabled)));
+        // What an earlier version kept does not say when the last failure was.
+        let mut old = DeliveryHealth { failing_since_lived: Some(0), ..DeliveryHealth::default() };
+        back(&mut old, 10_000 * MINUTE);
+        assert_eq!(
+            failed_again(&mut old, Profile::Meta, Timestamp(0), 10_059 * MINUTE).map(|(is, _)| is),
+            Some(Standing::Alerted)
+        );
+        let mut well = DeliveryHealth::default();
+        back(&mut well, 5);
+        assert_eq!(well, DeliveryHealth::default());
     }
 
     #[test]

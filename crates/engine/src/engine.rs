@@ -294,7 +294,9 @@ impl Engine {
         let errands = parts.store.errands().await?;
         let mut healths = Vec::new();
         for app in &parts.store.settings().apps {
-            healths.push((app.id, parts.store.delivery_state(app.id).await?.health));
+            let mut health = parts.store.delivery_state(app.id).await?.health;
+            delivery::back(&mut health, parts.clock.lived_ms());
+            healths.push((app.id, health));
         }
         let waiting = parts.policy.waiting.max(1);
         let faults = Arc::<faults::Table>::default();

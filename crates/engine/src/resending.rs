@@ -208,7 +208,8 @@ impl Engine {
             let mut all = shared.delivery.health();
             let health = all.entry(app).or_default();
             let ended = health.disabled.take();
-            (health.failing_since, health.failing_since_lived, health.alerted) = (None, None, false);
+            (health.failing_since, health.failing_since_lived, health.failed_lived) = (None, None, None);
+            health.alerted = false;
             ended.map(|ended| (ended.reason, health.clone()))
         };
         if let Some((reason, health)) = changed {

@@ -208,6 +208,8 @@ pub struct DeliveryHealth {
     pub failing_since: Option<i64>,
     /// The same by a clock that no advance moves.
     pub failing_since_lived: Option<i64>,
+    /// When the last of these failures was, by that clock.
+    pub failed_lived: Option<i64>,
     /// Somebody was told that it fails.
     pub alerted: bool,
     /// The last failure.
