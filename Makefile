@@ -26,6 +26,15 @@ define need
 	|| { echo "$(1) is missing: install it (on Debian: apt-get install $(2)), or run this as root" >&2; exit 1; }
 endef
 
+# Debian keeps PostgreSQL's programs out of PATH, and would start a server of its own: the tests start theirs.
+define need_postgresql
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && mkdir -p /etc/postgresql-common/createcluster.d \
+	&& echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-server.conf \
+	&& apt-get update -qq && apt-get install -qq -y postgresql; } \
+	|| { echo "PostgreSQL 15 or newer is missing: install it (on Debian: apt-get install postgresql), or run this as root" >&2; exit 1; }
+endef
+
 .PHONY: help
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +122,7 @@ unit: rust ## the tests of the crates
 	$(call need,fish,fish)
 	$(call need,node,nodejs)
 	$(call need,python3,python3)
+	$(call need_postgresql)
 	cargo test --workspace --locked
 
 .PHONY: rules

@@ -1,5 +1,5 @@
 //! What survives a crash. One trait, [`Store`], in the words of the domain: SQLite behind it for one
-//! machine ([`sqlite`]), and a store in memory for simulation ([`memory`]). `tests/conformance` is what
+//! machine ([`sqlite`]), PostgreSQL for several ([`postgres`]), and a store in memory for simulation ([`memory`]). `tests/conformance` is what
 //! both must show.
 //!
 //! A store keeps, for each *stream* (the unit of order), a *journal*: one row for each webhook event, with
@@ -21,6 +21,8 @@ mod chain;
 mod check;
 mod delivery;
 pub mod memory;
+mod migration;
+pub mod postgres;
 mod retention;
 mod rows;
 mod settings;
@@ -35,6 +37,7 @@ pub use delivery::{
     Cursor, DeadLetter, DeliveryHealth, DeliveryState, Disabled, Errands, Lag, LastFailure, NoPlace, Parked,
     Place, Resend, Resent, Round, Slice, Tried,
 };
+pub use migration::Migration;
 pub use retention::{Forgotten, Oldest, Size, TooOld};
 pub use settings::{
     Ad, App, Configured, Connection, Granting, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page,

@@ -30,12 +30,11 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
-    Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Oldest, Parked, PastPage, Person, Place,
-    Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld,
-    Tried, Wanted,
+    Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Migration, Oldest, Parked, PastPage, Person,
+    Place, Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team,
+    TooOld, Tried, Wanted,
 };
 use folder::Folder;
-pub use open::Migration;
 use readers::Readers;
 use trouble::Trouble;
 use write::Tx;

@@ -151,7 +151,10 @@ fn every_crate_obeys_the_lints() {
 #[test]
 fn only_the_store_knows_sql() {
     let mut others = files();
-    others.retain(|file| file.path.starts_with("crates/") && !file.path.starts_with("crates/store/"));
+    // A server for tests is asked what it kept.
+    let may = ["crates/store/", "crates/pgtest/"];
+    others
+        .retain(|file| file.path.starts_with("crates/") && !may.iter().any(|own| file.path.starts_with(own)));
     let migrations: Vec<_> =
         others.iter().filter(|file| file.path.ends_with(".sql")).map(|file| file.path.clone()).collect();
     none("SQL outside of crates/store", &migrations);
@@ -203,9 +206,8 @@ fn documents_name_files_that_exist() {
 }
 
 #[test]
-fn migrations_are_numbered_without_gaps_and_alike() {
+fn migrations_are_numbered_without_gaps() {
     let migrations = root().join("crates/store/migrations");
-    let mut of_each_database = Vec::new();
     for database in fs::read_dir(migrations).unwrap() {
         let names = fs::read_dir(database.unwrap().path()).unwrap();
         let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
@@ -217,12 +219,7 @@ fn migrations_are_numbered_without_gaps_and_alike() {
                 "{name} is not migration {number}"
             );
         }
-        of_each_database.push(names);
     }
-    assert!(
-        of_each_database.windows(2).all(|pair| pair[0] == pair[1]),
-        "the databases differ: {of_each_database:?}"
-    );
 }
 
 #[test]

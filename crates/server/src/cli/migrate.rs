@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use baton_store::sqlite::{Migration, Options, SqliteStore};
+use baton_store::Migration;
+use baton_store::sqlite::{Options, SqliteStore};
 use clap::{Args, ValueHint};
 use serde_json::json;
 

@@ -20,7 +20,7 @@ use super::Options;
 use super::trouble::Trouble;
 use super::write::{Head, State};
 use crate::rows::damaged;
-use crate::{App, Page, Position, Settings, StoreError};
+use crate::{App, Migration, Page, Position, Settings, StoreError};
 
 /// Marks a database as Baton's own, in its header: "BTON".
 const APPLICATION_ID: u32 = 0x4254_4F4E;
@@ -54,22 +54,9 @@ pub(super) struct Opened {
     pub(super) state: State,
 }
 
-/// What opening does to a database's schema, or would do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Migration {
-    /// The schema that it had; none: there was no database.
-    pub from: Option<usize>,
-    /// The schema that it has then: this version's.
-    pub to: usize,
-    /// The steps between, oldest first.
-    pub steps: Vec<&'static str>,
-}
-
-impl Migration {
-    fn of(from: Option<usize>) -> Self {
-        let steps = MIGRATIONS.iter().skip(from.unwrap_or(0)).map(|(name, _)| *name).collect();
-        Self { from, to: MIGRATIONS.len(), steps }
-    }
+fn migration(from: Option<usize>) -> Migration {
+    let steps = MIGRATIONS.iter().skip(from.unwrap_or(0)).map(|(name, _)| *name).collect();
+    Migration { from, to: MIGRATIONS.len(), steps }
 }
 
 /// Opens, and makes what is not there.
@@ -89,7 +76,7 @@ pub(super) fn open(path: &Path, options: Options) -> Result<(Opened, Migration),
     migrate(&mut db, schema).map_err(|trouble| in_file(path, trouble))?;
     prepare_writer(&db).map_err(|error| opening(path, error))?;
     let (streams, key, state) = load(&db).map_err(|trouble| in_file(path, trouble))?;
-    let migration = Migration::of(is_there.then_some(schema));
+    let migration = migration(is_there.then_some(schema));
     Ok((Opened { db, lock, streams, key, state }, migration))
 }
 
@@ -106,7 +93,7 @@ pub(super) fn bring_up(path: &Path, options: Options) -> Result<Migration, Store
 pub(super) fn look(path: &Path) -> Result<Migration, StoreError> {
     match path.try_exists() {
         Ok(true) => {}
-        Ok(false) => return no_log_without_it(path).map(|()| Migration::of(None)),
+        Ok(false) => return no_log_without_it(path).map(|()| migration(None)),
         Err(error) => return Err(cannot(path, error)),
     }
     check_header(path)?;
@@ -115,7 +102,7 @@ pub(super) fn look(path: &Path) -> Result<Migration, StoreError> {
     if schema == MIGRATIONS.len() {
         load(&db).map_err(|trouble| in_file(path, trouble))?;
     }
-    Ok(Migration::of(Some(schema)))
+    Ok(migration(Some(schema)))
 }
 
 /// Copies a database as it stands at one moment into a new file, also while a server writes it; the copy is looked

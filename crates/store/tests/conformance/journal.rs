@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use baton_rules::{Surface, ThreadKey};
 use baton_store::{
-    Batch, Chain, Decide, JournalRow, Position, Remembered, Seen, Store, StoreError, Stream, Wanted,
-    stream_of,
+    Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, DeadLetter, Decide, JournalRow, Position,
+    Remembered, Round, Seen, Store, StoreError, Stream, Wanted, stream_of,
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
 
 use crate::disk::Disk;
 use crate::made::{
-    START, STREAMS, app, at, everything, hears, page, person, persons_of, row, say, seen, streams, thread,
-    wants, write,
+    START, STREAMS, app, at, configure, dead, everything, hears, page, person, persons_of, row, say, seen,
+    streams, thread, wants, write,
 };
 
 every_store! {
@@ -29,6 +29,7 @@ every_store! {
     answers_to_keys_are_kept_for_three_days
     a_clock_that_steps_back_does_not_take_decisions_along
     reading_looks_at_so_many_rows
+    what_callers_say_may_hold_any_character
 }
 
 async fn a_new_store_is_empty(disk: Disk) {
@@ -283,4 +284,35 @@ async fn a_clock_that_steps_back_does_not_take_decisions_along(disk: Disk) {
     // Every stream has its own.
     let other = (0..).map(person).find(|key| stream_of(key, STREAMS) != stream).unwrap();
     assert_eq!(say(&*store, at(60), &[other]).await.rows[0].at, at(60));
+}
+
+async fn what_callers_say_may_hold_any_character(disk: Disk) {
+    let store = disk.open().await;
+    configure(&*store, at(0), &[11], &[104]).await;
+    let (key, said) = (person(1), "\0 \u{1f600} ' \\ \u{202e}");
+    let stream = stream_of(&key, STREAMS);
+    let of = key.clone();
+    let decide: Decide = Box::new(move |found| {
+        let mut batch = everything(&of, found.head.next(), found.now);
+        batch.control[0].metadata = Some(said.into());
+        batch.seen[0].0.1 = said.into();
+        batch.counted[0].ad = said.into();
+        batch
+    });
+    store.commit(stream, wants(at(1), &[]), decide).await.unwrap();
+    assert_eq!(store.control(&key, None, 9).await.unwrap()[1].metadata.as_deref(), Some(said));
+    assert!(store.ad_counts(page(104), Surface::Messenger).await.unwrap().contains_key(said));
+    let wanted = Wanted { seen: vec![(key.clone(), said.into())], ..wants(at(1), &[]) };
+    let decide: Decide = Box::new(|found| {
+        assert_eq!(found.seen.len(), 1);
+        Batch::default()
+    });
+    store.commit(stream, wanted, decide).await.unwrap();
+    let asset = AssetKey { page: page(104), kind: AssetKind::Comment, key: said.into() };
+    let kept = Asset { key: asset.clone(), at: at(1), document: "{}".into(), content: None };
+    store.change_assets(AssetChange { keep: vec![kept.clone()], ..AssetChange::default() }).await.unwrap();
+    assert_eq!(store.asset(&asset).await.unwrap(), Some(kept));
+    let gone = DeadLetter { reason: said.into(), ..dead(11, &key, 1, at(1)) };
+    store.settle(Round { dead: vec![gone.clone()], ..Round::default() }).await.unwrap();
+    assert_eq!(store.dead_letters(app(11), None, 9).await.unwrap(), [gone]);
 }

@@ -1,4 +1,5 @@
-//! What every store must show, whatever it is made of: one suite, run over each.
+//! What every store must show, whatever it is made of: one suite, run over each; over PostgreSQL in
+//! `tests/postgres`.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 

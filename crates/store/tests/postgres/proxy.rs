@@ -1,0 +1,116 @@
+//! A way to PostgreSQL that breaks when it is told to: a socket of its own, which hands on what comes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+/// What the message that commits looks like.
+const COMMIT: &[u8] = b"COMMIT\0";
+
+/// Where the way breaks, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    Nowhere,
+    /// What holds the next commit does not arrive.
+    BeforeCommit,
+    /// The next commit arrives, and its answer does not.
+    AfterCommit,
+    /// No commit arrives, however often it is tried.
+    BeforeEachCommit,
+}
+
+/// The way.
+pub(crate) struct Proxy {
+    folder: tempfile::TempDir,
+    plan: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    /// A way to the server whose socket is in a folder.
+    pub(crate) fn to(server: PathBuf) -> Self {
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+        let plan = Arc::new(AtomicU8::new(Break::Nowhere as u8));
+        let own = Arc::clone(&plan);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server.join(".s.PGSQL.5432"), Arc::clone(&own)));
+            }
+        });
+        Self { folder, plan }
+    }
+
+    /// The address of a database by this way.
+    pub(crate) fn address(&self, database: &str) -> String {
+        let folder = self.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://baton@{folder}/{database}")
+    }
+
+    pub(crate) fn break_at(&self, plan: Break) {
+        self.plan.store(plan as u8, Ordering::SeqCst);
+    }
+
+    /// Whether it broke since it was told to.
+    pub(crate) fn broke(&self) -> bool {
+        self.plan.load(Ordering::SeqCst) == Break::Nowhere as u8
+    }
+}
+
+async fn carry(client: UnixStream, server: PathBuf, plan: Arc<AtomicU8>) {
+    let Ok(mut server) = UnixStream::connect(server).await else { return };
+    let mut client = client;
+    let (mut asked, mut answered) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    // The end of what was handed on before, in case the word is cut in two.
+    let mut seen = Vec::new();
+    loop {
+        tokio::select! {
+            length = client.read(&mut asked) => {
+                let Ok(length @ 1..) = length else { return };
+                let mut planned = Break::Nowhere as u8;
+                if says_commit(&mut seen, &asked[..length]) {
+                    planned = plan.load(Ordering::SeqCst);
+                    if planned == Break::BeforeEachCommit as u8 {
+                        return;
+                    }
+                    plan.store(Break::Nowhere as u8, Ordering::SeqCst);
+                }
+                if planned == Break::BeforeCommit as u8 {
+                    return;
+                }
+                if server.write_all(&asked[..length]).await.is_err() {
+                    return;
+                }
+                if planned == Break::AfterCommit as u8 {
+                    drop(client);
+                    return ends(server).await;
+                }
+            }
+            length = server.read(&mut answered) => {
+                let Ok(length @ 1..) = length else { return };
+                if client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A server that cannot answer undoes: what it says is heard, up to that it committed.
+async fn ends(mut server: UnixStream) {
+    let (mut buffer, mut seen) = (vec![0; 1 << 16], Vec::new());
+    while let Ok(length @ 1..) = server.read(&mut buffer).await {
+        if says_commit(&mut seen, &buffer[..length]) {
+            return;
+        }
+    }
+}
+
+fn says_commit(seen: &mut Vec<u8>, more: &[u8]) -> bool {
+    let keep = seen.len().saturating_sub(COMMIT.len() - 1);
+    seen.drain(..keep);
+    seen.extend_from_slice(more);
+    seen.windows(COMMIT.len()).any(|some| some == COMMIT)
+}

@@ -1,0 +1,359 @@
+//! What a database must show that several processes use, and that a network lies before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_pgtest::{Keeping, Server};
+use baton_rules::ThreadKey;
+use baton_store::postgres::{Address, Options, PostgresStore};
+use baton_store::{Batch, Cursor, Decide, Person, Position, Round, Store, StoreError, Stream, stream_of};
+use futures_util::future::join_all;
+use tokio_postgres::NoTls;
+
+use crate::made::{
+    STREAMS, app, at, change_to, configure, everything, person, persons_of, say, seen, silent, streams,
+    wants, write,
+};
+use crate::proxy::{Break, Proxy};
+
+/// Long enough for a test never to see its end.
+const LONG: Duration = Duration::from_secs(3600);
+
+async fn open(address: &str) -> PostgresStore {
+    let address: Address = address.parse().unwrap();
+    PostgresStore::open(&address, Options { streams: STREAMS, connections: 8 }).await.unwrap()
+}
+
+/// Why it does not open.
+async fn refused(address: &str) -> String {
+    let address: Address = address.parse().unwrap();
+    PostgresStore::open(&address, Options::default()).await.unwrap_err().to_string()
+}
+
+fn database_of(address: &str) -> &str {
+    address.rsplit('/').next().unwrap()
+}
+
+/// A session beside the store's.
+async fn session(address: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn two_processes_decide_about_one_stream_one_after_another() {
+    let address = Server::shared().database();
+    let (one, other) = futures_util::join!(open(&address), open(&address));
+    assert_eq!(one.key(), other.key(), "of two that come at once one makes the database");
+    let key = person(1);
+    let stream = stream_of(&key, STREAMS);
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        said.push(say(&one, at(1), std::slice::from_ref(&key)));
+        said.push(say(&other, at(1), std::slice::from_ref(&key)));
+    }
+    join_all(said).await;
+    for store in [&one, &other] {
+        let rows = store.conversation(&key, None, 100).await.unwrap();
+        let places: Vec<_> =
+            rows.iter().rev().map(|row| (row.position.0, row.previous.map(|one| one.0))).collect();
+        let expected: Vec<_> = (1..=40).map(|place| (place, (place > 1).then(|| place - 1))).collect();
+        assert_eq!(places, expected, "each saw what the one before it had left");
+        assert_eq!(store.heads().await.unwrap()[usize::from(stream.0)], Position(40));
+    }
+}
+
+#[tokio::test]
+async fn settings_that_another_process_changed_reach_the_next_decision() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    configure(&one, at(0), &[11], &[104]).await;
+    assert_eq!(other.settings().version, 0, "it has not looked");
+    let decide: Decide = Box::new(|found| {
+        assert_eq!(found.settings.version, 1);
+        assert!(found.settings.app(app(11)).is_some());
+        Batch::default()
+    });
+    other.commit(Stream(2), wants(at(1), &[]), decide).await.unwrap();
+    assert_eq!(other.settings().version, 1, "what a decision went by is known from then on");
+    // A change goes by what the other one made; and a look at the heads tells of it too.
+    let done = other.configure(at(2), change_to(&[11, 12], &[104]), silent()).await.unwrap();
+    assert_eq!((done.before.version, done.after.version), (1, 2));
+    one.heads().await.unwrap();
+    assert_eq!(one.settings().version, 2);
+}
+
+#[tokio::test]
+async fn streams_do_not_wait_for_each_other() {
+    let address = Server::shared().database();
+    let store = open(&address).await;
+    let other = session(&address).await;
+    other.batch_execute("BEGIN; SELECT FROM baton.streams WHERE stream <> 2 FOR UPDATE").await.unwrap();
+    let key = persons_of(Stream(2)).next().unwrap();
+    let batch = say(&store, at(0), &[key]).await;
+    assert_eq!(batch.rows[0].position, Position(1));
+    other.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// A commit whose connection breaks: it is answered as what happened, and happened once.
+async fn a_broken_commit(plan: Break) {
+    let address = Server::shared().database();
+    let proxy = Proxy::to(Server::shared().socket_folder().to_owned());
+    let store = open(&proxy.address(database_of(&address))).await;
+    let key = person(1);
+    for round in 1..=5 {
+        proxy.break_at(plan);
+        let batch = say(&store, at(round), std::slice::from_ref(&key)).await;
+        assert!(proxy.broke());
+        assert_eq!(batch.rows[0].position.0, round.cast_unsigned());
+    }
+    let rows = store.conversation(&key, None, 100).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
+    // What leaves no row in the journal has no other trace than its mark.
+    proxy.break_at(plan);
+    for number in 1..=3 {
+        store
+            .audit(baton_store::AuditLine {
+                at: at(number),
+                member: None,
+                name: String::new(),
+                operation: String::new(),
+                path: String::new(),
+                status: 200,
+            })
+            .await
+            .unwrap();
+    }
+    assert!(proxy.broke());
+    assert_eq!(store.audited(None, 10).await.unwrap().len(), 3, "not once more than it was asked for");
+}
+
+#[tokio::test]
+async fn a_commit_that_did_not_arrive_is_made_again() {
+    a_broken_commit(Break::BeforeCommit).await;
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_not_made_again() {
+    a_broken_commit(Break::AfterCommit).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_never_arrives_is_given_up() {
+    let address = Server::shared().database();
+    let proxy = Proxy::to(Server::shared().socket_folder().to_owned());
+    let store = open(&proxy.address(database_of(&address))).await;
+    let key = person(1);
+    proxy.break_at(Break::BeforeEachCommit);
+    let failed = write(&store, at(0), stream_of(&key, STREAMS), everything(&key, Position(1), at(0))).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    proxy.break_at(Break::Nowhere);
+    assert_eq!(say(&store, at(1), &[key]).await.rows[0].position, Position(1), "nothing of it was written");
+}
+
+#[tokio::test]
+async fn a_process_whose_marks_were_taken_away_goes_on() {
+    let server = Server::shared();
+    let address = server.database();
+    let store = open(&address).await;
+    let key = person(1);
+    server.tell(database_of(&address), "UPDATE baton.marks SET since = now() - interval '8 days'");
+    open(&address).await.close().await.unwrap();
+    assert_eq!(server.tell(database_of(&address), "SELECT count(*) FROM baton.marks"), "0");
+    let person = Person { name: Some("Ann".to_owned()), ..Person::default() };
+    store.keep_person(&key, person.clone()).await.unwrap();
+    assert_eq!(store.person(&key).await.unwrap(), person);
+    say(&store, at(1), &[key]).await;
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ends_are_nobodys_trouble() {
+    let address = Server::shared().database();
+    let store = open(&address).await;
+    let key = person(1);
+    say(&store, at(0), std::slice::from_ref(&key)).await;
+    store.heads().await.unwrap();
+    let other = session(&address).await;
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for second in 1..=3 {
+        other.batch_execute(ended).await.unwrap();
+        say(&store, at(second), std::slice::from_ref(&key)).await;
+        assert_eq!(store.conversation(&key, None, 9).await.unwrap().len() as i64, second + 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_crash_of_the_server() {
+    let server = Server::start(Keeping::Durable);
+    let store = Arc::new(open(&server.database()).await);
+    let writers = streams().map(|stream| {
+        let (store, key) = (Arc::clone(&store), persons_of(stream).next().unwrap());
+        tokio::spawn(until_it_fails(store, stream, key))
+    });
+    let writers: Vec<_> = writers.collect();
+    // When some of it is written, and more is under way.
+    while store.heads().await.unwrap().iter().any(|head| head.0 < 20) {}
+    server.stop();
+    let mut answered = Vec::new();
+    for writer in writers {
+        answered.push(writer.await.unwrap());
+    }
+    assert!(matches!(store.heads().await, Err(StoreError::Unavailable(_))));
+    server.go_on();
+    let heads = store.heads().await.unwrap();
+    for ((stream, (key, last)), head) in streams().zip(answered).zip(heads) {
+        assert!(head >= last, "{stream:?}: {last:?} was answered, and {head:?} is the last there");
+        assert!(head.0 <= last.0 + 1, "one more may have been written than was answered");
+        assert_eq!(store.conversation(&key, None, 1_000_000).await.unwrap().len() as u64, head.0);
+        // And the same store goes on.
+        let batch = say(&*store, at(9), &[key]).await;
+        assert_eq!(batch.rows[0].position, head.next());
+    }
+}
+
+/// Writes until it cannot; returns the last position that it was told of.
+async fn until_it_fails(store: Arc<PostgresStore>, stream: Stream, key: ThreadKey) -> (ThreadKey, Position) {
+    let mut last = Position(0);
+    loop {
+        let own = [key.clone()];
+        let wanted = wants(at(1), &own);
+        let decide: Decide = Box::new(move |found| crate::made::messages(&own, found));
+        match store.commit(stream, wanted, decide).await {
+            Ok(batch) => last = batch.rows[0].position,
+            Err(StoreError::Unavailable(_)) => return (key, last),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn served(store_stream: Stream, position: u64) -> Round {
+    let cursor = Cursor { app: app(11), stream: store_stream, served: Position(position) };
+    Round { cursors: vec![cursor], ..Round::default() }
+}
+
+#[tokio::test]
+async fn a_stream_is_delivered_by_one_process_at_a_time() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    configure(&one, at(0), &[11], &[104]).await;
+    let all: Vec<_> = streams().collect();
+    assert_eq!(one.claim(all.clone(), LONG).await.unwrap(), all);
+    assert_eq!(other.claim(all.clone(), LONG).await.unwrap(), []);
+    one.settle(served(Stream(1), 5)).await.unwrap();
+    let refused = other.settle(served(Stream(1), 9)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    // What is renewed stays, what is left out is free, and decisions are anybody's.
+    assert_eq!(one.claim(vec![Stream(1)], LONG).await.unwrap(), [Stream(1)]);
+    assert_eq!(one.claim(vec![Stream(1), Stream(3)], LONG).await.unwrap(), [Stream(1), Stream(3)]);
+    write(&other, at(1), Stream(1), Batch::default()).await.unwrap();
+    one.close().await.unwrap();
+    assert_eq!(other.claim(all.clone(), LONG).await.unwrap(), all, "who goes lets go");
+    let cursors = other.cursors(app(11)).await.unwrap();
+    assert_eq!(cursors[1].served, Position(5));
+}
+
+#[tokio::test]
+async fn who_lost_a_stream_without_knowing_writes_nothing_of_it() {
+    let address = Server::shared().database();
+    let (paused, other) = (open(&address).await, open(&address).await);
+    configure(&paused, at(0), &[11], &[104]).await;
+    // It runs out at once: as if the process had been paused for longer than it lasts.
+    assert_eq!(paused.claim(vec![Stream(0), Stream(1)], Duration::ZERO).await.unwrap().len(), 2);
+    paused.settle(served(Stream(0), 2)).await.unwrap();
+    assert_eq!(other.claim(vec![Stream(0)], LONG).await.unwrap(), [Stream(0)]);
+    other.settle(served(Stream(0), 3)).await.unwrap();
+    let both = Round {
+        cursors: [served(Stream(0), 9).cursors, served(Stream(1), 4).cursors].concat(),
+        ..Round::default()
+    };
+    let late = paused.settle(both).await;
+    assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+    let cursors = other.cursors(app(11)).await.unwrap();
+    assert_eq!(
+        (cursors[0].served, cursors[1].served),
+        (Position(3), Position(4)),
+        "the other part is its own"
+    );
+    assert_eq!(paused.claim(vec![Stream(0), Stream(1)], LONG).await.unwrap(), [Stream(1)]);
+}
+
+#[tokio::test]
+async fn a_database_that_it_cannot_use_is_left_alone() {
+    let server = Server::shared();
+    let address = server.database();
+    let database = database_of(&address).to_owned();
+    server.tell(&database, "CREATE SCHEMA baton; CREATE TABLE baton.kept (number integer)");
+    let why = refused(&address).await;
+    assert!(why.contains("another program's") && why.contains(&database), "{why}");
+    assert_eq!(
+        server.tell(&database, "SELECT count(*) FROM pg_class WHERE relnamespace = 'baton'::regnamespace"),
+        "1"
+    );
+
+    let address = server.database();
+    let database = database_of(&address).to_owned();
+    let store = open(&address).await;
+    say(&store, at(0), &[person(1)]).await;
+    store.close().await.unwrap();
+    // A newer program was there, whose schema this one can live with; then one that it cannot.
+    let applied = "INSERT INTO baton.migrations VALUES (2, '0002_later', '', 1)";
+    server.tell(&database, applied);
+    assert_eq!(open(&address).await.conversation(&person(1), None, 9).await.unwrap().len(), 1);
+    server.tell(&database, "UPDATE baton.migrations SET needs = 2 WHERE number = 2");
+    let why = refused(&address).await;
+    assert!(why.contains("made by a newer baton (schema 2, and this one knows 1)"), "{why}");
+    server.tell(
+        &database,
+        "DELETE FROM baton.migrations WHERE number = 2; UPDATE baton.migrations SET checksum = ''",
+    );
+    let why = refused(&address).await;
+    assert!(why.contains("another schema than this baton (step 1, 0001_initial)"), "{why}");
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_says_so_and_tells_no_password() {
+    let server = Server::shared();
+    let missing = server.address("nobody_made_it").replace("baton@", "baton:s3cret@");
+    let why = refused(&missing).await;
+    assert!(why.contains("nobody_made_it") && why.contains("createdb") && !why.contains("s3cret"), "{why}");
+    let why = refused("postgres://baton:s3cret@127.0.0.1:1/baton").await;
+    assert!(why.contains("postgres://baton@127.0.0.1:1/baton") && !why.contains("s3cret"), "{why}");
+    for wrong in
+        ["postgres://", "postgres://host", "postgres://host/", "mysql://host/a", "postgres://host/a?x=s3cret"]
+    {
+        let why = wrong.parse::<Address>().unwrap_err();
+        assert!(!why.is_empty() && !why.contains("s3cret"), "{wrong}: {why}");
+    }
+    let address: Address = "postgres://baton:s3cret@host/a?sslmode=verify-full".parse().unwrap();
+    assert!(!format!("{address:?} {address}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_whole_is_not_used() {
+    let server = Server::shared();
+    let wrong = [
+        ("UPDATE baton.streams SET head = 7 WHERE stream = 2", "streams.head of row 2"),
+        ("DELETE FROM baton.streams WHERE stream = 3", "facts.streams"),
+        ("UPDATE baton.facts SET key = ''", "facts.key"),
+        ("UPDATE baton.facts SET settings_version = 3", "streams.settings of row 0"),
+    ];
+    for (damage, expected) in wrong {
+        let address = server.database();
+        let store = open(&address).await;
+        say(&store, at(0), &[persons_of(Stream(2)).next().unwrap()]).await;
+        drop(store);
+        server.tell(database_of(&address), damage);
+        let why = refused(&address).await;
+        assert!(why.contains("damaged") && why.contains(expected), "{damage}: {why}");
+    }
+    // What is found later is told then, and nothing is made up in its place.
+    let address = server.database();
+    let store = open(&address).await;
+    let key = person(1);
+    say(&store, at(0), std::slice::from_ref(&key)).await;
+    server.tell(database_of(&address), "UPDATE baton.threads SET state = '\\x09'");
+    assert!(matches!(store.thread(&key).await, Err(StoreError::Damaged(_))));
+    assert_eq!(seen(&store, at(1), &key).await, None);
+}
