@@ -61,6 +61,7 @@ function eventWords(row: Extract<Row, { event: "delivery" }>): string {
 const STANDING: Record<AppDelivery["state"], string> = {
   failing: "Delivery has failed for long",
   disabled: "Delivery was stopped",
+  expired: "Webhooks were too old to be kept",
   resumed: "Delivery goes on",
   recovered: "Webhooks arrive again",
 };
