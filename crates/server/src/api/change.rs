@@ -59,10 +59,7 @@ where
     };
     let warned = failed.into_iter().map(|(app, error)| {
         tracing::warn!(%app, error, "the address did not verify, so its webhooks wait until it does");
-        let detail = format!(
-            "the address did not verify, so its webhooks wait until it does: {error}. It is asked again when there is \
-             something to deliver, ever more rarely, and at once by `baton deliveries resume {app}`"
-        );
+        let detail = format!("the address did not verify, so its webhooks wait until it does: {error}");
         (app, Warning { rule: None, pointer: format!("/apps/{app}/webhook_url"), detail })
     });
     let unverified = warned.collect();

@@ -70,11 +70,17 @@ fn warnings(answer: &Value, names: &Names) {
     for warning in answer["warnings"].as_array().into_iter().flatten() {
         let found = Finding::of_answer(warning);
         // An app is known by its name, and the pointer has its id.
-        let about = found.at.as_deref().and_then(|at| at.strip_prefix("/apps/")?.split('/').next());
-        let about = about.map(|id| names.app(id)).filter(|name| !found.detail.contains(name.as_str()));
+        let at = found.at.as_deref().unwrap_or_default();
+        let app = at.strip_prefix("/apps/").and_then(|at| at.split('/').next()).map(|id| names.app(id));
+        let about = app.as_ref().filter(|name| !found.detail.contains(name.as_str()));
         let about = about.map(|name| format!("{name}: ")).unwrap_or_default();
-        let rule = found.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+        let rule = found.rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default();
         look::warning(format!("{about}{}{rule}", found.detail));
+        if let Some(app) = app.filter(|_| at.ends_with("/webhook_url")) {
+            look::note(format!(
+                "         once it answers, `baton deliveries resume \"{app}\"` asks it at once"
+            ));
+        }
     }
 }
 

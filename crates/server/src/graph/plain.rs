@@ -41,9 +41,13 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         Refusal::ExtendNotOwner if handover && idle => {
             "take_thread_control gives this app control for 24 hours."
         }
-        Refusal::SendOther | Refusal::NotThreadOwner | Refusal::PassNotOwner | Refusal::ExtendNotOwner
-            if !mode.is_routing() =>
-        {
+        Refusal::PassNotOwner if !mode.is_routing() => {
+            "Only the app in control passes it on. request_thread_control asks for control."
+        }
+        Refusal::ExtendNotOwner if !mode.is_routing() => {
+            "Only the app in control extends it. request_thread_control asks for control."
+        }
+        Refusal::SendOther | Refusal::NotThreadOwner if !mode.is_routing() => {
             "request_thread_control asks for control; once it is released or has lapsed, every app may send."
         }
         Refusal::NotThreadOwner | Refusal::SendOther | Refusal::PassNotOwner | Refusal::ExtendNotOwner
