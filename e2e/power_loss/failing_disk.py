@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from disk import Disk, compile_library
-from full_disk import PEOPLE, answered, ask, expect, says
+from full_disk import PEOPLE, answered, ask, conclude, expect, says
 from run import APPS, Broken, Ledger, Receiver, Server, program_of, routing
 
 ROUNDS = 3
@@ -101,12 +101,7 @@ def main():
     if arguments.expect_loss:
         shutil.rmtree(folder, ignore_errors=True)
         sys.exit(None if faults else "a disk that lies was not found out: this test cannot see it")
-    for fault in faults[:10]:
-        print(f"  {fault}")
-    print(f"{taken} messages taken over {2 * ROUNDS} failures of the disk, {len(faults)} faults")
-    if faults:
-        sys.exit(f"what is left lies in {folder}")
-    shutil.rmtree(folder, ignore_errors=True)
+    conclude(folder, f"{taken} messages taken over {2 * ROUNDS} failures of the disk", faults)
 
 
 if __name__ == "__main__":

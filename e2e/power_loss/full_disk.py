@@ -112,18 +112,23 @@ def play(program, folder):
     return len(ledger.answered), count, faults
 
 
+def conclude(folder, story, faults):
+    """Tells how it went, and keeps the folder where something was wrong."""
+    for fault in faults[:10]:
+        print(f"  {fault}")
+    print(f"{story}, {len(faults)} faults")
+    if faults:
+        sys.exit(f"what is left lies in {folder}")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--baton", default=os.environ.get("BATON_BIN"), help="the program; $BATON_BIN, else target/…")
     program = program_of(parser.parse_args().baton)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-full-disk-"))
     taken, count, faults = play(program, folder)
-    for fault in faults[:10]:
-        print(f"  {fault}")
-    print(f"{taken} messages taken, {count} refused while the disk was full, {len(faults)} faults")
-    if faults:
-        sys.exit(f"what is left lies in {folder}")
-    shutil.rmtree(folder, ignore_errors=True)
+    conclude(folder, f"{taken} messages taken, {count} refused while the disk was full", faults)
 
 
 if __name__ == "__main__":

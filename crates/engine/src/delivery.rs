@@ -299,25 +299,18 @@ impl Worker {
                     self.lanes(|lanes| lanes.unverified(&items, now, jitter));
                 }
             }
-            Step::Read { stream, after, limit } => {
-                let head = self.head()(stream);
-                match self.read(stream, after, limit).await {
-                    Ok(mut slice) => {
-                        if slice.scanned == after {
-                            match self.errand.source {
-                                Source::Resends(_) => _ = self.ends.insert(stream, after),
-                                // What was there is deleted for its age.
-                                Source::Journal => slice.scanned = head,
-                            }
-                        }
-                        self.lanes(|lanes| lanes.loaded(stream, &slice));
+            Step::Read { stream, after, limit } => match self.read(stream, after, limit).await {
+                Ok(slice) => {
+                    if slice.scanned == after {
+                        self.ends.insert(stream, after);
                     }
-                    Err(error) => {
-                        tracing::warn!(app = %self.errand.app, %error, "delivery waits for the store");
-                        self.pause(Some(self.later()), false).await;
-                    }
+                    self.lanes(|lanes| lanes.loaded(stream, &slice));
                 }
-            }
+                Err(error) => {
+                    tracing::warn!(app = %self.errand.app, %error, "delivery waits for the store");
+                    self.pause(Some(self.later()), false).await;
+                }
+            },
             Step::Walk { chain, after, until, mut pieces } => {
                 match self.walk(&chain, (after, until), &mut pieces).await {
                     Ok(rows) => self.lanes(|lanes| lanes.walked(&chain, until, rows, pieces)),

@@ -78,8 +78,7 @@ impl Engine {
                     Some(slice) => slice,
                     None => shared.store.read(app, stream, *place, ROWS).await?,
                 };
-                // Where nothing is kept any more, nothing follows before the head.
-                *place = if slice.scanned > *place { slice.scanned } else { head };
+                *place = slice.scanned;
                 if !slice.rows.is_empty() {
                     found.push((stream, VecDeque::from(slice.rows)));
                     break;

@@ -398,7 +398,8 @@ pub trait Store: Send + Sync + 'static {
     /// The last position of each stream, by number.
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>>;
 
-    /// Rows of a stream that an app must hear, after a position: at most `limit` rows are looked at.
+    /// Rows of a stream that an app must hear, after a position: at most `limit` rows are looked at. Where none is kept
+    /// after it, the stream has been looked at up to its head.
     fn read(
         &self,
         app: AppId,
@@ -431,7 +432,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Slice, StoreError>>;
 
-    /// How much an app has to hear of a stream after a position: at most `limit` rows are looked at.
+    /// How much an app has to hear of a stream after a position, as [`read`](Self::read) would find it: at most `limit`
+    /// rows are looked at.
     fn lag(
         &self,
         app: AppId,

@@ -26,7 +26,8 @@ impl Image {
         let log = self.log(stream)?;
         let skipped = usize::try_from(after.0.saturating_sub(log.gone.0)).unwrap_or(usize::MAX);
         let looked: Vec<_> = log.rows.iter().skip(skipped).take(limit).collect();
-        let scanned = looked.last().map_or(after, |row| row.position);
+        let nothing = if limit == 0 { after } else { after.max(log.head()) };
+        let scanned = looked.last().map_or(nothing, |row| row.position);
         Ok(Slice { rows: looked.into_iter().filter(hears(app)).cloned().collect(), scanned })
     }
 

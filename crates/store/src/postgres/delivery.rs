@@ -28,7 +28,20 @@ impl Reader {
             "SELECT {JOURNAL} FROM baton.journal WHERE stream = $1 AND position > $2 ORDER BY position LIMIT $3"
         );
         let rows = self.rows(&sql, &[&row::stream(stream), &big(after.0), &at_most(limit)]).await?;
-        Ok(Slice { scanned: last_of(&rows)?.unwrap_or(after), rows: heard_by(app, stream, &rows)? })
+        let scanned = match last_of(&rows)? {
+            Some(last) => last,
+            None => self.deleted_up_to(stream, after).await?,
+        };
+        Ok(Slice { rows: heard_by(app, stream, &rows)?, scanned })
+    }
+
+    /// Up to where everything after a position is deleted: the stream's head, or the position itself where rows follow.
+    async fn deleted_up_to(&self, stream: Stream, after: Position) -> Result<Position, Trouble> {
+        // One statement, so that nothing is committed between its parts.
+        let sql = "SELECT greatest(head, $2) FROM baton.streams WHERE stream = $1
+                       AND NOT EXISTS (SELECT FROM baton.journal WHERE stream = $1 AND position > $2)";
+        let rows = self.rows(sql, &[&row::stream(stream), &big(after.0)]).await?;
+        Ok(last_of(&rows)?.unwrap_or(after))
     }
 
     pub(super) async fn read_back(
@@ -62,7 +75,11 @@ impl Reader {
         let sql = "SELECT position, meta, at FROM baton.journal WHERE stream = $1 AND position > $2
                    ORDER BY position LIMIT $3";
         let rows = self.rows(sql, &[&row::stream(stream), &big(after.0), &at_most(limit)]).await?;
-        let mut lag = Lag { scanned: last_of(&rows)?.unwrap_or(after), ..Lag::default() };
+        let scanned = match last_of(&rows)? {
+            Some(last) => last,
+            None => self.deleted_up_to(stream, after).await?,
+        };
+        let mut lag = Lag { scanned, ..Lag::default() };
         for row in &rows {
             if is_for(app, stream, row)? {
                 lag.events += 1;

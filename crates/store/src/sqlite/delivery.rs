@@ -134,6 +134,9 @@ pub(super) fn lag(
         }
         lag.scanned = position_of(row.get(0)?);
     }
+    if lag.scanned == after {
+        lag.scanned = read::deleted_up_to(db, stream, after)?;
+    }
     Ok(lag)
 }
 

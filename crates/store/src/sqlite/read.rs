@@ -145,7 +145,21 @@ pub(super) fn slice(
         }
         slice.scanned = position_of(id);
     }
+    if slice.scanned == after {
+        slice.scanned = deleted_up_to(db, stream, after)?;
+    }
     Ok(slice)
+}
+
+/// Up to where everything after a position is deleted: the stream's head, or the position itself where rows follow.
+pub(super) fn deleted_up_to(db: &Connection, stream: Stream, after: Position) -> Result<Position, Trouble> {
+    // One statement, so that nothing is committed between its parts.
+    let sql = "SELECT max(head, ?2) FROM streams WHERE stream = ?1
+               AND NOT EXISTS (SELECT 1 FROM journal WHERE id > ?3 AND id < ?4)";
+    let end = journal_id(Stream(stream.0 + 1), Position(0));
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![stream.0, after.0, journal_id(stream, after), end])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map_or(after, Position))
 }
 
 pub(super) fn row(

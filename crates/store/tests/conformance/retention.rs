@@ -267,6 +267,13 @@ async fn a_stream_that_lost_everything_goes_on(disk: Disk) {
     store.close().await.unwrap();
     let store = disk.open().await;
     assert_eq!(store.heads().await.unwrap()[2], Position(11));
+    // Whoever stood before what is gone stands behind it, and nobody counts it as waiting.
+    for (after, looked) in [(3, 11), (11, 11)] {
+        let slice = store.read(app(11), STREAM, Position(after), 5).await.unwrap();
+        assert_eq!((slice.rows.len(), slice.scanned), (0, Position(looked)));
+        let lag = store.lag(app(11), STREAM, Position(after), 5).await.unwrap();
+        assert_eq!((lag.events, lag.scanned), (0, Position(looked)));
+    }
     let before = store.thread(&keys[0]).await.unwrap().unwrap();
     assert_eq!(before.last, Position(10), "the thread is as it was");
     let said = say(&*store, at(20), &keys).await;
