@@ -260,7 +260,8 @@ fn a_bot_that_is_not_there_is_told() {
     // With a verify token its address is asked before the story begins.
     story(&ROUTING.replace("name = \"Bot\"", "name = \"Bot\", verify_token = \"v\""));
     let before = world.run(&arguments);
-    let nobody = world.run(&["test", "story.toml", "--app", "Nobody=http://127.0.0.1:1/"]);
+    let [command, file, listen, anywhere, app, _] = arguments;
+    let nobody = world.run(&[command, file, listen, anywhere, app, "Nobody=http://127.0.0.1:1/"]);
     let all = [when_it_hears, before, nobody].map(|said| {
         assert_eq!((said.code, said.err.as_str()), (1, ""), "{}", said.out);
         without_durations(&said.out)
