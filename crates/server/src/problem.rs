@@ -146,6 +146,8 @@ kinds! {
          answer again, or take another id for another event.";
     SETTINGS_REFUSED = "settings-refused", CONFLICT, "the rules refuse these settings",
         "Each entry of `errors` names the rule and the place in what was sent. Nothing changed.";
+    ONLY_TOKEN = "only-token", CONFLICT, "it is the only token of this app on this page",
+        "Without any the app would be connected and could not call. Make another first, or disconnect the app.";
     CLOCK_NOT_VIRTUAL = "clock-not-virtual", CONFLICT, "the clock is the system's",
         "Only a virtual clock is shown, moved or frozen here: `baton dev` has one, and `baton serve` with \
          `clock = \"virtual\"`.";

@@ -29,7 +29,7 @@ pub(crate) use pages::{PERMISSIONS, TASKS, USUAL_FIELDS, with_others};
 pub use plan::{Change, Generated, GeneratedApp, GeneratedPage, GeneratedToken, Plan, Warning, apply};
 pub use render::render;
 pub(crate) use render::{AdShown, AppShown, ConnectionShown, LinkShown, PageShown, RoutingShown, shown};
-pub(crate) use tokens::{TokenMade, add_token};
+pub(crate) use tokens::{NotEnded, TokenMade, TokenShown, add_token, end_token, token_id, tokens_of};
 
 /// SHA-256 of a page access token, as a connection keeps it.
 pub fn token_hash(token: &str) -> String {

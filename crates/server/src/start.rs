@@ -25,7 +25,7 @@ use crate::door::StartLink;
 use crate::routing_file::Mint;
 use crate::serve;
 
-mod https;
+pub(crate) mod https;
 
 pub(crate) use https::Https;
 

@@ -13,6 +13,7 @@ use super::finding::Finding;
 use super::{Common, Failure, look, settings};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::routing_file::{Examined, examine};
+use crate::start::https;
 
 /// Find what is wrong with the settings and the routing file, and change nothing
 #[derive(Debug, Args)]
@@ -99,6 +100,11 @@ impl Report {
         let vetting = match Config::default().read(&sources) {
             Ok(read) => {
                 self.warnings.extend(read.warnings.into_iter().map(Finding::from));
+                if let Some(failure) = read.config.tls.as_ref().and_then(|tls| https::examine(tls).err()) {
+                    let (name, _) = sources.file.clone().unwrap_or_default();
+                    let detail = [failure.what].into_iter().chain(failure.why).collect::<Vec<_>>().join(": ");
+                    self.errors.push(Finding::of_file(&name, None, detail));
+                }
                 Some(Vetting { allowed: read.config.delivery.allow_addresses })
             }
             Err(wrong) => {

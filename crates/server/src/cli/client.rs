@@ -64,6 +64,11 @@ impl Client {
         self.ask(Method::PUT, path, Some(body)).await
     }
 
+    /// Removes what Baton's own API has.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::DELETE, path, None).await
+    }
+
     /// Listens to server-sent events of Baton's own API, after the one that was seen last.
     pub(crate) async fn listen(&self, path: &str, seen: Option<&str>) -> Result<reqwest::Response, Failure> {
         let (response, url) = self

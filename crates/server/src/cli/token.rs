@@ -1,5 +1,7 @@
-//! `baton token`: a page access token for an app, or a new operator token. A token is told once, on standard
+//! `baton token`: the page access tokens of an app, or a new operator token. A token is told once, on standard
 //! output and alone, so that a script can take it.
+
+use std::io::Read;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -8,14 +10,21 @@ use serde_json::{Map, Value, json};
 use super::client::{Client, part};
 use super::names::Names;
 use super::{Common, Failure, look, server_file};
-use crate::routing_file::{Mint, PERMISSIONS, TASKS};
+use crate::routing_file::{Mint, PERMISSIONS, TASKS, token_hash, token_id};
 use crate::start::Place;
+
+/// How much of standard input is read for a token, in bytes.
+const LONGEST_TOKEN: u64 = 4096;
 
 /// Credentials
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a page access token for an app on a page; it is told only this once
     Create(Create),
+    /// The page access tokens of an app on a page, without themselves
+    List(On),
+    /// End a page access token: calls with it are refused from then on
+    Revoke(Revoke),
     /// Make a new operator token, which a server takes when it is started the next time
     #[command(
         after_help = "It is kept in the data directory, in the place of the last one, and printed only this once. A \
@@ -51,9 +60,37 @@ pub(crate) struct Create {
     permissions: Option<Vec<String>>,
 }
 
+/// Whose tokens
+#[derive(Debug, Args)]
+pub(crate) struct On {
+    /// The app's id or name
+    #[arg(long)]
+    app: String,
+    /// The page's id or name
+    #[arg(long)]
+    page: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "To change a token without a gap: create another, give it to the app, then revoke the old one. An app's only token \
+    on a page cannot be revoked. A token that stands in a routing file comes back when the file is applied.\n\n\
+    Examples:\n  baton token revoke --app \"Sales bot\" --page 2001 9f86d081884c7d65\n  \
+    baton token revoke --app 111 --page 2001 - < leaked-token.txt"
+)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    on: On,
+    /// The token's id, as `baton token list` has it; `-`: the token itself is read from standard input
+    #[arg(value_name = "ID")]
+    which: String,
+}
+
 pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Create(arguments) => create(common, arguments).await,
+        Command::List(on) => list(common, on).await,
+        Command::Revoke(arguments) => revoke(common, arguments).await,
         Command::Operator => operator(common),
     }
 }
@@ -72,18 +109,84 @@ async fn create(common: &Common, arguments: &Create) -> Result<(), Failure> {
         return Ok(());
     }
     look::line(made["token"].as_str().unwrap_or_default());
-    let words = |key: &str| {
-        let words = made[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        words.collect::<Vec<_>>().join(", ")
-    };
     look::note(format!(
         "a page access token of {} on {}, told only this once\n  tasks        {}\n  permissions  {}",
         look::styled(look::APP, names.app(&app)),
         look::styled(look::STRONG, names.page(&page)),
-        words("tasks"),
-        words("permissions"),
+        words(&made["tasks"]),
+        words(&made["permissions"]),
     ));
     Ok(())
+}
+
+fn words(list: &Value) -> String {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// An app's tokens on a page: their path, and what the two are called.
+struct Tokens {
+    client: Client,
+    path: String,
+    app: String,
+    page: String,
+}
+
+impl Tokens {
+    async fn on(common: &Common, on: &On) -> Result<Self, Failure> {
+        let client = Client::find(common)?;
+        let names = Names::of(&client).await?;
+        let (page, app) = (names.page_id(&on.page)?, names.app_id(&on.app)?);
+        let path = format!("/pages/{}/connections/{}/tokens", part(&page), part(&app));
+        Ok(Self { client, path, app: names.app(&app), page: names.page(&page) })
+    }
+}
+
+async fn list(common: &Common, on: &On) -> Result<(), Failure> {
+    let tokens = Tokens::on(common, on).await?;
+    let list = tokens.client.get(&tokens.path).await?;
+    if common.json {
+        look::json(&list);
+        return Ok(());
+    }
+    for token in list["data"].as_array().into_iter().flatten() {
+        look::line(format!(
+            "{}  {}  {}",
+            look::styled(look::STRONG, token["id"].as_str().unwrap_or_default()),
+            words(&token["tasks"]),
+            words(&token["permissions"]),
+        ));
+    }
+    look::note(format!(
+        "page access tokens of {} on {}, the newest first; of a token that somebody found, `printf %s TOKEN | sha256sum` \
+         begins with its id",
+        look::styled(look::APP, tokens.app),
+        look::styled(look::STRONG, tokens.page),
+    ));
+    Ok(())
+}
+
+async fn revoke(common: &Common, arguments: &Revoke) -> Result<(), Failure> {
+    let tokens = Tokens::on(common, &arguments.on).await?;
+    let id = if arguments.which == "-" { of_standard_input()? } else { arguments.which.clone() };
+    tokens.client.delete(&format!("{}/{}", tokens.path, part(&id))).await?;
+    if common.json {
+        look::json(&json!({"revoked": id}));
+        return Ok(());
+    }
+    look::line(format!(
+        "revoked: {id} of {} on {}",
+        look::styled(look::APP, tokens.app),
+        look::styled(look::STRONG, tokens.page),
+    ));
+    Ok(())
+}
+
+/// The id of a token that is given itself, so that it is in no shell's history.
+fn of_standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(LONGEST_TOKEN).read_to_string(&mut text);
+    read.map_err(|error| Failure::new("there is no token on standard input").why(error))?;
+    Ok(token_id(&token_hash(text.trim())).to_owned())
 }
 
 fn operator(common: &Common) -> Result<(), Failure> {

@@ -137,7 +137,7 @@ pub(crate) enum Recording {
     Nothing,
     /// Those of people at the console. Programs make too many of them.
     People,
-    /// All.
+    /// All but dry runs, which the console makes with every edit.
     All,
 }
 
@@ -191,6 +191,9 @@ pub(crate) async fn gate(
         Err(problem) => return problem.into_response(),
     };
     let is_program = matches!(caller, Caller::Program);
+    let query = request.uri().query().unwrap_or_default();
+    let is_dry_run =
+        url::form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "dry_run" && value == "true");
     let mut response = if needs.admits(caller.role()) {
         next.run(request).await
     } else {
@@ -201,7 +204,7 @@ pub(crate) async fn gate(
     let records = match recording {
         Recording::Nothing => false,
         Recording::People => !is_program,
-        Recording::All => true,
+        Recording::All => !is_dry_run,
     };
     if records {
         response.extensions_mut().insert(Recorded(operation));

@@ -27,11 +27,22 @@ pub struct Door {
 
 /// What makes TLS of a connection.
 #[derive(Clone)]
-pub(super) struct Acceptor(TlsAcceptor);
+pub struct Acceptor(TlsAcceptor);
 
 impl Door {
-    /// A listener with what it shows: a chain of certificates and the private key of the first, both PEM.
-    pub fn new(listener: TcpListener, certificate: &[u8], key: &[u8]) -> Result<Self, Unusable> {
+    /// A listener, and what it shows to who connects.
+    pub const fn new(listener: TcpListener, acceptor: Acceptor) -> Self {
+        Self { listener, acceptor }
+    }
+
+    pub(super) fn clone_acceptor(&self) -> Acceptor {
+        self.acceptor.clone()
+    }
+}
+
+impl Acceptor {
+    /// Of a chain of certificates and the private key of the first, both PEM.
+    pub fn new(certificate: &[u8], key: &[u8]) -> Result<Self, Unusable> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().map_err(Unusable::of)?;
         if chain.is_empty() {
@@ -45,15 +56,9 @@ impl Door {
             .with_single_cert(chain, key)
             .map_err(Unusable::of)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { listener, acceptor: Acceptor(TlsAcceptor::from(Arc::new(config))) })
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    pub(super) fn clone_acceptor(&self) -> Acceptor {
-        self.acceptor.clone()
-    }
-}
-
-impl Acceptor {
     pub(super) async fn accept(self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         self.0.accept(stream).await
     }

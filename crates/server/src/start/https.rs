@@ -9,7 +9,7 @@ use super::listen;
 use crate::cli::Failure;
 use crate::cli::server_file::{make_private, write_private};
 use crate::config::{Tls, TlsFiles};
-use crate::serve::tls::{Door, make};
+use crate::serve::tls::{Acceptor, Door, make};
 
 /// Where a data directory keeps a certificate that `dev` made.
 const DIRECTORY: &str = "tls";
@@ -34,21 +34,33 @@ pub(super) async fn open(tls: &Tls, kept: Option<&Path>) -> Result<(Door, Https)
             let files = own(&directory, &tls.names, address.ip())?;
             (files, Some(directory.join(AUTHORITY)))
         }
-        (None, None) => {
-            return Err(Failure::usage("HTTPS needs a certificate")
-                .why("`tls_listen` is set, and `tls_certificate` and `tls_key` are not")
-                .advice("name both; only `baton dev` makes a certificate of its own"));
-        }
+        (None, None) => return Err(none_named()),
     };
+    let door = Door::new(listener, shown(&files)?);
+    Ok((door, Https { url: format!("https://{address}"), authority }))
+}
+
+/// What `serve` would say of the settings, which must name a certificate.
+pub(crate) fn examine(tls: &Tls) -> Result<(), Failure> {
+    shown(tls.files.as_ref().ok_or_else(none_named)?).map(|_| ())
+}
+
+fn none_named() -> Failure {
+    Failure::usage("HTTPS needs a certificate")
+        .why("`tls_listen` is set, and `tls_certificate` and `tls_key` are not")
+        .advice("name both; only `baton dev` makes a certificate of its own")
+}
+
+/// What whoever connects is shown.
+fn shown(files: &TlsFiles) -> Result<Acceptor, Failure> {
     let read = |path: &Path| {
         std::fs::read(path)
             .map_err(|error| Failure::new(format!("cannot read {}", path.display())).why(error))
     };
-    let door = Door::new(listener, &read(&files.certificate)?, &read(&files.key)?).map_err(|why| {
+    Acceptor::new(&read(&files.certificate)?, &read(&files.key)?).map_err(|why| {
         let (certificate, key) = (files.certificate.display(), files.key.display());
         Failure::new(format!("cannot use the certificate {certificate} with the key {key}")).why(why)
-    })?;
-    Ok((door, Https { url: format!("https://{address}"), authority }))
+    })
 }
 
 /// The certificate of a data directory: the one that is there, if it is for these names, else a new one.

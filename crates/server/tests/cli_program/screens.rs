@@ -207,6 +207,12 @@ fn token() {
     screen.run(&["token", "create", "--app", "333", "--page", "Shop"]);
     screen.run(&["token", "create", "--app", "111", "--page", "Shop", "--tasks", "MODERAT"]);
     screen.run(&["token", "create", "--app", "111"]);
+    let list = screen.run(&["token", "list", "--app", "111", "--page", "Shop"]);
+    let oldest = list.out.lines().last().and_then(|line| line.split(' ').next()).unwrap().to_owned();
+    screen.run(&["token", "revoke", "--app", "111", "--page", "Shop", &oldest]);
+    screen.run(&["token", "revoke", "--app", "111", "--page", "Shop", &oldest]);
+    screen.run(&["token", "list", "--app", "111", "--page", "Shop", "--json"]);
+    screen.run_reading(&["token", "revoke", "--app", "111", "--page", "Shop", "-"], &made.out);
     screen.run(&["token", "operator"]);
     screen.run_with(&["token", "operator", "--json"], &[("BATON_OPERATOR_TOKEN", "chosen")]);
     insta::assert_snapshot!(screen.text());
@@ -257,6 +263,11 @@ fn check() {
     screen.run(&["check", "-c", "broken.toml", "-f", "broken.toml"]);
     world.write("home/baton.toml", "listen = 3\n");
     screen.run(&["check"]);
+    let tls = "tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"no.pem\"\ntls_key = \"no.pem\"\n";
+    world.write("home/tls.toml", tls);
+    screen.run(&["check", "-c", "tls.toml"]);
+    world.write("home/no.pem", "not PEM");
+    screen.run(&["check", "-c", "tls.toml"]);
     screen.run(&["check", "--defaults", "--json"]);
     screen.run(&["check", "--defaults", "-c", "baton.toml"]);
     insta::assert_snapshot!(screen.text());

@@ -2,6 +2,8 @@
 //! out.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use super::support::{Said, World, said};
 
@@ -30,11 +32,25 @@ impl<'a> Transcript<'a> {
         self.run_with(arguments, &[])
     }
 
+    /// The same with this on standard input.
+    pub(crate) fn run_reading(&mut self, arguments: &[&str], input: &str) -> Said {
+        let mut command = self.world.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let said = said(&child.wait_with_output().unwrap());
+        self.note(arguments, &[], said)
+    }
+
     /// The same with these variables in the environment.
     pub(crate) fn run_with(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
         let mut command = self.world.command(arguments);
         command.envs(variables.iter().copied());
         let said = said(&command.output().unwrap());
+        self.note(arguments, variables, said)
+    }
+
+    fn note(&mut self, arguments: &[&str], variables: &[(&str, &str)], said: Said) -> Said {
         if arguments.contains(&"--json") && !said.out.is_empty() {
             let read = serde_json::from_str::<serde_json::Value>(&said.out);
             assert!(read.is_ok(), "{arguments:?}: standard output holds JSON and nothing else: {}", said.out);
@@ -82,6 +98,7 @@ pub(crate) fn without_random_words(text: &str) -> String {
             // The console's link that signs in once.
             long if long.len() == 48 => "<code>",
             _ if is_uuid => "<uuid>",
+            short if short.len() == 16 && short.bytes().all(|one| one.is_ascii_hexdigit()) => "<token id>",
             other => other,
         });
         word.clear();

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use baton_server::serve::tls::{Door, Made, make};
+use baton_server::serve::tls::{Acceptor, Door, Made, make};
 use tokio::net::TcpListener;
 
 use crate::world::World;
@@ -30,7 +30,11 @@ async fn who_trusts_the_authority_is_served_and_nobody_else() {
     let made = made(&["graph.facebook.com"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let w = World::secured(Door::new(listener, made.chain.as_bytes(), made.key.as_bytes()).unwrap()).await;
+    let w = World::secured(Door::new(
+        listener,
+        Acceptor::new(made.chain.as_bytes(), made.key.as_bytes()).unwrap(),
+    ))
+    .await;
     let trusting = client(&made.authority, port);
     for host in ["127.0.0.1", "localhost", "graph.facebook.com"] {
         let reply = trusting.get(format!("https://{host}:{port}/v25.0/me")).send().await.unwrap();
@@ -47,14 +51,13 @@ async fn who_trusts_the_authority_is_served_and_nobody_else() {
     w.stop().await;
 }
 
-#[tokio::test]
-async fn what_is_no_certificate_says_so() {
+#[test]
+fn what_is_no_certificate_says_so() {
     let (one, other) = (made(&[]), made(&[]));
     for (certificate, key) in
         [("nothing", one.key.as_str()), (&one.chain, "nothing"), (&one.chain, other.key.as_str())]
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wrong = Door::new(listener, certificate.as_bytes(), key.as_bytes()).err().unwrap().to_string();
+        let wrong = Acceptor::new(certificate.as_bytes(), key.as_bytes()).err().unwrap().to_string();
         assert!(!wrong.is_empty(), "{wrong}");
     }
 }

@@ -333,6 +333,10 @@ async fn what_was_done_and_what_was_refused_is_written_down_with_who_did_it() {
     let done = json!({"action": "done"});
     expect!(aki.asks(Method::POST, "/pages/2001/threads/ada/inbox", Some(done)).await, 200, "MCR-INBOX-4");
     expect!(aki.asks(Method::PATCH, "/apps/111", Some(json!({"name": "Mine"}))).await, 403, "forbidden");
+    let dry = w
+        .send(w.client.put(w.url("/baton/v1/routing?dry_run=true")).bearer_auth(OPERATOR).json(&json!({})))
+        .await;
+    assert_eq!(dry.status, 200, "{}", dry.text);
     let audit = w.get("/baton/v1/audit").await;
     let lines: Vec<(String, String, String, u64)> = audit.json()["data"]
         .as_array()

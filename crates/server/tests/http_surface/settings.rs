@@ -255,6 +255,24 @@ async fn a_token_is_shown_once_and_may_what_it_says() {
     let other = w.post(&path, json!({})).await.json();
     assert_ne!(other["token"], body["token"]);
     assert_eq!(other["permissions"], json!(["pages_messaging", "instagram_manage_messages"]));
+    // Each can be ended by itself, known by what is left of it.
+    let list = w.get(&path).await;
+    assert!(!list.text.contains(token), "{}", list.text);
+    let ids = |list: &Value| -> Vec<String> {
+        list["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let [newest, id, first] = &ids(&list.json())[..] else { panic!("{}", list.text) };
+    assert_eq!((json!(newest), json!(id)), (other["id"].clone(), body["id"].clone()));
+    assert_eq!(list.json()["data"][1]["tasks"], json!(["MESSAGING"]));
+    assert_eq!(delete(&w, &format!("{path}/{id}")).await.status, 204);
+    expect!(w.read(token, "/me").await, 400, "190");
+    expect!(w.read("market-bot", "/me").await, 200, "Market");
+    expect!(delete(&w, &format!("{path}/{id}")).await, 404, "not-found", id);
+    assert_eq!(delete(&w, &format!("{path}/{newest}")).await.status, 204);
+    expect!(delete(&w, &format!("{path}/{first}")).await, 409, "only-token");
+    assert_eq!(ids(&w.get(&path).await.json()), [first.as_str()]);
+    assert_eq!(w.post("/baton/v1/apps", json!({"id": "444", "name": "Elsewhere"})).await.status, 201);
+    expect!(w.get(&format!("{PAGES}/2001/connections/444/tokens")).await, 404, "not-found", "444");
 }
 
 #[tokio::test]
