@@ -49,6 +49,7 @@ run: with-console release ## build, and start `baton dev` with the demo
 	@exec env -u BATON_BIN $(TARGET)/release/baton dev
 
 .PHONY: test
+test: ROWS ?= --few 60
 test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
@@ -134,7 +135,7 @@ bench-core: rust ## decisions of the rules in a second, in each mode, on one cor
 	cargo bench --locked -p baton-rules --bench decisions
 
 .PHONY: rows
-rows: rust python ## damage rows of the rules, ROWS=--all of them or some: a test must notice each
+rows: rust python ## damage each row of the rules once, ROWS=--all in every way: a test must notice each
 	python3 crates/rules/tests/delete_rows.py $(ROWS)
 
 .PHONY: sim

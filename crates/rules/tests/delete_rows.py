@@ -4,6 +4,7 @@ one, in a copy of the crate, and runs tests/tables.rs against it. A damaged row 
 must fail; a row that may be damaged unnoticed is a survivor, and this fails.
 
     delete_rows.py              every row is deleted once, and 20 other damages, chosen by a seed (--seed, --sample)
+    delete_rows.py --few 60     60 damages of any kind, chosen by a seed: half a minute
     delete_rows.py --all        every damage to every row: half an hour
     delete_rows.py --all --file zero_config.rs
     delete_rows.py --only HOP-PASS-3
@@ -116,6 +117,7 @@ class Copy:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="every damage")
+    parser.add_argument("--few", type=int, metavar="COUNT", help="so many damages of any kind, chosen by the seed")
     parser.add_argument("--only", metavar="RULE", help="every damage to the rows of one rule")
     parser.add_argument("--file", metavar="NAME", help="the rows of one file of src/modes")
     parser.add_argument("--sample", type=int, default=20)
@@ -132,6 +134,8 @@ def main():
     total = len(todo)
     if args.only:
         todo = [damage for damage in todo if damage[2] == args.only]
+    elif args.few:
+        todo = random.Random(args.seed).sample(todo, min(args.few, len(todo)))
     elif not args.all:
         deleted = [damage for damage in todo if damage[3] == "deleted"]
         others = [damage for damage in todo if damage[3] != "deleted"]
