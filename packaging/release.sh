@@ -36,7 +36,7 @@ say "Completions and manual pages"
 
 say "What is in it, and whether it may be"
 make --no-print-directory licences
-command -v cargo-cyclonedx >/dev/null || cargo install --locked --quiet cargo-cyclonedx
+command -v cargo-cyclonedx >/dev/null || cargo install --locked --debug --quiet cargo-cyclonedx
 cargo cyclonedx --quiet --format json --target "$target" --manifest-path crates/server/Cargo.toml --override-filename baton.cdx
 find crates -name baton.cdx.json -not -path 'crates/server/*' -delete
 mv crates/server/baton.cdx.json "$out/docs/"

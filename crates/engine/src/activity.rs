@@ -121,6 +121,17 @@ impl Activity {
     }
 }
 
+/// An event in a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// What it is a part of.
+    pub chain: Chain,
+    /// The platform's name.
+    pub event: Box<str>,
+    /// When it was committed.
+    pub at: Timestamp,
+}
+
 /// How the delivery to an app stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -166,8 +177,8 @@ pub enum ActivityKind {
     Delivery {
         /// The app.
         app: AppId,
-        /// The events in it: what each is a part of, and the platform's name.
-        events: Vec<(Chain, Box<str>)>,
+        /// The events in it.
+        events: Vec<Carried>,
         /// Whether in `standby`.
         standby: bool,
         /// The HTTP status; none where there was no answer.

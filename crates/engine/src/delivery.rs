@@ -15,12 +15,13 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::{Notify, mpsc};
 
-use crate::activity::{ActivityKind, Standing};
+use crate::activity::{ActivityKind, Carried, Standing};
 use crate::books::Books;
 use crate::clock::Stopwatch;
 use crate::engine::Shared;
 use crate::lanes::{Answered, Bounds, Item, Lanes, Source, Step};
 use crate::retry::Profile;
+use crate::trace::Trace;
 use crate::verification::verify;
 use crate::walk::{PIECE, Pieces};
 use crate::webhook::Webhook;
@@ -428,7 +429,11 @@ impl Worker {
         };
         self.note_health(reported, now);
         let events = (reported.items.iter())
-            .map(|item| (item.chain.clone(), item.row.event.clone().unwrap_or_default()))
+            .map(|item| Carried {
+                chain: item.chain.clone(),
+                event: item.row.event.clone().unwrap_or_default(),
+                at: item.row.at,
+            })
             .collect();
         self.shared.tell(ActivityKind::Delivery {
             app: self.errand.app,
@@ -590,7 +595,11 @@ impl Worker {
     fn post(&self, app: &App, items: Vec<Item>) {
         let settings = self.shared.store.settings();
         let (streams, now) = (self.shared.store.streams(), self.shared.clock.now());
-        let Webhook { url, headers, body } = Webhook::of(&settings, app, &items, streams, now);
+        let Webhook { url, mut headers, body } = Webhook::of(&settings, app, &items, streams, now);
+        if let Some(first) = items.first().filter(|_| self.shared.policy.traces) {
+            let trace = Trace::of(&self.shared.key, &first.chain, first.row.at);
+            headers.push(("traceparent", trace.parent()));
+        }
         let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
         self.shared.tasks.spawn(async move {
             let watch = Stopwatch::start();

@@ -9,9 +9,9 @@ use baton_rules::{
     AppId, Cause, Lack, OwnerSeen, PageId, Surface, Thread, ThreadKey, Timestamp, standing, thread_owner,
 };
 use baton_store::{
-    AdCounts, Batch, Change, Changing, ConfigureError, Configured, ControlPlace, DeliveryHealth, Found,
-    JournalRow, Listed, Person, Position, Remembered, Round, Settings, Slice, Store, StoreError, Stream,
-    Wanted, stream_of,
+    AdCounts, Batch, Chain, Change, Changing, ConfigureError, Configured, ControlPlace, DeliveryHealth,
+    Found, JournalRow, Listed, Person, Position, Remembered, Round, Settings, Slice, Store, StoreError,
+    Stream, Wanted, stream_of,
 };
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
@@ -33,6 +33,7 @@ use crate::measures::Measures;
 use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
 use crate::retention::{self, Keep, Retention};
 use crate::retry::Profile;
+use crate::trace::Trace;
 use crate::transport::{SendError, Transport};
 use crate::verification;
 
@@ -82,6 +83,8 @@ pub struct Policy {
     pub eager: bool,
     /// How long things are kept.
     pub keep: Keep,
+    /// Whether webhooks say of which trace they are a part (`traceparent`).
+    pub traces: bool,
 }
 
 /// A thread as it is shown.
@@ -607,6 +610,11 @@ impl Engine {
         self.shared.store.keep_clock(clock.kept()).await?;
         self.shared.tell(ActivityKind::Clock { was });
         Ok(clock.state())
+    }
+
+    /// The trace of what was decided of a chain at a moment.
+    pub fn trace(&self, chain: &Chain, at: Timestamp) -> Trace {
+        Trace::of(&self.shared.key, chain, at)
     }
 
     /// A thread, if the person ever wrote.

@@ -47,6 +47,8 @@ pub struct Config {
     pub retention: Keep,
     /// What is logged.
     pub log: Log,
+    /// The collector to which traces go.
+    pub traces: Option<String>,
 }
 
 /// HTTPS.
@@ -192,6 +194,7 @@ impl Default for Config {
             },
             retention: Keep::default(),
             log: Log { level: "info".to_owned(), json: false },
+            traces: None,
         }
     }
 }
@@ -275,6 +278,7 @@ impl Config {
             tls: Self::tls(reader),
             public_url: reader.value("public_url", self.public_url, |value| public_url(value).map(Some)),
             database: reader.value("database", self.database, database),
+            traces: reader.value("otlp_endpoint", self.traces, |value| public_url(value).map(Some)),
             streams: reader.value("streams", self.streams, |value| whole(value, 1..=1024)),
             clock: reader.value("clock", self.clock, |value| word(value, CLOCKS)),
             limits: Limits {

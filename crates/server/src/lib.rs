@@ -19,5 +19,6 @@ mod scenario;
 pub mod serve;
 mod source;
 mod start;
+mod traces;
 
 pub use api::description::document as openapi;

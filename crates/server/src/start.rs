@@ -23,7 +23,7 @@ use crate::cli::{Common, Failure, client};
 use crate::config::{ClockKind, Config, Database};
 use crate::door::StartLink;
 use crate::routing_file::Mint;
-use crate::serve;
+use crate::{serve, traces};
 
 pub(crate) mod https;
 
@@ -201,6 +201,9 @@ impl Server {
         let operator_token = operator_token(wishes.token, &place, &mut mint)?;
         let store = open(&place.database, config.streams).await?;
         let engine = engine(config, store, mint.seed(), &wishes).await?;
+        if let Some(endpoint) = &config.traces {
+            traces::start(engine.clone(), endpoint, mint.seed())?;
+        }
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
         let started = Arc::new(AtomicBool::new(false));
@@ -370,6 +373,7 @@ async fn engine(
         waiting: config.limits.waiting,
         eager: wishes.dev,
         keep: config.retention,
+        traces: config.traces.is_some(),
     };
     let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))

@@ -128,6 +128,7 @@ impl World {
             waiting: random.random_range(3..100),
             eager: random.random_bool(0.3),
             keep: keep(&mut random, minutes),
+            traces: false,
         };
         let people = random.random_range(2..8);
         let (manners, poison) = manners(&mut random, minutes, people);

@@ -58,6 +58,7 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
             waiting: 10,
             eager: false,
             keep: baton_engine::Keep::default(),
+            traces: false,
         };
         let parts = Parts {
             store: Arc::new(store),

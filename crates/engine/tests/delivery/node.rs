@@ -189,7 +189,15 @@ pub(crate) async fn node_keeping(store: &MemoryStore, at: Timestamp, profile: Pr
         store: Arc::new(store.reopen()),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         transport: Arc::clone(&receiver) as Arc<dyn Transport>,
-        policy: Policy { profile, in_flight: 4, read_ahead: 100, waiting: 100, eager: false, keep },
+        policy: Policy {
+            profile,
+            in_flight: 4,
+            read_ahead: 100,
+            waiting: 100,
+            eager: false,
+            keep,
+            traces: false,
+        },
         seed: 1,
     };
     let engine = Engine::start(parts).await.unwrap();

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use baton_engine::{Activity, ActivityKind};
+use baton_engine::{Activity, ActivityKind, Carried};
 use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow, Role};
 use baton_wire::GraphError;
@@ -449,8 +449,7 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
             again_at,
             given_up,
         } => {
-            let sent =
-                |(chain, event): &(Chain, Box<str>)| Sent { of: chain.into(), event: event.to_string() };
+            let sent = |one: &Carried| Sent { of: (&one.chain).into(), event: one.event.to_string() };
             What::Delivery(Delivery {
                 app_id: (*app).into(),
                 events: events.iter().map(sent).collect(),

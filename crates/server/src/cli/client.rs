@@ -136,7 +136,8 @@ pub(crate) fn cannot_make(what_for: &str, why: impl std::fmt::Display) -> Failur
     )
 }
 
-fn builder(is_local: bool) -> reqwest::ClientBuilder {
+/// A client, which asks no proxy for this machine.
+pub(crate) fn builder(is_local: bool) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(5));
     if is_local { builder.no_proxy() } else { builder }
 }

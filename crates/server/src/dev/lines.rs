@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use baton_engine::{Activity, ActivityKind, Engine, Standing};
+use baton_engine::{Activity, ActivityKind, Carried, Engine, Standing};
 use baton_rules::{AppId, Cause, Refused, ThreadKey, Timestamp};
 use baton_store::{JournalRow, Settings};
 use serde_json::Value;
@@ -129,7 +129,7 @@ impl Log {
             ActivityKind::Delivery { app, events, error, again_at, .. } => {
                 let again = again_at
                     .map_or("given up".to_owned(), |again| format!("again {}", look::clock_time(again.0)));
-                let what = events.first().map(|(chain, event)| match chain.thread() {
+                let what = events.first().map(|Carried { chain, event, .. }| match chain.thread() {
                     Some(thread) => format!("{event} for {}", thread.person),
                     None => format!("{event} of page {}", chain.page()),
                 });

@@ -266,7 +266,7 @@ impl Stage {
         let id: AppId = self.app(app).ok()?.parse().ok()?;
         let all = self.watch.all(Mark::default(), |line| match &line.kind {
             ActivityKind::Delivery { app, events, standby, status, duration_ms, .. } if *app == id => {
-                let events: Vec<&str> = events.iter().map(|(_, event)| &**event).collect();
+                let events: Vec<&str> = events.iter().map(|one| &*one.event).collect();
                 let standby = if *standby { " on standby" } else { "" };
                 let answer =
                     status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_engine::{Activity, ActivityKind};
+use baton_engine::{Activity, ActivityKind, Carried};
 use baton_rules::{AppId, Channel, ThreadKey};
 use baton_store::Chain;
 use tokio::sync::broadcast::Receiver;
@@ -162,7 +162,7 @@ impl Watch {
                 }
             }
             ActivityKind::Delivery { app, events, standby, error, duration_ms, .. } => match error {
-                None => events.iter().for_each(|(chain, event)| {
+                None => events.iter().for_each(|Carried { chain, event, .. }| {
                     let is = |owed: &Webhook| {
                         owed.app == *app
                             && owed.chain == *chain
@@ -175,7 +175,7 @@ impl Watch {
                 }),
                 Some(error) => self.troubles.push(Trouble {
                     app: *app,
-                    events: events.iter().map(|(_, event)| event.clone()).collect(),
+                    events: events.iter().map(|one| one.event.clone()).collect(),
                     standby: *standby,
                     error: error.clone(),
                     duration_ms: *duration_ms,

@@ -9,7 +9,9 @@ use serde_json::Value;
 pub(crate) struct Request {
     pub(crate) is_post: bool,
     path: String,
-    signature: String,
+    headers: Vec<(String, String)>,
+    pub(crate) bytes: Vec<u8>,
+    /// The body as text.
     pub(crate) body: String,
 }
 
@@ -20,25 +22,22 @@ impl Request {
         reader.read_line(&mut line).ok()?;
         let path = line.split_whitespace().nth(1)?.to_owned();
         let is_post = line.starts_with("POST");
-        let (mut signature, mut length) = (String::new(), 0);
+        let mut headers = Vec::new();
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).ok()?;
-            let line = line.trim_end();
-            match line.split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("x-hub-signature-256") => {
-                    signature = value.to_owned();
-                }
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.parse().ok()?;
-                }
-                Some(_) => {}
-                None => break,
-            }
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        Some(Self { is_post, path, signature, body: String::from_utf8(body).ok()? })
+        let mut request = Self { is_post, path, headers, bytes: Vec::new(), body: String::new() };
+        request.bytes = vec![0; request.header("content-length").parse().unwrap_or_default()];
+        reader.read_exact(&mut request.bytes).ok()?;
+        request.body = String::from_utf8_lossy(&request.bytes).into_owned();
+        Some(request)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
     pub(crate) fn parameter(&self, name: &str) -> &str {
@@ -47,7 +46,8 @@ impl Request {
     }
 
     pub(crate) fn is_signed(&self) -> bool {
-        baton_wire::signature::sign("sales-secret", self.body.as_bytes()).sha256 == self.signature
+        baton_wire::signature::sign("sales-secret", self.body.as_bytes()).sha256
+            == self.header("x-hub-signature-256")
     }
 
     /// The event.

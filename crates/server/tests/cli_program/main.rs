@@ -18,5 +18,6 @@ mod shells;
 mod support;
 mod terminal;
 mod tools;
+mod traces;
 mod transcript;
 mod usage;

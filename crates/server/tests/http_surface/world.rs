@@ -275,6 +275,7 @@ impl World {
             waiting: 4096,
             eager: false,
             keep: Keep::default(),
+            traces: false,
         };
         let parts = Parts {
             store: Arc::new(disk.reopen()),

@@ -58,6 +58,7 @@ impl Node {
             waiting: 4096,
             eager: false,
             keep: baton_engine::Keep::default(),
+            traces: false,
         };
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
