@@ -214,6 +214,8 @@ pub enum ActivityKind {
     Settings {
         /// The new version.
         version: u64,
+        /// Which, as JSON pointers; as many as whoever changed them said.
+        changed: Vec<Box<str>>,
         /// What apps are told because of it (`app_roles`).
         told: Vec<Arc<JournalRow>>,
     },

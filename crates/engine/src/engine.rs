@@ -30,7 +30,7 @@ use crate::due::{self, Dues};
 use crate::faults;
 use crate::history::{self, HistoryEntry};
 use crate::measures::Measures;
-use crate::receipt::{Failure, Receipt, Request, Requested, ThreadSeen};
+use crate::receipt::{Failure, Receipt, Request, Requested, Supposed, ThreadSeen};
 use crate::retention::{self, Keep, Retention};
 use crate::retry::Profile;
 use crate::trace::Trace;
@@ -409,23 +409,33 @@ impl Engine {
     /// Decides without doing it: what [`submit`](Self::submit) would answer now, with nothing written and
     /// nobody told. A message that would be sent has no id yet.
     pub async fn dry_run(&self, request: Request) -> Result<Receipt, Failure> {
-        self.would(request, None).await
+        self.would(request, None, Supposed::default()).await
+    }
+
+    /// The same, as if things were otherwise. The buttons that a person taps are those that were really sent.
+    pub async fn dry_run_supposing(&self, request: Request, supposed: Supposed) -> Result<Receipt, Failure> {
+        self.would(request, None, supposed).await
     }
 
     /// The same, if the settings have this version: what [`submit_under`](Self::submit_under) would answer.
     pub async fn dry_run_under(&self, version: u64, request: Request) -> Result<Receipt, Failure> {
-        self.would(request, Some(version)).await
+        self.would(request, Some(version), Supposed::default()).await
     }
 
-    async fn would(&self, request: Request, under: Option<u64>) -> Result<Receipt, Failure> {
+    async fn would(
+        &self,
+        request: Request,
+        under: Option<u64>,
+        supposed: Supposed,
+    ) -> Result<Receipt, Failure> {
         let request = Request { key: None, ..request };
         let (request, maker) = self.by_profile(request).await?;
         let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
         let (settings, remembered) = self.remembered(&request.thread).await?;
         let found = Found {
-            now: self.now(),
-            settings,
+            now: supposed.at.unwrap_or_else(|| self.now()),
+            settings: supposed.settings.unwrap_or(settings),
             head: self.shared.head(stream),
             threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
             seen: HashMap::new(),
@@ -481,6 +491,15 @@ impl Engine {
     /// Changes the settings, and delivers by the new ones. Addresses that are not verified are asked again, also
     /// when nothing changed: whoever says the same again wants to know whether it works now.
     pub async fn configure(&self, change: Change) -> Result<Applied, ConfigureError> {
+        self.configure_telling(change, |_, _| Vec::new()).await
+    }
+
+    /// The same, and tells listeners which settings changed: `changed` names them, of those before and those after.
+    pub async fn configure_telling(
+        &self,
+        change: Change,
+        changed: impl Fn(&Settings, &Settings) -> Vec<Box<str>> + Send,
+    ) -> Result<Applied, ConfigureError> {
         let configured = match self.shared.configure(change).await {
             Ok(configured) => configured,
             Err(error) => {
@@ -495,7 +514,8 @@ impl Engine {
                 delivery::wake(&self.shared, app.id);
             }
             let told = configured.told.iter().map(|(_, row)| Arc::clone(row)).collect();
-            self.shared.tell(ActivityKind::Settings { version: configured.after.version, told });
+            let changed = changed(&configured.before, &configured.after);
+            self.shared.tell(ActivityKind::Settings { version: configured.after.version, changed, told });
         }
         Ok(Applied { configured, unverified: self.verify_addresses().await })
     }

@@ -38,7 +38,9 @@ pub use faults::Faults;
 pub use history::HistoryEntry;
 pub use lanes::GivenUp;
 pub use probe::{Probe, Probed, Signed};
-pub use receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
+pub use receipt::{
+    CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, Supposed, ThreadSeen,
+};
 pub use resending::{AppResumed, NotResent, Resending, Which};
 pub use retention::Keep;
 pub use retry::Profile;

@@ -1,7 +1,9 @@
 //! What is asked of the engine, and what whoever asked is told.
 
+use std::sync::Arc;
+
 use baton_rules::{AppId, Desk, Refused, Surface, ThreadKey, Timestamp};
-use baton_store::StoreError;
+use baton_store::{Settings, StoreError};
 use baton_wire::inbound::PersonEvent;
 use baton_wire::requests::{Call, Message};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,15 @@ pub struct Request {
     pub what: Requested,
     /// The caller's own key, by which a repeat is known.
     pub key: Option<CallersKey>,
+}
+
+/// As what things are taken to be, where something is only tried out.
+#[derive(Clone, Debug, Default)]
+pub struct Supposed {
+    /// Other settings.
+    pub settings: Option<Arc<Settings>>,
+    /// A later time.
+    pub at: Option<Timestamp>,
 }
 
 /// What is asked.

@@ -23,6 +23,7 @@ mod directory;
 pub(crate) mod docs;
 mod dry_run;
 mod events;
+mod examinations;
 mod explain;
 mod facts;
 pub(crate) mod faults;
@@ -39,6 +40,7 @@ mod parts;
 mod people;
 mod person;
 mod practice;
+mod presence;
 mod probe;
 mod query;
 mod routing;
@@ -72,6 +74,7 @@ fn operations() -> Vec<Operation> {
         inbox::operations(),
         attachments::operations(),
         conversations::operations(),
+        presence::operations(),
         statistics::operations(),
         rules::operations(),
         dry_run::operations(),
@@ -83,6 +86,7 @@ fn operations() -> Vec<Operation> {
         deliveries::operations(),
         webhooks::operations(),
         probe::operations(),
+        examinations::operations(),
         faults::operations(),
         activity::operations(),
         explain::operations(),

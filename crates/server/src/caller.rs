@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::graph::{Wrong, in_plain_words};
-use crate::routing_file::token_hash;
+use crate::routing_file::{self, token_hash};
 use crate::serve::Shared;
 
 /// How far `appsecret_time` may be off, in seconds (wire.md 1.3).
@@ -565,7 +565,7 @@ impl Caller {
 /// Changes the settings for an app. Goes on when the client goes away, so that nothing is left half done.
 pub(crate) async fn configure(engine: &Engine, change: Change) -> Result<(), Wrong> {
     let engine = engine.clone();
-    match tokio::spawn(async move { engine.configure(change).await }).await {
+    match tokio::spawn(async move { engine.configure_telling(change, routing_file::changed).await }).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(ConfigureError::Store(error))) => Err(unavailable(&error)),
         Ok(Err(ConfigureError::Refused(refused))) => {

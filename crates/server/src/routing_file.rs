@@ -19,6 +19,7 @@ mod sides;
 mod tokens;
 mod warnings;
 
+pub(crate) use difference::changed;
 pub(crate) use edit::{Edit, Item, change, create, table_of, told};
 pub(crate) use examine::{Examined, examine};
 pub use input::RoutingInput;

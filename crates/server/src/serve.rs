@@ -31,6 +31,7 @@ use crate::api::{description, docs};
 use crate::calls::Calls;
 use crate::config::Limits;
 use crate::door::{Door, Needs, StartLink};
+use crate::presence::Presence;
 use crate::problem::{self, Problem};
 use crate::routing_file::Mint;
 use crate::{api, console, graph, media};
@@ -86,8 +87,12 @@ pub(crate) struct Shared {
     pub(crate) version: &'static str,
     started: Arc<AtomicBool>,
     pub(crate) ids: Ids,
+    /// The system's clock: receivers answer, and people look, in real time.
+    pub(crate) wall: Arc<dyn Clock>,
     /// The last calls of the Graph API.
     pub(crate) calls: Calls,
+    /// Who looks at which conversation.
+    pub(crate) presence: Presence,
     /// How much apps ask.
     pub(crate) usage: graph::usage::Usage,
     /// Room for bodies with files.
@@ -231,6 +236,7 @@ async fn connection(
 /// address is all that a client changes.
 async fn router(mut state: State, stopping: CancellationToken) -> Result<Router, StoreError> {
     let (engine, token) = (state.engine.clone(), &state.operator_token);
+    let wall = Arc::clone(&state.wall);
     let door = Door::open(engine, state.wall, token, state.start_link, &state.public_url).await?;
     let shared = Arc::new(Shared {
         door,
@@ -246,7 +252,9 @@ async fn router(mut state: State, stopping: CancellationToken) -> Result<Router,
         version: state.version,
         started: state.started,
         ids: Ids::new(state.mint.seed()),
+        wall,
         calls: Calls::default(),
+        presence: Presence::default(),
         mint: Mutex::new(state.mint),
         openapi: OnceLock::new(),
         docs: OnceLock::new(),

@@ -158,6 +158,9 @@ struct Sent {
 struct Settings {
     /// Counts changes; null: it was something else.
     version: Option<u64>,
+    /// Which settings changed, the first 20 of them; things are named by their ids
+    /// (`/pages/2001/messenger/default_app`).
+    changed: Vec<String>,
     verification: Option<Verification>,
     delivery: Option<AppDelivery>,
     /// What apps are told of a page itself, because of this change.
@@ -480,9 +483,10 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
             let delivery = AppDelivery { app_id: (*app).into(), state, reason: reason.to_string() };
             What::Settings(Settings { delivery: Some(delivery), ..Settings::default() })
         }
-        ActivityKind::Settings { version, told } => {
-            let events = announced(told);
-            What::Settings(Settings { version: Some(*version), events, ..Settings::default() })
+        ActivityKind::Settings { version, changed, told } => {
+            let (events, changed) =
+                (announced(told), changed.iter().map(|one| String::from(&**one)).collect());
+            What::Settings(Settings { version: Some(*version), changed, events, ..Settings::default() })
         }
         ActivityKind::Clock { was } => What::Clock(Clock { now: Moment(line.at), was: Moment(*was) }),
     };

@@ -45,7 +45,8 @@ where
         after
     };
     let engine = shared.engine.clone();
-    let configured = tokio::spawn(async move { engine.configure(Box::new(change)).await }).await;
+    let telling = async move { engine.configure_telling(Box::new(change), routing_file::changed).await };
+    let configured = tokio::spawn(telling).await;
     let (notices, failed) = match configured {
         Ok(Ok(Applied { configured, unverified })) => {
             (configured.told.iter().map(|(_, row)| Arc::clone(row)).collect(), unverified)

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use baton_engine::{DeskAct, Request, Requested};
 use baton_rules::{Desk, ThreadKey};
-use baton_wire::requests::Message;
-use serde_json::{Value, json};
+use baton_wire::requests::{self, Message};
+use serde_json::{Map, Value, json};
 
 use super::answer::Decided;
+use super::dry_run;
 use super::fields::Fields;
 use super::input::{Json, OnThread, app_id};
 use super::operation::Operation;
@@ -35,14 +36,21 @@ pub(super) fn operations() -> Vec<Operation> {
             .says(
                 "Threads",
                 "Somebody does something in the Inbox",
-                "The human desk: it replies (which takes control) with a text or with a file that was kept, moves the thread to Main, marks it as done, \
-                 passes control to an app, or grants a request. Decided with the Inbox as caller; answered as a \
+                "The human desk: it replies (which takes control) with a text, with a message as an app's would be (a template, \
+                 quick replies) or with a file that was kept, moves the thread to Main, marks it as done, passes control to an app, or grants a request. Decided with the Inbox as caller; answered as a \
                  person's event is. With `if_owner` it is done only while control is where whoever acts saw it.",
             )
             .takes_shape(
                 shape,
                 vec![
                     ("reply", json!({"action": "reply", "text": "I am here to help."})),
+                    (
+                        "reply with quick replies",
+                        json!({"action": "reply", "message": {"text": "Which size?", "quick_replies": [
+                            {"content_type": "text", "title": "Small", "payload": "S"},
+                            {"content_type": "text", "title": "Large", "payload": "L"},
+                        ]}}),
+                    ),
                     ("done", json!({"action": "done"})),
                     ("pass", json!({"action": "pass", "app_id": "111", "metadata": "wants a refund"})),
                 ],
@@ -80,12 +88,21 @@ pub(super) fn shape(schemas: &mut Schemas) -> Value {
     });
     let mut file = act("reply", &["attachment_id"], json!({"attachment_id": id}));
     file["title"] = json!("reply with a file");
+    let message = json!({
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": true,
+        "description": "`message` as `POST /me/messages` of the Graph API takes it.",
+    });
+    let mut whole = act("reply", &["message"], json!({"message": message}));
+    whole["title"] = json!("reply with a message");
     schemas.written("InboxAct", |_| {
         json!({
             "description": "What somebody does in the Inbox.",
             "oneOf": [
                 act("reply", &["text"], json!({"text": text})),
                 file,
+                whole,
                 act("move_to_main", &[], json!({})),
                 act("done", &[], json!({})),
                 act("pass", &["app_id"], json!({"app_id": app_id(), "metadata": metadata})),
@@ -116,12 +133,14 @@ fn if_owner() -> Value {
     })
 }
 
-const ALL: [&str; 6] = ["action", "if_owner", "text", "attachment_id", "app_id", "metadata"];
-const REPLY: [&str; 4] = ["action", "if_owner", "text", "attachment_id"];
+const ALL: [&str; 7] = ["action", "if_owner", "text", "message", "attachment_id", "app_id", "metadata"];
+const REPLY: [&str; 5] = ["action", "if_owner", "text", "message", "attachment_id"];
 
 /// What somebody replies with.
 enum Reply {
     Text(String),
+    /// A message as an app's would be.
+    Message(Map<String, Value>),
     /// A file, by its id.
     File(String),
 }
@@ -132,6 +151,7 @@ pub(super) async fn read(shared: &Shared, thread: &ThreadKey, body: &Value) -> R
     act.message = match reply {
         None => None,
         Some(Reply::Text(text)) => Some(Message::of_text(&text)),
+        Some(Reply::Message(message)) => Some(whole(shared, thread, message)?),
         Some(Reply::File(id)) => {
             let found = kept::find(shared, thread.page, &id).await?;
             let file = found.ok_or_else(|| {
@@ -172,13 +192,32 @@ fn fields(body: &Value, metadata: usize) -> Result<(DeskAct, Option<Reply>), Pro
     fields.done(known, act)
 }
 
-/// A text or a file: a message of the platform has one of them.
+/// A message, as the Graph API reads an app's.
+fn whole(shared: &Shared, thread: &ThreadKey, message: Map<String, Value>) -> Result<Message, Problem> {
+    let parameters = Map::from_iter([("message".to_owned(), Value::Object(message))]);
+    let wrong = |detail: String| Problem::new(&problem::BAD_BODY).error("/message", detail);
+    let call = dry_run::called(shared, thread, requests::messages, parameters)
+        .map_err(|refused| wrong(refused.message))?;
+    call.message.ok_or_else(|| wrong("says nothing".to_owned()))
+}
+
+/// A text, a message or a file: one of them.
 fn reply(fields: &mut Fields<'_>) -> Option<Reply> {
-    if fields.get("attachment_id").is_none() {
-        return fields.required_text("text", TEXT).map(|text| Reply::Text(text.to_owned()));
+    let mut given = ["message", "attachment_id"].into_iter().filter(|name| fields.get(name).is_some());
+    let (one, another) = (given.next(), given.next());
+    if let Some(one) = one {
+        let second = another.or(fields.get("text").map(|_| "text"));
+        if let Some(second) = second {
+            fields.wrong(second, format!("not together with `{one}`: reply twice"));
+        }
     }
-    if fields.get("text").is_some() {
-        fields.wrong("text", "a message has a text or a file: reply twice");
+    match (one, fields.get("message")) {
+        (None, _) => fields.required_text("text", TEXT).map(|text| Reply::Text(text.to_owned())),
+        (_, Some(Value::Object(message))) => Some(Reply::Message(message.clone())),
+        (_, Some(_)) => {
+            fields.wrong("message", "must be an object: a message as the Graph API takes it");
+            None
+        }
+        (_, None) => fields.required_text("attachment_id", ID).map(|id| Reply::File(id.to_owned())),
     }
-    fields.required_text("attachment_id", ID).map(|id| Reply::File(id.to_owned()))
 }

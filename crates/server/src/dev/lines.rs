@@ -155,7 +155,7 @@ impl Log {
                 };
                 vec![plain(at, "delivery", &format!("{}: {word}: {reason}", name(*app, settings)))]
             }
-            ActivityKind::Settings { version, told } => {
+            ActivityKind::Settings { version, told, .. } => {
                 let apps =
                     told.iter().flat_map(|row| row.notices.iter().map(move |notice| (row, notice.app)));
                 let told = apps.map(|(row, app)| {

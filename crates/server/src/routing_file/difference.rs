@@ -21,6 +21,14 @@ pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
     found
 }
 
+/// How many are named: who listens wants to know what it was about.
+const NAMED: usize = 20;
+
+/// Which values change, as JSON pointers, without them.
+pub(crate) fn changed(before: &Settings, after: &Settings) -> Vec<Box<str>> {
+    changes(before, after).into_iter().take(NAMED).map(|one| one.pointer.into()).collect()
+}
+
 /// Everything under its id, and each secret by its hash: so a change of it is seen, and the secret is not.
 fn by_id(settings: &Settings) -> Map<String, Value> {
     let apps = settings.apps.iter().map(|app| {

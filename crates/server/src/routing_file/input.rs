@@ -424,6 +424,11 @@ impl RoutingInput {
         Self::read(value, &|name| std::env::var(name).ok())
     }
 
+    /// The same, to see what would be: `env:NAME` stands for some secret, and nothing is looked up.
+    pub(crate) fn without_environment(value: &Value) -> Result<Self, Vec<SettingsRefused>> {
+        Self::read(value, &|name| Some(format!("in the environment: {name}")))
+    }
+
     fn read(value: &Value, look_up: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingsRefused>> {
         let (input, problems) = Self::read_on(value, look_up);
         input.filter(|_| problems.is_empty()).ok_or(problems)

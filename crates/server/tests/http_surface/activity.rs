@@ -245,3 +245,21 @@ async fn a_heartbeat_every_quarter_of_a_minute_while_nothing_happens() {
     let line = response.chunk().await.unwrap().unwrap();
     assert!(line.starts_with(b"id: "), "it still listens: {line:?}");
 }
+
+#[tokio::test]
+async fn a_change_of_settings_says_which_and_none_of_their_values() {
+    let w = World::start().await;
+    let change = json!({"human_agent": true, "secret": "a-secret-that-nobody-reads"});
+    let done = w.send(w.client.patch(w.url("/baton/v1/apps/111")).bearer_auth(OPERATOR).json(&change)).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let told = w.get(PATH).await;
+    let line =
+        told.json()["data"].as_array().unwrap().iter().find(|one| one["version"].is_u64()).unwrap().clone();
+    assert_eq!(line["changed"], json!(["/apps/111/human_agent", "/apps/111/secret"]), "{line}");
+    assert!(!told.text.contains("nobody-reads"));
+    // The same again changes nothing, and is not told.
+    let settings = |one: &&Value| one["event"] == "settings" && one["version"].is_u64();
+    let before = list(&w).await.iter().filter(settings).count();
+    w.send(w.client.patch(w.url("/baton/v1/apps/111")).bearer_auth(OPERATOR).json(&change)).await;
+    assert_eq!(list(&w).await.iter().filter(settings).count(), before);
+}

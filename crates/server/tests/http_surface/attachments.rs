@@ -353,6 +353,29 @@ async fn somebody_in_the_inbox_sends_a_file() {
 }
 
 #[tokio::test]
+async fn somebody_in_the_inbox_offers_choices() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let replies = json!([{"content_type": "text", "title": "Small", "payload": "S"}]);
+    let message = json!({"text": "Which size?", "quick_replies": replies});
+    let act = json!({"action": "reply", "message": message});
+    let would = w.post("/baton/v1/pages/2001/threads/ann/dry-run", json!({"inbox": act})).await;
+    assert_eq!((would.status, &would.json()["rule"]), (200, &json!("MCR-INBOX-1")), "{}", would.text);
+    let sent = w.post("/baton/v1/pages/2001/threads/ann/inbox", act).await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    let content = shown(&w).await;
+    assert_eq!((&content["text"], &content["quick_replies"]), (&json!("Which size?"), &replies));
+    let button = json!({"type": "web_url", "title": "Shop", "url": "https://shop.example/"});
+    let payload = json!({"template_type": "button", "text": "All our pots", "buttons": [button]});
+    let message = json!({"attachment": {"type": "template", "payload": payload}});
+    let sent = w
+        .post("/baton/v1/pages/2001/threads/ann/inbox", json!({"action": "reply", "message": message}))
+        .await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    assert_eq!(shown(&w).await["attachments"][0]["payload"]["buttons"], json!([button]));
+}
+
+#[tokio::test]
 async fn what_the_inbox_cannot_send_is_refused_where_it_stands() {
     let w = World::start().await;
     w.writes("2001", "ann").await;
@@ -365,6 +388,16 @@ async fn what_the_inbox_cannot_send_is_refused_where_it_stands() {
         (json!({"action": "reply", "attachment_id": ""}), "/attachment_id", bad),
         (json!({"action": "reply", "attachment_id": foreign, "text": "and words"}), "/text", bad),
         (json!({"action": "reply"}), "/text", bad),
+        (json!({"action": "reply", "message": "hello"}), "/message", bad),
+        (json!({"action": "reply", "message": {}}), "/message", bad),
+        (json!({"action": "reply", "message": {"attachment": {"type": "template"}}}), "/message", bad),
+        (json!({"action": "reply", "message": {"text": "x"}, "text": "y"}), "/text", bad),
+        (
+            json!({"action": "reply", "message": {"text": "x"}, "attachment_id": foreign}),
+            "/attachment_id",
+            bad,
+        ),
+        (json!({"action": "done", "message": {"text": "x"}}), "/message", bad),
         (json!({"action": "done", "attachment_id": foreign}), "/attachment_id", bad),
     ] {
         for (path, body, at) in

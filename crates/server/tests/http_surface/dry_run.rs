@@ -149,3 +149,69 @@ async fn chk_7_warns_of_the_old_edges_in_conversation_routing() {
     assert_eq!(w.call("market-desk", "/me/release_thread_control", release).await.status, 200);
     assert_eq!(chk_7(warned(&w).await), [("CHK-7".to_owned(), format!("/pages/2001/connections/{DESK}"))]);
 }
+
+#[tokio::test]
+async fn a_dry_run_supposes_other_settings_and_a_later_time() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let replied = json!({"action": "reply", "text": "A day of mine"});
+    assert_eq!(w.post("/baton/v1/pages/2001/threads/ann/inbox", replied).await.status, 200);
+    let event = json!({"type": "message", "message": {"text": "hello"}});
+    let mut file = w.get("/baton/v1/routing").await.json();
+    let pages = file["pages"].as_array_mut().unwrap();
+    pages.retain(|page| page["id"] == "2001");
+    pages[0]["messenger"]["default_app"] = json!(DESK);
+    let file = json!({"pages": file["pages"]});
+    let (inbox, later) = ("263902037430900", "2099-01-01T00:00:00Z");
+    for (supposed, owner) in [
+        (json!({}), inbox),
+        (json!({"at": later}), BOT),
+        (json!({"routing": file}), inbox),
+        (json!({"routing": file, "at": later}), DESK),
+    ] {
+        let mut body = supposed.clone();
+        body["event"] = event.clone();
+        let dry = w.post(&path("2001", "ann"), body).await;
+        assert_eq!(dry.status, 200, "{supposed}: {}", dry.text);
+        assert_eq!(dry.json()["thread"]["owner_app_id"], owner, "{supposed}");
+    }
+    // An app that only the supposed settings connect may be asked about under them.
+    let mut without = file.clone();
+    without["pages"][0]["connections"].as_array_mut().unwrap().retain(|one| one["app"] != DESK);
+    without["pages"][0]["messenger"]["default_app"] = json!(BOT);
+    let call = json!({"app_id": DESK, "call": "release", "routing": without});
+    let dry = w.post(&path("2001", "ann"), call).await;
+    assert_eq!((dry.status, dry.slug().as_str()), (400, "bad-body"), "{}", dry.text);
+    // Nothing of it was done.
+    assert_eq!(w.get("/baton/v1/pages/2001").await.json()["messenger"]["default_app"], BOT);
+    assert_eq!(w.get("/baton/v1/pages/2001/threads/ann").await.json()["owner_app_id"], inbox);
+}
+
+#[tokio::test]
+async fn what_cannot_be_supposed_is_refused_where_it_stands() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    for (supposed, pointer) in [
+        (json!({"at": "2001-01-01T00:00:00Z"}), "/at"),
+        (json!({"at": "tomorrow"}), "/at"),
+        (json!({"routing": []}), "/routing"),
+        (
+            json!({"routing": {"pages": [{"id": "2001", "name": "Shop", "nonsense": 1}]}}),
+            "/routing/pages/0/nonsense",
+        ),
+        (
+            json!({"routing": {"pages": [{"id": "2001", "name": "Shop", "messenger": {"default_app": "Nobody"}}]}}),
+            "/routing/pages/0/messenger/default_app",
+        ),
+    ] {
+        let mut body = supposed.clone();
+        body["event"] = json!({"type": "message", "message": {"text": "hello"}});
+        let dry = w.post(&path("2001", "ann"), body).await;
+        assert_eq!((dry.status, dry.slug().as_str()), (400, "bad-body"), "{supposed}: {}", dry.text);
+        assert_eq!(dry.json()["errors"][0]["pointer"], pointer, "{supposed}");
+    }
+    // Whoever may ask learns nothing of the server's environment by it.
+    let secret = json!({"apps": [{"name": "Spy", "secret": "env:A_NAME_THAT_NOBODY_SET"}]});
+    let body = json!({"event": {"type": "message", "message": {"text": "hello"}}, "routing": secret});
+    assert_eq!(w.post(&path("2001", "ann"), body).await.status, 200);
+}

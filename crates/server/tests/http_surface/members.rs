@@ -401,3 +401,37 @@ async fn an_agent_hears_of_conversations_and_not_of_webhooks() {
     assert!(!directory.text.contains("webhook"), "{}", directory.text);
     w.stop().await;
 }
+
+#[tokio::test]
+async fn colleagues_in_a_conversation_see_each_other() {
+    let w = World::start().await;
+    w.writes("2001", "ada").await;
+    let (nadia, vera) = (member(&w, "Nadia", "agent").await, member(&w, "Vera", "viewer").await);
+    let at = "/pages/2001/conversations/ada/presence";
+    let says = async |browser: &Browser<'_>, doing: &str| {
+        let told = browser.asks(Method::PUT, at, Some(json!({"doing": doing}))).await;
+        assert_eq!(told.status, 200, "{}", told.text);
+        let data = told.json()["data"].as_array().unwrap().clone();
+        data.iter().map(|one| format!("{} {}", one["name"], one["doing"])).collect::<Vec<_>>()
+    };
+    assert!(says(&nadia, "looking").await.is_empty(), "she does not see herself");
+    assert_eq!(says(&vera, "looking").await, [r#""Nadia" "looking""#]);
+    says(&nadia, "writing").await;
+    assert_eq!(says(&vera, "looking").await, [r#""Nadia" "writing""#]);
+    // A program sees both, and is not there.
+    let told = w.send(
+        w.client.put(w.url(&format!("{ROOT}{at}"))).bearer_auth(OPERATOR).json(&json!({"doing": "looking"})),
+    );
+    assert_eq!(told.await.json()["data"].as_array().unwrap().len(), 2);
+    let there = vera.get(at).await.json();
+    assert_eq!(there["data"].as_array().unwrap().len(), 2, "{there}");
+    says(&nadia, "left").await;
+    assert!(says(&vera, "looking").await.is_empty());
+    for wrong in [json!({}), json!({"doing": "sleeping"}), json!({"doing": "looking", "x": 1})] {
+        let refused = vera.asks(Method::PUT, at, Some(wrong.clone())).await;
+        assert_eq!((refused.status, refused.slug().as_str()), (400, "bad-body"), "{wrong}");
+    }
+    let audit = w.get("/baton/v1/audit").await.text;
+    assert!(!audit.contains("presence"), "it is nothing that anybody did: {audit}");
+    w.stop().await;
+}

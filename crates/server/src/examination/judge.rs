@@ -1,6 +1,8 @@
 //! What a receiver's answers mean: pure, so that each cause can be shown to be named.
 
-use serde_json::{Value, json};
+use baton_engine::Probed;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::cases::Case;
 use crate::cli::look;
@@ -16,14 +18,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn of(answer: &Value) -> Self {
-        Self {
-            status: answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()),
-            error: answer["error"].as_str().unwrap_or_default().to_owned(),
-            took_ms: answer["duration_ms"].as_u64().unwrap_or_default(),
-            body: answer["body_start"].as_str().unwrap_or_default().to_owned(),
-            is_challenge: answer["is_challenge"] == true,
-        }
+    pub(super) fn of(probed: &Probed) -> Self {
+        let (status, error, body) = match &probed.answer {
+            Ok((status, body)) => (Some(*status), String::new(), String::from_utf8_lossy(body).into_owned()),
+            Err(error) => (None, error.to_string(), String::new()),
+        };
+        let is_challenge = probed.is_challenge == Some(true);
+        Self { status, error, took_ms: probed.took_ms, body, is_challenge }
     }
 
     /// `200 in 3 ms`.
@@ -40,8 +41,10 @@ impl Answer {
 }
 
 /// How bad something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weight {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "FindingWeight")]
+pub(crate) enum Weight {
     /// It loses messages, or lets strangers in.
     Error,
     /// It will go wrong one day.
@@ -51,25 +54,20 @@ pub(super) enum Weight {
 }
 
 /// Something about a receiver.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ReceiverFinding")]
+pub(crate) struct Finding {
     /// A word for programs.
-    pub(super) cause: &'static str,
-    pub(super) weight: Weight,
-    pub(super) what: String,
-    pub(super) why: &'static str,
-    pub(super) advice: &'static str,
-}
-
-impl Finding {
-    pub(super) fn json(&self) -> Value {
-        let weight = match self.weight {
-            Weight::Error => "error",
-            Weight::Warning => "warning",
-            Weight::Note => "note",
-        };
-        json!({"cause": self.cause, "weight": weight, "what": self.what, "why": self.why, "do": self.advice})
-    }
+    #[schemars(example = &"wrong_challenge")]
+    pub(crate) cause: &'static str,
+    pub(crate) weight: Weight,
+    /// What was seen.
+    pub(crate) what: String,
+    /// Why that is wrong.
+    pub(crate) why: &'static str,
+    /// What to do about it.
+    #[serde(rename = "do")]
+    pub(crate) advice: &'static str,
 }
 
 fn error(cause: &'static str, what: String, why: &'static str, advice: &'static str) -> Option<Finding> {
