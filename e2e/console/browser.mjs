@@ -12,7 +12,7 @@ export async function open() {
 }
 
 /** A page of the console, and what it complained of. */
-export async function visit(browser, server, path, { token = server.token, ...options } = {}) {
+export async function visit(browser, server, path, { token = server.token, initShift, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...options });
   if (token) {
     // As the form does: the browser gets a session, and never keeps the token.
@@ -20,6 +20,7 @@ export async function visit(browser, server, path, { token = server.token, ...op
     const answer = await context.request.post(`${server.url}/baton/v1/session`, { data: { operator_token: token }, headers });
     assert.ok(answer.ok(), await answer.text());
   }
+  if (initShift) await context.addInitScript(initShift);
   const page = await context.newPage();
   const complaints = [];
   const elsewhere = [];

@@ -101,3 +101,42 @@ test("find, open, reply, look at the timeline, pass on, be done", async () => {
   fine();
   await close();
 });
+
+test("focus is seen, changes of control are said aloud and messages are not, and nothing moves for who wants that", async () => {
+  const { page, fine, close } = await visit(browser, server, "inbox/2001/first");
+  const conversation = page.getByRole("region", { name: "Conversation with first" });
+  await conversation.getByRole("log").getByText("Good day").waitFor();
+  // Wherever Tab goes, an outline is drawn, by what has the focus or by the box around it.
+  const seen = new Set();
+  for (let step = 0; step < 40; step += 1) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate(() => {
+      const focused = document.activeElement;
+      const drawn = (one) => getComputedStyle(one).outlineStyle !== "none" && parseFloat(getComputedStyle(one).outlineWidth) >= 2;
+      let one = focused;
+      while (one && one !== document.body && !drawn(one)) one = one.parentElement;
+      return { name: focused.outerHTML.slice(0, 120), body: focused === document.body, drawn: one !== null && one !== document.body };
+    });
+    if (found.body) continue;
+    assert.ok(found.drawn, `no outline: ${found.name}`);
+    seen.add(found.name);
+  }
+  assert.ok(seen.size > 15, `${seen.size} stops`);
+  // A message is not said: it would drown what matters. That control moved is.
+  const aloud = conversation.locator("[data-part=announcements]");
+  await server.call("POST", "pages/2001/people/first/events", { type: "message", message: { text: "Not said aloud" } });
+  await conversation.getByRole("log").getByText("Not said aloud").waitFor();
+  assert.equal(await conversation.getByRole("log").getAttribute("aria-live"), "off");
+  const live = page.locator("[aria-live=polite], [aria-live=assertive], [role=status], [role=alert]");
+  assert.ok(!(await live.allInnerTexts()).join("\n").includes("Not said aloud"));
+  assert.equal(await aloud.innerText(), "");
+  await server.call("POST", "pages/2001/threads/first/inbox", { action: "reply", text: "Mine again" });
+  await page.waitForFunction(() => /Inbox took control.*Inbox now has control, until/.test(document.querySelector("[data-part=announcements]").textContent));
+  // Nothing moves.
+  await page.keyboard.press("p");
+  await page.getByRole("dialog", { name: "Pass control to" }).waitFor();
+  const moving = () => page.evaluate(() => document.getAnimations().filter((one) => one.playState === "running").length);
+  assert.equal(await moving(), 0);
+  fine();
+  await close();
+});

@@ -67,7 +67,7 @@ for (const [address, platform, taken, done] of [
     const name = `Story on ${platform}`;
     await makeAd(page, address, name);
     // What it will do is known before anybody taps it.
-    await page.getByLabel("does, now").selectOption({ label: `Ad: ${name}` });
+    await page.getByLabel("does", { exact: true }).selectOption({ label: `Ad: ${name}` });
     await page.getByRole("button", { name: "Who gets it?" }).click();
     await page.getByText("Marketing bot is in control").waitFor();
 
@@ -177,6 +177,37 @@ test("the Handover Protocol: a primary receiver in place of a default app, and a
   assert.match(token, /^EAA\w+$/);
   await page.getByRole("button", { name: "I have it" }).click();
   assert.equal(await page.getByText(token).count(), 0);
+  fine();
+  await close();
+});
+
+test("what if: with a change that is not saved, and at another time", async () => {
+  await server.call("PATCH", "pages/2001", { messenger: { default_app: "Support bot", primary_receiver: null } });
+  const { page, fine, close } = await visit(browser, server, "pages/2001/routing");
+  const ask = page.getByRole("button", { name: "Who gets it?" });
+  const answered = page.getByRole("status");
+  await ask.click();
+  await answered.getByText("Support bot is in control").waitFor();
+  await page.getByRole("combobox", { name: "Default app" }).selectOption({ label: "Help desk" });
+  // Of what is being changed, what was answered says nothing any more.
+  await answered.getByText("Support bot is in control").waitFor({ state: "detached" });
+  await ask.click();
+  await answered.getByText("Help desk is in control").waitFor();
+  await page.getByRole("button", { name: "as it is", exact: true }).click();
+  await ask.click();
+  await answered.getByText("Support bot is in control").waitFor();
+  await page.getByRole("button", { name: "Discard" }).click();
+  // Control that the Inbox has for a day: asked about in three days, it is over.
+  await server.call("POST", "pages/2001/people/later/events", { type: "message", message: { text: "hello" } });
+  await server.call("POST", "pages/2001/threads/later/inbox", { action: "reply", text: "A day of mine" });
+  await page.reload();
+  await page.getByLabel("Person", { exact: true }).selectOption({ label: "later" });
+  await ask.click();
+  await answered.getByText("Inbox is in control").waitFor();
+  await page.getByLabel("when", { exact: true }).selectOption({ label: "in 3 days" });
+  await ask.click();
+  await answered.getByText("Support bot is in control").waitFor();
+  assert.equal((await server.call("GET", "pages/2001/threads/later")).owner_app_id, "263902037430900", "nothing was done");
   fine();
   await close();
 });

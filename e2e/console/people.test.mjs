@@ -73,6 +73,33 @@ test("an agent answers people and has no other screen; what they did is written 
   await Promise.all([operator.close(), agent.close()]);
 });
 
+test("colleagues see each other in a conversation, and an operator signs somebody out of every browser", async () => {
+  const operator = await visit(browser, server, "settings/people");
+  const agent = await join(await invite(operator.page, "Nadia", "agent"));
+  await agent.page.getByRole("option", { name: /ada/ }).click();
+  const reply = agent.page.getByRole("textbox", { name: "Reply as Inbox" });
+  await reply.waitFor();
+  const other = await visit(browser, server, "inbox/2001/ada");
+  await other.page.getByText("Nadia looks at it").waitFor();
+  await reply.fill("I am on it");
+  await other.page.getByText("Nadia is writing an answer").waitFor();
+  assert.deepEqual(await axe(other.page), []);
+  // Somewhere else, she is gone at once; and so is who looked at her.
+  await agent.page.goto(`${server.url}/console/inbox`);
+  await agent.page.getByRole("option", { name: /ada/ }).waitFor();
+  await other.page.getByText(/Nadia/).waitFor({ state: "detached" });
+  const row = operator.page.getByRole("row", { name: /Nadia/ });
+  await operator.page.reload();
+  await row.getByText("1 browser").waitFor();
+  await row.getByRole("button", { name: "Sign out Nadia everywhere" }).click();
+  await row.getByText("nowhere").waitFor();
+  await agent.page.reload();
+  await agent.page.getByRole("heading", { name: "Sign in to Baton" }).waitFor();
+  other.fine();
+  operator.fine();
+  await Promise.all([operator.close(), agent.close(), other.close()]);
+});
+
 test("a viewer sees how everything is set up, and can change nothing", async () => {
   const operator = await visit(browser, server, "settings/people");
   const viewer = await join(await invite(operator.page, "Vera", "viewer"));

@@ -3,61 +3,75 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { axe, contrast, open, visit } from "./browser.mjs";
+import { ACCOUNT, market, PAGE } from "./market.mjs";
 import { behindALine, start } from "./server.mjs";
 
 const PICTURES = process.env.BATON_PICTURES ?? "pictures";
 const SIZES = { wide: { width: 1440, height: 900 }, tablet: { width: 1000, height: 800 }, phone: { width: 390, height: 844 } };
+const region = (name) => (page) => page.getByRole("region", { name }).first().waitFor();
+const heading = (name, level) => (page) => page.getByRole("heading", { name, exact: true, ...(level && { level }) }).waitFor();
 const ADDRESSES = {
   "inbox-none": ["inbox", (page) => page.getByRole("option").first().waitFor()],
-  inbox: ["inbox/2001/ada", (page) => page.getByRole("log").getByText("Wonderful, thank you!").waitFor()],
-  "inbox-table": ["inbox/2001/ada?view=table", (page) => page.getByRole("table").waitFor()],
-  "inbox-closed": ["inbox/2001/old", (page) => page.getByText(/You cannot write/).waitFor()],
-  simulator: ["simulator?phones=2001:ada,2001:new", (page) => page.getByText("What Baton decided").first().waitFor()],
+  inbox: [`inbox/${ACCOUNT}/maya`, (page) => page.getByRole("log").getByText("Refund please").waitFor()],
+  "inbox-table": [`inbox/${PAGE}/daniel?view=table`, (page) => page.getByRole("table").waitFor()],
+  "inbox-closed": [`inbox/${PAGE}/old`, (page) => page.getByText(/You cannot write/).waitFor()],
+  simulator: [`simulator?phones=${PAGE}:lucas,${ACCOUNT}:maya`, region("Maya Lindqvist, Instagram")],
+  "simulator-4": [`simulator?phones=${PAGE}:lucas,${ACCOUNT}:maya,${PAGE}:hanna,${PAGE}:new`, region("Hanna Kowalczyk, Messenger")],
   live: ["live", (page) => page.getByRole("row").nth(3).waitFor()],
-  overview: ["overview", (page) => page.getByRole("heading", { name: "In control now" }).waitFor()],
-  pages: ["pages/2001/routing", (page) => page.getByRole("heading", { name: "Who answers" }).waitFor()],
-  "pages-ad": ["pages/2001/ads", (page) => page.getByText("The JSON is valid").waitFor()],
-  "pages-links": ["pages/2001/links", (page) => page.getByRole("heading", { name: "m.me links" }).waitFor()],
-  "pages-tokens": ["pages/2001/tokens", (page) => page.getByRole("heading", { name: "Page access tokens" }).waitFor()],
-  "pages-warnings": ["pages/2001/warnings", (page) => page.getByRole("heading", { name: "Warnings" }).waitFor()],
+  event: ["live/", (page) => page.getByRole("complementary", { name: "Event" }).getByText("Signature", { exact: true }).waitFor()],
+  overview: ["overview", heading("In control now")],
+  pages: [`pages/${PAGE}/routing`, heading("Who answers")],
+  "pages-ad": [`pages/${PAGE}/ads`, (page) => page.getByText("The JSON is valid").waitFor()],
+  "pages-links": [`pages/${ACCOUNT}/links`, heading("ig.me links")],
+  "pages-tokens": [`pages/${PAGE}/tokens`, heading("Page access tokens")],
+  "pages-warnings": [`pages/${PAGE}/warnings`, heading("Warnings")],
+  apps: ["apps", (page) => page.getByRole("link", { name: /Order bot/ }).first().waitFor()],
   app: ["apps/", (page) => page.getByText("Last delivered").waitFor()],
-  apps: ["apps", (page) => page.getByRole("link", { name: /Support bot/ }).first().waitFor()],
-  delivery: ["deliveries/", (page) => page.getByRole("complementary", { name: "Delivery" }).getByText("Signature").first().waitFor()],
-  event: ["live/", (page) => page.getByRole("complementary", { name: "Event" }).waitFor()],
-  "settings-sessions": ["settings/sessions", (page) => page.getByRole("heading", { name: "Sessions" }).waitFor()],
-  deliveries: ["deliveries", (page) => page.getByRole("heading", { name: "Deliveries", level: 2 }).waitFor()],
-  "settings-people": ["settings/people", (page) => page.getByRole("heading", { name: "People" }).waitFor()],
-  "settings-audit": ["settings/audit", (page) => page.getByRole("heading", { name: "Who did what" }).waitFor()],
+  deliveries: ["deliveries?app=", heading("Deliveries", 2)],
+  delivery: ["deliveries/", (page) => page.getByRole("complementary", { name: "Delivery" }).getByText("Signature", { exact: true }).waitFor()],
+  "settings-people": ["settings/people", (page) => page.getByRole("row", { name: /Nadia/ }).waitFor()],
+  "settings-sessions": ["settings/sessions", heading("Sessions")],
+  "settings-audit": ["settings/audit", heading("Who did what")],
+  "sign-in": ["inbox", heading("Sign in to Baton"), { token: null }],
+  "first-sign-in": ["", (page) => page.getByLabel("Password").waitFor(), { token: null }],
 };
 
 let server;
 let browser;
-let firsts;
+let trade;
+/** What of an address is known only now: the first part of what stands at the end of it. */
+let ends;
+/** Makes the browser's time Baton's, so that the strip stands where it always does. */
+let initShift;
 before(async () => {
-  [server, browser] = await Promise.all([start(), open()]);
-  await server.call("POST", "pages/2001/people/old/events", { type: "message", message: { text: "long ago" } });
-  await server.call("POST", "clock", { advance: "8d" });
-  await server.call("POST", "pages/2001/people/ada/events", { type: "message", message: { text: "hello again" }, entry: { type: "ad", ad_id: "9001" } });
-  const [app] = (await server.call("GET", "apps")).data;
-  const [delivery] = (await server.call("GET", `apps/${app.id}/deliveries?limit=1`)).data;
+  [server, browser] = await Promise.all([start({ demo: false }), open()]);
+  trade = await market(server, async () => {
+    await server.call("POST", `pages/${PAGE}/people/old/events`, { type: "message", message: { text: "long ago" } });
+    await server.call("POST", "clock", { advance: "6d" });
+  });
+  initShift = `{ const now = Date.now; Date.now = () => now() + ${await trade.ahead()}; }`;
+  await server.call("POST", "members", { name: "Nadia", role: "agent" });
+  const { link } = await server.call("POST", "members", { name: "Omar", role: "viewer" });
+  const app = (await server.call("GET", "apps")).data.find((one) => one.name === "Help desk").id;
+  const [delivery] = (await server.call("GET", `apps/${app}/deliveries?limit=1`)).data;
   // Of what happened, what shows most: a webhook, with its bytes and signatures.
   const event = (await server.call("GET", "activity?limit=50")).data.find((one) => one.event === "delivery");
-  firsts = { app: app.id, delivery: `${delivery.id}?app=${app.id}`, event: event.id };
+  ends = { app, deliveries: app, delivery: `${delivery.id}?app=${app}`, event: event.id, "first-sign-in": link.slice(`${server.url}/console/`.length) };
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
+  trade?.close();
 });
 
 /** Looks at which axe looks whole, and at which for contrast alone: colours differ by scheme, and what is there by size. */
 const WHOLE = [axe, "wide light", "phone light"];
 const CONTRAST = [contrast, "wide dark", "phone dark"];
 
-for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
+for (const [name, [path, ready, as = {}]] of Object.entries(ADDRESSES)) {
   test(name, async () => {
-    // Things without a fixed id: the first of them.
-    const whole = path.endsWith("/") ? path + firsts[name] : path;
-    const { page, fine, close } = await visit(browser, server, whole, { viewport: SIZES.wide, colorScheme: "light" });
+    const look = { viewport: SIZES.wide, colorScheme: "light", initShift, ...as };
+    const { page, fine, close } = await visit(browser, server, `${path}${ends[name] ?? ""}`, look);
     for (const [size, viewport] of Object.entries(SIZES)) {
       // There the table is a sheet that a tap opens.
       if (size === "phone" && name === "inbox-table") continue;
@@ -88,7 +102,7 @@ for (const [name, [path, ready]] of Object.entries(ADDRESSES)) {
 
 test("not connected: it is said, nothing can be changed, and it goes on by itself", async () => {
   const line = await behindALine(server);
-  const { page, close } = await visit(browser, line, "inbox/2001/ada");
+  const { page, close } = await visit(browser, line, `inbox/${PAGE}/ruth`);
   await page.getByRole("textbox", { name: "Reply as Inbox" }).fill("A draft");
   await page.getByText(/Sending takes control/).waitFor();
   await page.getByRole("banner").getByText("Live", { exact: true }).waitFor();
@@ -100,7 +114,7 @@ test("not connected: it is said, nothing can be changed, and it goes on by itsel
   line.mend();
   // What happened meanwhile is there when it is back.
   const missed = { type: "message", message: { text: "Said while the line was cut" } };
-  await server.call("POST", "pages/2001/people/ada/events", missed);
+  await server.call("POST", `pages/${PAGE}/people/ruth/events`, missed);
   await page.getByRole("button", { name: "Try now" }).click();
   await page.getByText("Not connected to Baton").waitFor({ state: "detached" });
   await page.getByRole("log").getByText("Said while the line was cut").waitFor();

@@ -1,7 +1,7 @@
 // A person writes by an ad, a bot answers, the Inbox takes over and is done, a day passes: the timeline shows it all.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { open, visit } from "./browser.mjs";
+import { axe, open, visit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 /** One pixel. */
@@ -139,6 +139,45 @@ test("files go with an answer, each as a message, and what cannot be sent can be
   assert.equal(await files.count(), 0);
   const { data } = await server.call("GET", "pages/2001/threads/fay/messages?limit=3");
   assert.deepEqual(data.map((one) => one.content.text ?? one.content.attachments[0].type), ["Here it is", "file", "image"]);
+  fine();
+  await close();
+});
+
+test("choices go under an answer, and the person taps one", async () => {
+  await server.call("POST", "pages/2001/people/kim/events", { type: "message", message: { text: "A pot, please" } });
+  const { page, fine, close } = await visit(browser, server, "inbox/2001/kim");
+  const conversation = page.getByRole("region", { name: "Conversation with kim" });
+  await conversation.getByText(/Sending takes control/).waitFor();
+  await conversation.getByRole("button", { name: "Offer choices" }).click();
+  await conversation.getByLabel("Title 1").fill("Small");
+  await conversation.getByRole("button", { name: "One more" }).click();
+  await conversation.getByLabel("Title 2").fill("Large");
+  const send = conversation.getByRole("button", { name: /Take over and send/ });
+  assert.ok(await send.isDisabled(), "choices stand under a text");
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("Which size?");
+  assert.deepEqual(await axe(page), []);
+  await send.click();
+  await conversation.getByRole("log").getByText("Large").waitFor();
+  assert.equal(await conversation.getByLabel("Title 1").count(), 0);
+  // On the phone they are there to be tapped, and what is tapped comes back as a message.
+  await page.goto(`${server.url}/console/simulator?phones=2001:kim`);
+  const phone = page.getByRole("region", { name: "kim’s phone, Messenger" });
+  await phone.getByRole("button", { name: "Large" }).click();
+  await phone.getByRole("button", { name: "Small" }).waitFor({ state: "detached" });
+  const [tapped, sent] = (await server.call("GET", "pages/2001/threads/kim/messages?limit=2")).data;
+  assert.deepEqual([tapped.content.text, tapped.content.quick_reply.payload], ["Large", "Large"]);
+  assert.equal(sent.content.quick_replies.length, 2);
+  // Buttons: what is wrong with one is the server's to say, and nothing is sent.
+  await page.goto(`${server.url}/console/inbox/2001/kim`);
+  await conversation.getByRole("button", { name: "Offer choices" }).click();
+  await conversation.getByRole("button", { name: "Buttons", exact: true }).click();
+  await conversation.getByLabel("Title 1").fill("The shop");
+  await conversation.getByLabel("Link 1").fill("https://shop.example/pots");
+  await conversation.getByRole("textbox", { name: "Reply as Inbox" }).fill("All our pots");
+  await conversation.getByRole("button", { name: /^Send/ }).click();
+  await conversation.getByRole("log").getByText("The shop").waitFor();
+  const [button] = (await server.call("GET", "pages/2001/threads/kim/messages?limit=1")).data;
+  assert.equal(button.content.attachments[0].payload.buttons[0].url, "https://shop.example/pots");
   fine();
   await close();
 });

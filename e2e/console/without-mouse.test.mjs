@@ -82,7 +82,7 @@ test("an app, from nothing to the default app, without a mouse", async () => {
   const first = page.getByRole("row").nth(1).getByRole("button");
   await tabTo(page, first);
   await keys.press("Enter");
-  await page.getByRole("complementary", { name: "Delivery" }).getByText("Request: POST").waitFor();
+  await page.getByRole("complementary", { name: "Delivery" }).getByText(/^POST http/).waitFor();
   await keys.press("Escape");
   await page.getByRole("complementary", { name: "Delivery" }).waitFor({ state: "detached" });
 

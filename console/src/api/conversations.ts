@@ -1,5 +1,6 @@
 /** The list of conversations. It may have thousands of rows: what changes is asked for, and nothing else. */
 
+import { isInbox } from "../model/apps";
 import { continued, type Order } from "../model/growing";
 import { answered, api, given, Problem } from "./client";
 import { type Growing, refreshed, useGrowing } from "./growing";
@@ -8,7 +9,7 @@ import type { Conversation, Folder, List } from "./types";
 export interface Wanted {
   page: string;
   folder?: Folder | undefined;
-  /** An app's id; or `nobody`, or `waiting`. */
+  /** An app's id; or `inbox`, `nobody`, or `waiting`. */
   owner?: string | undefined;
   q?: string | undefined;
   order?: "newest" | "expiry" | undefined;
@@ -54,6 +55,7 @@ function fits(one: Conversation, { folder, owner }: Wanted): boolean {
   if (folder && one.folder !== folder) return false;
   if (owner === "nobody") return one.state === "idle";
   if (owner === "waiting") return one.requests.length > 0;
+  if (owner === "inbox") return isInbox(one.owner_app_id);
   return !owner || one.owner_app_id === owner;
 }
 

@@ -17,6 +17,7 @@ import type {
   Activity,
   ClockTurn,
   Decided,
+  DryRun,
   HistoryEntry,
   InboxAct,
   List,
@@ -160,11 +161,7 @@ export function useHistory(page: string, person: string) {
 /** What would be decided: the decision, or the problem that says why not. */
 export type Outcome = { decided: Decided } | { problem: Problem };
 
-export async function dryRun(
-  page: string,
-  person: string,
-  body: { inbox: InboxAct } | { event: PersonEvent },
-): Promise<Outcome> {
+export async function dryRun(page: string, person: string, body: DryRun): Promise<Outcome> {
   try {
     const asked = api.POST("/baton/v1/pages/{page}/threads/{person}/dry-run", { ...of(page, person), body });
     return { decided: await answered(asked) };

@@ -25,7 +25,7 @@ export const usePageTable = (page: string) =>
   });
 
 /** A page as a file has it. Fields that the server does not know are kept as they are. */
-const fileOf = (page: PageTable): Schemas["RoutingFile"] => ({ pages: [page as Schemas["NewPage"]] });
+export const fileOf = (page: PageTable): Schemas["RoutingFile"] => ({ pages: [page as Schemas["NewPage"]] });
 
 /** What a change would do; nothing is done. */
 export const useConsequences = (page: PageTable | undefined, changed: boolean) =>
@@ -72,6 +72,13 @@ export const usePatchApp = () =>
   useChange(({ id, change }: { id: string; change: Schemas["AppPatch"] }) =>
     answered(api.PATCH("/baton/v1/apps/{app}", { ...of(id), body: change })),
   );
+/** Has the server send a receiver one of everything; it takes as long as the receiver does. */
+export const useExamine = () =>
+  useMutation({
+    mutationFn: (app: string) =>
+      answered(api.POST("/baton/v1/apps/{app}/examinations", { params: { path: { app } }, body: {} })),
+  });
+
 export const useProbe = () =>
   useChange(({ id, what }: { id: string; what: Probe }) =>
     answered(api.POST("/baton/v1/apps/{app}/probe", { ...of(id), body: what })),

@@ -61,6 +61,8 @@ export type Refused = Schemas["Codes"];
 export type Notice = Schemas["Notice"];
 export type Decided = Schemas["Decision"];
 export type InboxAct = Schemas["InboxAct"];
+export type Colleague = Schemas["Colleague"];
+export type DryRun = Schemas["DryRun"];
 export type Rule = Schemas["Rule"];
 
 export type Clock = Schemas["Clock"];
@@ -75,6 +77,8 @@ export type Attempt = Schemas["DeliveryAttempt"];
 export type Resend = Schemas["Resend"];
 export type Probe = Schemas["Probe"];
 export type Probed = Schemas["Probed"];
+export type Examination = Schemas["Examination"];
+export type ReceiverCheck = Schemas["ReceiverCheck"];
 
 /** How the delivery to an app stands, when that has changed. */
 export type AppDelivery = Schemas["AppDelivery"];

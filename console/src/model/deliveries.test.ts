@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Delivery, Health, OneDelivery } from "../api/types";
-import { asCurl, byHour, healthWords, heat, toldOf } from "./deliveries";
+import { asCurl, byHour, compared, healthWords, heat, toldOf } from "./deliveries";
 
 const well: Health = {
   app_id: "1",
@@ -92,4 +92,13 @@ test("a webhook is a line for a terminal, whatever stands in it", () => {
   expect(asCurl(one)).toBe(
     "curl -X POST 'http://x/' \\\n  -H 'a: b' \\\n  --data-binary '{\"t\": \"it'\\''s\"}'",
   );
+});
+
+test("a signature is compared by its digest, with or without what stands before it", () => {
+  const made = ["sha1=0aff", "sha256=9c41", "v1,aB3="];
+  for (const same of ["sha256=9c41", "9C41", " x-hub-signature-256: sha256=9c41 ", "v1,aB3=", "aB3="]) {
+    expect(compared(made, same)).toBe(true);
+  }
+  for (const other of ["sha256=9c42", "ab3=", "9c4"]) expect(compared(made, other)).toBe(false);
+  expect(compared(made, "  ")).toBe(null);
 });

@@ -91,6 +91,19 @@ export function answerOf(delivery: Delivery): string {
   return last.error ?? (last.status === null ? "no answer" : `${last.status}, ${last.duration_ms} ms`);
 }
 
+/** Whether a signature that somebody computed is one of these; null: nothing was given. */
+export function compared(signatures: string[], given: string): boolean | null {
+  const bare = (text: string): string =>
+    text
+      .trim()
+      .replace(/^(x-hub-signature(-256)?|webhook-signature)\s*:\s*/i, "")
+      .replace(/^(sha1=|sha256=|v1,)/i, "");
+  const wanted = bare(given);
+  if (wanted === "") return null;
+  const digest = (text: string): string => (/^[0-9a-f]+$/i.test(text) ? text.toLowerCase() : text);
+  return signatures.some((one) => digest(bare(one)) === digest(wanted));
+}
+
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The same request from a terminal; to a receiver on this machine, for one. */

@@ -31,7 +31,8 @@ const KINDS: Record<string, string> = {
 
 export function entryWords(referral: Referral | undefined): string | null {
   if (!referral) return null;
-  if (referral.ad_id) return `by the ad ${referral.ad_id}`;
+  const title = referral.ads_context_data?.ad_title;
+  if (referral.ad_id) return title ? `by the ad “${title}”` : `by the ad ${referral.ad_id}`;
   if (referral.ref) return `by the link ${referral.ref}`;
   return referral.source ? `by ${referral.source.toLowerCase().replaceAll("_", " ")}` : null;
 }

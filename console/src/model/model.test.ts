@@ -3,7 +3,19 @@ import type { Cause, HistoryEntry } from "../api/types";
 import { directory, letters, unknownApp } from "./apps";
 import { initials, personName } from "./people";
 import { plain, sentence } from "./sentences";
-import { brief, DAY, duration, HOUR, lasting, left, MINUTE, moment, nextTick, offset } from "./time";
+import {
+  axisTime,
+  brief,
+  DAY,
+  duration,
+  HOUR,
+  lasting,
+  left,
+  MINUTE,
+  moment,
+  nextTick,
+  offset,
+} from "./time";
 import { clusters, defaultRange, fold, lanes, markKind, shares, span, ticks } from "./timeline";
 
 const START = Date.parse("2026-11-24T08:00:00.000Z");
@@ -57,6 +69,8 @@ describe("durations and times in words", () => {
     expect(moment(Date.parse("2026-11-25T16:05:00Z"), now)).toBe("Wed 16:05");
     expect(moment(Date.parse("2026-12-01T16:05:00Z"), now)).toBe("1 Dec, 16:05");
     expect(moment(Date.parse("2027-01-02T16:05:00Z"), now)).toBe("2 Jan 2027, 16:05");
+    expect(axisTime(Date.parse("2026-11-24T16:05:00Z"))).toBe("16:05");
+    expect(axisTime(Date.parse("2026-11-24T00:00:00Z"))).toBe("Tue 24 Nov");
     expect(brief(Date.parse("2026-11-21T10:00:00Z"), now)).toBe("Sat");
   });
   test("a countdown says expired at once, and ticks each second only at its end", () => {

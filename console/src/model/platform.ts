@@ -23,6 +23,7 @@ export interface Referral {
   type?: string;
   ref?: string;
   ad_id?: string;
+  ads_context_data?: { ad_title?: string };
 }
 
 export interface QuickReply {

@@ -27,14 +27,28 @@ const WORDS: Record<string, string> = {
   ad_window_days: "Control by an ad",
   answer_within: "Time to answer",
   grant: "Requests granted at once",
+  webhook_url: "Webhook address",
+  verify_token: "Verify token",
+  secret: "Secret",
+  human_agent: "Human Agent",
+  live: "Live",
+  testers: "Testers",
+  compat: "Compatibility switches",
+  max_batch: "Events in a webhook",
+  username: "Name on Instagram",
+  links: "Links",
+  ads: "Ads",
+  connections: "Connected apps",
 };
 
 const part = (text: string): string => text.replaceAll("~1", "/").replaceAll("~0", "~");
 
 /** What a pointer of a change names: `Standby of 111`, `Ad 9001`, `Default app on Messenger`. */
 export function changeWords(pointer: string, name: (app: string) => string): string {
-  const [, kind, , list, item, ...rest] = pointer.split("/").map(part);
-  if (kind !== "pages" || !list) return pointer;
+  const [, kind, id, list, item, ...rest] = pointer.split("/").map(part);
+  if (kind === "apps") return list ? `${WORDS[list] ?? list} of ${name(id ?? "")}` : `App ${name(id ?? "")}`;
+  if (kind !== "pages") return pointer;
+  if (!list) return `Page ${id}`;
   const last = rest.at(-1) ?? item ?? list;
   const word = WORDS[last] ?? last;
   switch (list) {
@@ -46,7 +60,7 @@ export function changeWords(pointer: string, name: (app: string) => string): str
       return rest.length > 0 ? `${word} of the link ${item}` : `Link ${item}`;
     case "messenger":
     case "instagram":
-      return item ? `${word} on ${list === "messenger" ? "Messenger" : "Instagram"}` : list;
+      return item ? `${WORDS[item] ?? item} on ${list === "messenger" ? "Messenger" : "Instagram"}` : list;
     default:
       return WORDS[list] ?? list;
   }
@@ -138,6 +152,12 @@ export function readTemplate(text: string): Template {
     app: app === undefined || app === null ? null : String(app),
     days: typeof days === "number" ? days : null,
   };
+}
+
+/** The app that an ad names; null: it names none, or its template cannot be read. */
+export function adLead(ad: Pick<AdTable, "template">): string | null {
+  const template = readTemplate(ad.template ?? "");
+  return "wrong" in template ? null : template.app;
 }
 
 /** The template with another app or other days; what cannot be read stays as it is. */

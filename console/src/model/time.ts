@@ -60,6 +60,14 @@ export function moment(at: number, now: number, seconds = false): string {
   return day.length === 3 ? `${day} ${time}` : `${day}, ${time}`;
 }
 
+/** For an axis: the time, and at midnight the day that begins. */
+export function axisTime(at: number): string {
+  const date = new Date(at);
+  return midnight(at) === at
+    ? `${WEEKDAYS[date.getDay()]} ${date.getDate()} ${MONTHS[date.getMonth()]}`
+    : clockTime(at);
+}
+
 /** For a list: the time today, else the day alone. */
 export function brief(at: number, now: number): string {
   return dayWord(at, now) || clockTime(at);

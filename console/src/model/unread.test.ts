@@ -30,8 +30,10 @@ describe("unread marks", () => {
   });
 
   it("are bounded: what the oldest stood for counts as read", () => {
-    let marks: ReadMarks = { since: at(0), read: {} };
-    for (let minute = 1; minute <= MARKS + 5; minute += 1) marks = marked(marks, `p${minute}`, at(minute));
+    const full = Array.from({ length: MARKS }, (_, index) => [`p${index + 1}`, at(index + 1)]);
+    let marks: ReadMarks = { since: at(0), read: Object.fromEntries(full) };
+    for (let minute = MARKS + 1; minute <= MARKS + 5; minute += 1)
+      marks = marked(marks, `p${minute}`, at(minute));
     expect(Object.keys(marks.read)).toHaveLength(MARKS);
     expect(marks.since).toBe(at(5));
     expect(isUnread(marks, "p3", said(3))).toBe(false);

@@ -1,9 +1,11 @@
 /** Small things that every screen uses. */
+import { useClipboard } from "@mantine/hooks";
 import {
   IconAlertTriangle,
   IconBrandInstagram,
   IconCheck,
   IconClockHour4,
+  IconCopy,
   IconMessageCircle,
   IconX,
 } from "@tabler/icons-react";
@@ -11,6 +13,7 @@ import type { ButtonHTMLAttributes, ReactNode, Ref } from "react";
 import { Problem as ApiProblem, problemPage, Unreachable } from "../api/client";
 import type { Directory } from "../api/queries";
 import type { Notice, Surface } from "../api/types";
+import { jsonParts } from "../model/json";
 import { initials } from "../model/people";
 import { AppMark } from "./app";
 import css from "./parts.module.css";
@@ -79,6 +82,50 @@ export function Empty({ icon, title, children }: { icon?: ReactNode; title: stri
       <h2>{title}</h2>
       {children}
     </div>
+  );
+}
+
+/** Takes a text to the clipboard, and says so for a moment. */
+export function Copy({ text, quiet, children }: { text: string; quiet?: boolean; children: ReactNode }) {
+  const { copied, copy } = useClipboard({ timeout: 2_000 });
+  return (
+    <Button look={quiet ? "quiet" : undefined} onClick={() => copy(text)} data-copied={copied || undefined}>
+      {copied ? <IconCheck size={15} aria-hidden="true" /> : <IconCopy size={15} aria-hidden="true" />}
+      {copied && !quiet ? "Copied" : children}
+      <span className="hidden" role="status">
+        {copied ? "Copied" : ""}
+      </span>
+    </Button>
+  );
+}
+
+/** One of a few, all of them seen. */
+export function Segments<T extends string | number>({
+  label,
+  choices,
+  value,
+  choose,
+}: {
+  label: string;
+  choices: readonly { value: T; words: ReactNode; name?: string }[];
+  value: T;
+  choose: (value: T) => void;
+}) {
+  return (
+    <fieldset className={css.segments}>
+      <legend className="hidden">{label}</legend>
+      {choices.map((one) => (
+        <button
+          key={one.value}
+          type="button"
+          aria-pressed={one.value === value}
+          aria-label={one.name}
+          onClick={() => choose(one.value)}
+        >
+          {one.words}
+        </button>
+      ))}
+    </fieldset>
   );
 }
 
@@ -167,18 +214,14 @@ export function Notices({
 
 /** JSON with its keys, texts and numbers told apart. */
 export function Json({ value, label }: { value: unknown; label: string }) {
-  const text = JSON.stringify(value, null, 2);
-  const parts = text.split(/("(?:[^"\\]|\\.)*"(?:\s*:)?|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null)/gi);
-  let place = 0;
   return (
     <pre className={css.json} tabIndex={0} role="region" aria-label={label}>
-      {parts.map((part) => {
-        place += 1;
-        if (/^".*:$/s.test(part)) return <i key={place}>{part}</i>;
-        if (part.startsWith('"')) return <b key={place}>{part}</b>;
-        if (/^(-?\d|true|false|null)/.test(part)) return <u key={place}>{part}</u>;
-        return part;
-      })}
+      {jsonParts(JSON.stringify(value, null, 2)).map((part, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a part is what stands at its place
+        <i key={place} data-kind={part.kind}>
+          {part.text}
+        </i>
+      ))}
     </pre>
   );
 }

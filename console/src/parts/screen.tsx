@@ -229,6 +229,20 @@ export function Check({
   );
 }
 
+/** On or off, at once: what it means stands beside it. */
+export function Switch({ label, ...rest }: InputHTMLAttributes<HTMLInputElement> & { label: string }) {
+  return (
+    <input
+      {...rest}
+      type="checkbox"
+      role="switch"
+      aria-checked={rest.checked}
+      aria-label={label}
+      className={css.switch}
+    />
+  );
+}
+
 /** Something secret that is told this once. */
 export function Once({ label, secret, done }: { label: string; secret: string; done: () => void }) {
   const [copied, setCopied] = useState(false);

@@ -6,6 +6,7 @@ import {
   IconChartBar,
   IconChevronDown,
   IconDeviceMobile,
+  IconDots,
   IconInbox,
   IconKeyboard,
   IconLogout,
@@ -21,6 +22,7 @@ import { createContext, type ReactNode, Suspense, useContext, useEffect, useMemo
 import { createPortal } from "react-dom";
 import { useClock, useNow } from "../api/clock";
 import { conversationChanged } from "../api/conversations";
+import { useSickApps } from "../api/deliveries";
 import { onRow, start, useConnection } from "../api/live";
 import {
   client,
@@ -64,10 +66,12 @@ export function useAround(): Around {
   return around;
 }
 
+const usePhone = () => useMediaQuery("(max-width: 767px)", false, { getInitialValueInEffect: false });
+
 /** A screen's own tools: in the bar, on a phone where they stand. */
 export function Tools({ children }: { children: ReactNode }) {
   const { tools } = useAround();
-  const phone = useMediaQuery("(max-width: 767px)", false, { getInitialValueInEffect: false });
+  const phone = usePhone();
   if (phone) return <div className={css.here}>{children}</div>;
   return tools && createPortal(children, tools);
 }
@@ -188,16 +192,27 @@ export function Shell() {
   );
 }
 
+/** So many screens have a place on a phone; the others are behind one button. */
+const ON_PHONE = 4;
+
 function Rail({ page }: { page: string }) {
   const { me } = useAround();
+  const phone = usePhone();
+  const path = useLocation({ select: (location) => location.pathname });
   const { data: counts } = useCounts(page);
   const waiting = counts?.waiting ?? 0;
+  const sick = useSickApps().length;
+  const navigate = useNavigate();
+  const all = screensFor(me.role);
+  const shown = phone ? all.slice(0, ON_PHONE) : all;
+  const others = phone ? all.slice(ON_PHONE) : [];
+  const other = others.find(({ to }) => path.startsWith(to));
   return (
     <nav className={css.rail} aria-label="Screens">
       <span className={css.logo}>
         <Logo />
       </span>
-      {screensFor(me.role).map(({ to, name, icon: Icon }) => (
+      {shown.map(({ to, name, icon: Icon }) => (
         <Link
           key={to}
           to={to}
@@ -207,15 +222,53 @@ function Rail({ page }: { page: string }) {
         >
           <Icon size={20} stroke={1.7} aria-hidden="true" />
           {name}
-          {name === "Inbox" && waiting > 0 && (
-            <span className={css.badge}>
-              {waiting}
-              <span className="hidden"> wait for control</span>
-            </span>
+          {name === "Inbox" && (
+            <Badge count={waiting} words={waiting === 1 ? "waits for control" : "wait for control"} />
+          )}
+          {name === "Apps" && (
+            <Badge count={sick} words={sick === 1 ? "is not told" : "are not told"} danger />
           )}
         </Link>
       ))}
+      {others.length > 0 && (
+        <Menu shadow="md" position="top-end">
+          <Menu.Target>
+            <button type="button" className={css.item} aria-current={other ? "page" : undefined}>
+              {other ? (
+                <other.icon size={20} stroke={1.7} aria-hidden="true" />
+              ) : (
+                <IconDots size={20} stroke={1.7} aria-hidden="true" />
+              )}
+              {other?.name ?? "More"}
+              <Badge count={sick} words={sick === 1 ? "app is not told" : "apps are not told"} danger />
+            </button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {others.map(({ to, name, icon: Icon }) => (
+              <Menu.Item
+                key={to}
+                className={css.more}
+                leftSection={<Icon size={18} stroke={1.7} />}
+                onClick={() => void navigate({ to, search: page ? { page } : {} })}
+              >
+                {name}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      )}
     </nav>
+  );
+}
+
+/** How many need somebody. */
+function Badge({ count, words, danger }: { count: number; words: string; danger?: boolean }) {
+  if (count === 0) return null;
+  return (
+    <span className={css.badge} data-danger={danger || undefined}>
+      {count}
+      <span className="hidden"> {words}</span>
+    </span>
   );
 }
 

@@ -1,15 +1,17 @@
 /** Is anybody not being told? How each app does, and its failures by the hour. */
-import { IconAlertTriangle } from "@tabler/icons-react";
+import { IconAlertTriangle, IconShieldCheck, IconShieldX } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { batonNow } from "../../api/clock";
 import { useAllDeliveries, useHealth, useSickApps } from "../../api/deliveries";
 import { useMakeApp, useSettings } from "../../api/settings";
 import type { AppTable } from "../../api/types";
+import { INBOX } from "../../model/apps";
 import { byHour, healthWords, heat } from "../../model/deliveries";
 import { clockTime, duration } from "../../model/time";
 import { AppChip, AppMark, Moment } from "../../parts/app";
 import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
+import parts from "../../parts/parts.module.css";
 import { Card, Field, head, Input, Judged, Once, screen, Table } from "../../parts/screen";
 import { Tools, useAround } from "../shell";
 import css from "./apps.module.css";
@@ -56,9 +58,14 @@ export function Apps() {
             </strong>{" "}
             {one.words}. Nothing is lost: Baton tries again, in order, until what waits is too old.
           </span>
-          <Link to="/deliveries" search={{ page, app: one.app, state: "pending" }}>
-            See what waits
-          </Link>
+          <span className={screen.acts}>
+            <Link to="/deliveries" search={{ page, app: one.app, state: "pending" }} className={parts.button}>
+              See what waits
+            </Link>
+            <Link to="/apps/$app" params={{ app: one.app }} search={{ page }} className={parts.button}>
+              Test it
+            </Link>
+          </span>
         </div>
       ))}
       {error && <Problem error={error} again={() => void refetch()} />}
@@ -68,8 +75,8 @@ export function Apps() {
         ) : all.length === 0 ? (
           <Empty title="No app yet">
             <p>
-              A bot needs the address of this server, a token, its secret and a verify token: make an app
-              here, then connect it to a page.
+              A bot needs four lines: the address of this server instead of the Graph API’s, a page token, its
+              secret and a verify token. <b>New app</b> makes the secret; Pages, Tokens makes the token.
             </p>
           </Empty>
         ) : (
@@ -90,6 +97,16 @@ export function Apps() {
             {all.map((app) => (
               <Row key={app.id} app={app} />
             ))}
+            <tr className={css.builtIn}>
+              <td>
+                <span className={css.app}>
+                  <AppMark app={apps.app(INBOX.messenger)} size="large" />
+                  <strong>Inbox</strong>
+                  <span>people, in this console</span>
+                </span>
+              </td>
+              <td colSpan={8}>Built in, and connected to every page. It has no webhook.</td>
+            </tr>
           </Table>
         )}
       </Card>
@@ -119,7 +136,16 @@ function Row({ app }: { app: AppTable }) {
         {error && <small>{error.message}</small>}
       </td>
       <td>
-        <code>{app.webhook_url ?? "no address"}</code>
+        <span className={css.webhook}>
+          {app.webhook_url &&
+            health &&
+            (health.verified ? (
+              <IconShieldCheck size={16} data-well role="img" aria-label="verified" />
+            ) : (
+              <IconShieldX size={16} data-wrong role="img" aria-label="not verified" />
+            ))}
+          <code>{app.webhook_url?.replace(/^https?:\/\//, "") ?? "no address"}</code>
+        </span>
       </td>
       <td data-number>
         {health?.pending ?? "–"}
@@ -231,7 +257,7 @@ function Heat({ ids }: { ids: string[] }) {
                 </th>
                 {row.cells.map((cell) => {
                   const found = heat(cell);
-                  const name = `${apps.app(row.id).name}, ${clockTime(cell.hour)}: ${cell.failed} of ${cell.sent} failed`;
+                  const name = `${apps.app(row.id).name}, ${clockTime(cell.hour)}: ${found?.share} per cent failed, ${cell.failed} of ${cell.sent}`;
                   return found ? (
                     <td key={cell.hour}>
                       <button

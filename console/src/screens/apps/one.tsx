@@ -1,4 +1,5 @@
 /** One app: how it does, its address and whether that verifies, its secret, and its switches. */
+import { IconChevronLeft } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { batonNow } from "../../api/clock";
@@ -6,19 +7,20 @@ import { useHealth, useResume } from "../../api/deliveries";
 import { usePatchApp, useProbe, useRemoveApp, useSettings } from "../../api/settings";
 import type { AppTable } from "../../api/types";
 import { healthWords } from "../../model/deliveries";
-import { duration } from "../../model/time";
 import { AppMark, Moment } from "../../parts/app";
 import { Button, Empty, Loading, Problem, StatePill } from "../../parts/basic";
-import { Card, Check, Field, Input, Judged, Once, screen, Warning } from "../../parts/screen";
+import parts from "../../parts/parts.module.css";
+import { Card, Field, Input, Judged, Once, Switch, screen, Warning } from "../../parts/screen";
 import { useAround } from "../shell";
 import css from "./apps.module.css";
+import { Doctor } from "./doctor";
 
 const COMPAT: { name: AppTable["compat"][number]; about: string }[] = [
-  { name: "empty-messaging-beside-standby", about: "an empty list of messaging stands beside standby" },
-  { name: "policy-enforcement-hyphen", about: "the field is called policy-enforcement" },
-  { name: "retired-tags", about: "message tags that the platform has retired are taken" },
-  { name: "app-ids-as-numbers", about: "ids of apps are numbers in its webhooks" },
-  { name: "no-hop-context", about: "without hop_context" },
+  { name: "empty-messaging-beside-standby", about: "An empty list of messaging stands beside standby." },
+  { name: "policy-enforcement-hyphen", about: "The field is called policy-enforcement, with a hyphen." },
+  { name: "retired-tags", about: "Message tags that the platform has retired are taken." },
+  { name: "app-ids-as-numbers", about: "Ids of apps are numbers in its webhooks, not texts." },
+  { name: "no-hop-context", about: "Its webhooks go without hop_context." },
 ];
 
 export function OneApp({ id }: { id: string }) {
@@ -39,22 +41,26 @@ export function OneApp({ id }: { id: string }) {
     );
   return (
     <div className={screen.screen}>
-      <nav className={screen.tabs} aria-label="Apps">
-        <Link to="/apps" search={{ page }} activeOptions={{ exact: true, includeSearch: false }}>
-          All apps
+      <div className={`${screen.top} ${css.head}`}>
+        <Link to="/apps" search={{ page }} className={css.back}>
+          <IconChevronLeft size={16} aria-hidden="true" /> All apps
         </Link>
-        <Link to="/apps/$app" params={{ app: id }} search={{ page }}>
-          <AppMark app={apps.app(id)} /> <bdi>{app.name}</bdi>
-        </Link>
-        <Link to="/deliveries" search={{ page, app: id }}>
+        <AppMark app={apps.app(id)} size="large" />
+        <h2>
+          <bdi>{app.name}</bdi>
+        </h2>
+        <code>{id}</code>
+        <span className={css.space} />
+        <Link to="/deliveries" search={{ page, app: id }} className={parts.button}>
           Its deliveries
         </Link>
-      </nav>
+      </div>
       <div className={css.two}>
         <div>
           <HowItDoes app={app} />
           <Webhook key={app.webhook_url ?? ""} app={app} />
           {app.webhook_url && <TestEvent app={app} />}
+          {app.webhook_url && <Doctor app={app} />}
           <Secret app={app} />
         </div>
         <div>
@@ -98,11 +104,6 @@ function HowItDoes({ app }: { app: AppTable }) {
                 </dd>
               </>
             )}
-            <dt>Waiting</dt>
-            <dd>
-              {health.pending}
-              {health.pending > 0 && `, the oldest for ${duration(health.lag_seconds * 1_000)}`}
-            </dd>
             <dt>In flight</dt>
             <dd>{health.in_flight}</dd>
             <dt>Parked</dt>
@@ -316,9 +317,8 @@ function Switches({ app }: { app: AppTable }) {
           <strong>Human Agent</strong>
           <p>May answer for seven days after a person’s message, with the tag for people at a desk.</p>
         </div>
-        <Check
+        <Switch
           label="Human Agent"
-          hideLabel
           checked={app.human_agent}
           disabled={off}
           onChange={(event) => put({ human_agent: event.target.checked })}
@@ -329,9 +329,8 @@ function Switches({ app }: { app: AppTable }) {
           <strong>Live</strong>
           <p>Reaches everybody; else only its testers.</p>
         </div>
-        <Check
+        <Switch
           label="Live"
-          hideLabel
           checked={app.live}
           disabled={off}
           onChange={(event) => put({ live: event.target.checked })}
@@ -358,9 +357,8 @@ function Switches({ app }: { app: AppTable }) {
             <strong className={screen.mono}>{name}</strong>
             <p>{about}</p>
           </div>
-          <Check
+          <Switch
             label={name}
-            hideLabel
             checked={app.compat.includes(name)}
             disabled={off}
             onChange={(event) =>

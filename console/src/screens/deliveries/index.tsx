@@ -3,10 +3,21 @@ import { IconX } from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useDeliveries, useDelivery, useResend, useResume } from "../../api/deliveries";
+import { type Names, nameKey, useNames } from "../../api/names";
 import type { Delivery, DeliveryState } from "../../api/types";
 import { answerOf, stateTone } from "../../model/deliveries";
 import { AppChip, Moment } from "../../parts/app";
-import { Button, Empty, LinkButton, Loading, Problem, StatePill } from "../../parts/basic";
+import {
+  Button,
+  Empty,
+  LinkButton,
+  Loading,
+  Problem,
+  Segments,
+  StatePill,
+  SurfaceIcon,
+} from "../../parts/basic";
+import { RuleTag } from "../../parts/explain";
 import { useKeys } from "../../parts/keys";
 import { Card, Check, type Choice, Field, head, Select, screen, Table } from "../../parts/screen";
 import type { DeliveriesSearch } from "../../router";
@@ -35,6 +46,7 @@ export function Deliveries({ opened }: { opened: string | null }) {
   const resend = useResend();
   const resume = useResume();
   const may = me.role === "operator";
+  const names = useNames(page);
   const change = (next: DeliveriesSearch) => {
     setChosen(new Set());
     void navigate({ to: "/deliveries", search: (before) => ({ ...before, ...next }), replace: true });
@@ -75,7 +87,7 @@ export function Deliveries({ opened }: { opened: string | null }) {
     </>
   );
   return (
-    <div className={screen.screen}>
+    <div className={screen.screen} data-drawer={opened ? true : undefined}>
       <div className={css.filters}>
         <Field label="App">
           <Select
@@ -84,9 +96,7 @@ export function Deliveries({ opened }: { opened: string | null }) {
             choose={(next) => change({ app: next })}
           />
         </Field>
-        <Field label="State">
-          <Select value={state} choices={STATES} choose={(next) => change({ state: next })} />
-        </Field>
+        <Segments label="State" choices={STATES} value={state} choose={(next) => change({ state: next })} />
       </div>
       <Card title="Deliveries" note={<AppChip app={apps.app(app)} />} tools={tools}>
         {error && <Problem error={error} again={() => void refetch()} />}
@@ -132,6 +142,7 @@ export function Deliveries({ opened }: { opened: string | null }) {
                 key={one.id}
                 one={one}
                 chosen={chosen.has(one.id)}
+                names={names}
                 opened={one.id === opened}
                 toggle={may ? () => toggle(one.id) : null}
                 open={() => open(one.id)}
@@ -153,30 +164,37 @@ export function Deliveries({ opened }: { opened: string | null }) {
 function Row({
   one,
   chosen,
+  names,
   opened,
   toggle,
   open,
 }: {
   one: Delivery;
   chosen: boolean;
+  names: Names;
   opened: boolean;
   toggle: (() => void) | null;
   open: () => void;
 }) {
   return (
     <tr data-chosen={opened || undefined}>
-      <td>{toggle && <Check label={`Choose ${one.id}`} hideLabel checked={chosen} onChange={toggle} />}</td>
+      <td className={css.choose}>
+        {toggle && <Check label={`Choose ${one.id}`} hideLabel checked={chosen} onChange={toggle} />}
+      </td>
       <td>
-        <Button look="quiet" onClick={open}>
+        <button type="button" className={css.open} onClick={open} aria-expanded={opened}>
           <code>
             {one.channel === "standby" && "standby · "}
             {one.event}
           </code>
           <span className="hidden">, {one.id}</span>
-        </Button>
+        </button>
       </td>
       <td>
-        <bdi>{one.person_id ?? "the page itself"}</bdi>
+        <span className={css.who}>
+          <SurfaceIcon on={one.on} />
+          <bdi>{names.get(nameKey(one)) ?? one.person_id ?? "the page itself"}</bdi>
+        </span>
       </td>
       <td>
         <StatePill tone={stateTone(one.state)}>{one.state}</StatePill>
@@ -193,13 +211,17 @@ function Row({
 function One({ app, id, page, close }: { app: string; id: string; page: string; close: () => void }) {
   const { apps } = useAround();
   const { data, error, refetch } = useDelivery(app, id);
+  const names = useNames(page);
   useKeys({ Escape: close });
   const place = data && apps.of(data.page_id, data.on);
   return (
     <aside className={css.drawer} aria-label="Delivery">
       <header>
         <div>
-          <h2>{data ? data.event : "…"}</h2>
+          <h2>
+            {data ? `${data.channel === "standby" ? "standby · " : ""}${data.event}` : "…"}{" "}
+            {data && <StatePill tone={stateTone(data.state)}>{data.state}</StatePill>}
+          </h2>
           <p>
             to <AppChip app={apps.app(app)} />
             {data?.person_id && place && (
@@ -211,7 +233,7 @@ function One({ app, id, page, close }: { app: string; id: string; page: string; 
                   params={{ page: place.address, person: data.person_id }}
                   search={{ page }}
                 >
-                  <bdi>{data.person_id}</bdi>
+                  <bdi>{names.get(nameKey(data)) ?? data.person_id}</bdi>
                 </Link>
               </>
             )}
@@ -223,7 +245,20 @@ function One({ app, id, page, close }: { app: string; id: string; page: string; 
       </header>
       {error && !data && <Problem error={error} again={() => void refetch()} />}
       {!data && !error && <Loading what="The delivery is loading" />}
-      {data && <InFull one={data} app={app} />}
+      {data && (
+        <InFull
+          one={data}
+          app={app}
+          why={
+            <section>
+              <h3>Why</h3>
+              <p>
+                It tells of what <RuleTag rule={data.rule} /> decided.
+              </p>
+            </section>
+          }
+        />
+      )}
     </aside>
   );
 }

@@ -7,20 +7,24 @@ import { batonNow } from "../../api/clock";
 import { bring, drop, MOST, useBrought } from "../../api/files";
 import { type Outcome, useDryRun, useInbox } from "../../api/queries";
 import type { InboxAct, OneConversation } from "../../api/types";
+import { type Choices, messageWith, NONE, saidOf } from "../../model/choices";
 import { firstName } from "../../model/people";
 import { duration, lasting, moment } from "../../model/time";
 import { Button, Key, Problem } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { useKeys } from "../../parts/keys";
 import { useAround } from "../shell";
+import { Colleagues } from "./colleagues";
 import { Attach, Files } from "./files";
 import css from "./inbox.module.css";
+import { Offer, Offered } from "./offer";
 
 /** A reply whose text does not matter: what would become of control. */
 const ANY: InboxAct = { action: "reply", text: "…" };
 
 /** Drafts are kept as long as the tab: by conversation. */
 const drafts = new Map<string, string>();
+const offers = new Map<string, Choices>();
 
 const hasMoved = (error: Error): boolean =>
   error instanceof ApiProblem && error.document.type === "/problems/control-moved";
@@ -45,6 +49,7 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   const kept = `${page}/${person}`;
   const [text, setText] = useState(drafts.get(kept) ?? "");
   const files = useBrought(kept);
+  const [choices, setChoices] = useState(offers.get(kept) ?? NONE);
   const [over, setOver] = useState(false);
   const [moved, setMoved] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -54,6 +59,11 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
     setText(next);
     if (next) drafts.set(kept, next);
     else drafts.delete(kept);
+  };
+  const offer = (next: Choices) => {
+    setChoices(next);
+    if (next.rows.length > 0) offers.set(kept, next);
+    else offers.delete(kept);
   };
   const name = (id: string | null) => (id ? apps.app(id).name : "Nobody");
 
@@ -73,8 +83,11 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
         drop(kept, id);
       }
       if (reply !== "") {
-        await inbox.mutateAsync({ action: "reply", text: reply, if_owner });
+        const message = messageWith(reply, choices);
+        const what = message ? { message } : { text: reply };
+        await inbox.mutateAsync({ action: "reply", ...what, if_owner });
         write("");
+        offer(NONE);
       }
       setMoved(false);
     } catch (error) {
@@ -91,6 +104,7 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   if (me.role === "viewer") {
     return (
       <footer className={css.composer}>
+        <Colleagues one={one} writing={false} />
         <p className={css.draft}>You are a viewer: you read conversations, and do not answer them.</p>
       </footer>
     );
@@ -98,12 +112,15 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   const takes = terms.kind === "takes";
   const open = terms.kind === "yours" || takes;
   const arrived = files.every((file) => file.attachment !== null);
-  const something = text.trim() !== "" || files.length > 0;
+  // What is offered stands under a text.
+  const offered = saidOf(choices).length > 0;
+  const something = text.trim() !== "" || (files.length > 0 && !offered);
   const can = online && something && arrived && !inbox.isPending && open;
   const words = moved ? "Send anyway" : takes ? "Take over and send" : "Send";
   if (terms.kind === "closed" && outcome && "problem" in outcome) {
     return (
       <footer className={css.composer}>
+        <Colleagues one={one} writing={false} />
         <Closed one={one} outcome={outcome} />
         <p className={css.draft}>{text || "Your draft is kept here until the conversation opens"}</p>
       </footer>
@@ -111,6 +128,7 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
   }
   return (
     <footer className={css.composer}>
+      <Colleagues one={one} writing={something} />
       {error && <Problem error={error} />}
       {inbox.error && !hasMoved(inbox.error) && <Problem error={inbox.error} />}
       {moved && (
@@ -150,8 +168,10 @@ export function Composer({ one, phone }: { one: OneConversation; phone: boolean 
           onPaste={(event) => bring(kept, page, event.clipboardData.files)}
         />
         <Files name={kept} files={files} />
+        <Offered choices={choices} change={offer} />
         <div className={css.terms}>
           <Attach name={kept} page={page} full={files.length >= MOST} />
+          <Offer choices={choices} change={offer} />
           <Consequence terms={terms} outcome={outcome} one={one} online={online} name={name} />
           <Button
             look="primary"

@@ -158,9 +158,9 @@ function Head({ one, phone, more }: { one: OneConversation; phone: boolean; more
           </Title>
           <p>
             {one.person.username && (
-              <>
+              <span className={css.handle}>
                 <bdi>@{one.person.username}</bdi> ·{" "}
-              </>
+              </span>
             )}
             {SURFACES[one.on]}
           </p>

@@ -10,6 +10,7 @@ import type { Growing } from "../../api/growing";
 import { useCounts } from "../../api/queries";
 import { useReadMarks } from "../../api/read-marks";
 import type { Conversation } from "../../api/types";
+import { INBOX } from "../../model/apps";
 import { lineWords } from "../../model/messages";
 import { personName } from "../../model/people";
 import { brief, HOUR } from "../../model/time";
@@ -104,6 +105,12 @@ export function ConversationList({
   };
   const step = (by: number) => open(Math.max(0, Math.min(shown.length - 1, at + by)));
   useKeys({ j: () => step(1), k: () => step(-1) });
+  // Who comes by an address sees the row of what it opens.
+  const here = at >= 0;
+  useEffect(() => {
+    if (wanted && here) virtual.scrollToIndex(at);
+    // Not when rows move: only when another conversation is opened.
+  }, [wanted, here]);
   const items = virtual.getVirtualItems();
   const end = items.at(-1)?.index ?? 0;
   const { hasMore, isFetchingMore, more } = query;
@@ -133,7 +140,10 @@ export function ConversationList({
         role="listbox"
         tabIndex={0}
         aria-label="Conversations, newest first"
-        aria-activedescendant={at >= 0 ? `row-${chosen?.page}-${chosen?.person}` : undefined}
+        // Only a row that is drawn can be pointed at.
+        aria-activedescendant={
+          items.some((item) => item.index === at) ? `row-${chosen?.page}-${chosen?.person}` : undefined
+        }
         onKeyDown={(event) => {
           const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
           if (by) {
@@ -185,8 +195,13 @@ function Filters() {
   const change = useChange();
   const { data: counts } = useCounts(page);
   const owner = search.owner ?? "";
-  const chosen = owner === "" || owner === "nobody" || owner === "waiting" ? null : apps.app(owner);
-  const words = { "": "Owner", nobody: "Nobody", waiting: "Someone waits" }[owner] ?? chosen?.name;
+  const named: Record<string, string> = {
+    "": "Owner",
+    nobody: "Nobody",
+    waiting: "Someone waits",
+    inbox: "Inbox",
+  };
+  const words = named[owner] ?? apps.app(owner).name;
   return (
     <div className={css.filters}>
       <div className={css.folders} role="group" aria-label="Folder">
@@ -229,13 +244,11 @@ function Filters() {
                 <AppChip app={null} />
               </Menu.Item>
             ) : null}
-            {[apps.app(inboxOf(apps.places.find((one) => one.page.id === page)?.on)), ...apps.apps].map(
-              (app) => (
-                <Menu.Item key={app.id} onClick={() => change({ owner: app.id })}>
-                  <AppChip app={app} />
-                </Menu.Item>
-              ),
-            )}
+            {[apps.app(INBOX.messenger), ...apps.apps].map((app) => (
+              <Menu.Item key={app.id} onClick={() => change({ owner: app.inbox ? "inbox" : app.id })}>
+                <AppChip app={app} />
+              </Menu.Item>
+            ))}
             <Menu.Item leftSection={<IconHandStop size={15} />} onClick={() => change({ owner: "waiting" })}>
               Someone waits
             </Menu.Item>
@@ -250,9 +263,6 @@ function Filters() {
     </div>
   );
 }
-
-const inboxOf = (on: string | undefined): string =>
-  on === "instagram" ? "1217981644879628" : "263902037430900";
 
 function Skeleton() {
   return (

@@ -1,7 +1,6 @@
 /** What was said, oldest on top, with the changes of control between. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useLayoutEffect, useMemo, useRef } from "react";
-import { CONSOLE } from "../../api/client";
 import type { Growing } from "../../api/growing";
 import { messageKey } from "../../api/messages";
 import type { Message, OneConversation } from "../../api/types";
@@ -11,6 +10,7 @@ import { type Entry, markKind } from "../../model/timeline";
 import { AppMark, Moment, Sentence } from "../../parts/app";
 import { Problem } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
+import { SentFile } from "../../parts/sent-file";
 import { useAround } from "../shell";
 import css from "./inbox.module.css";
 import { MarkIcon } from "./marks";
@@ -174,22 +174,6 @@ const Change = memo(function Change({ entry, chosen }: { entry: Entry; chosen: b
   );
 });
 
-/** Files that Baton keeps, which are shown; what lies elsewhere is an address, and never fetched. */
-const FILES = new URL("../media/", CONSOLE).href;
-
-function File({ url, kind }: { url: string; kind: string }) {
-  if (!url.startsWith(FILES)) return <code className={css.url}>{url}</code>;
-  return (
-    <a href={url} target="_blank" rel="noreferrer">
-      {kind === "photo" ? (
-        <img className={css.photo} src={url} alt="The file that was sent" />
-      ) : (
-        `Open the ${kind}`
-      )}
-    </a>
-  );
-}
-
 const Bubble = memo(function Bubble({
   one,
   message,
@@ -233,7 +217,7 @@ const Bubble = memo(function Bubble({
                   <bdi>{card.subtitle}</bdi>
                 </p>
               )}
-              {card.url && <File url={card.url} kind={card.kind} />}
+              {card.url && <SentFile url={card.url} kind={card.kind} className={css.photo} />}
               {card.buttons.map((button, place) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: nor its buttons
                 <p key={place} className={css.cardButton}>
@@ -266,7 +250,12 @@ const Bubble = memo(function Bubble({
             </>
           )}
           <Moment at={at} />
-          {what.entry && ` · ${what.entry}`}
+          {what.entry && (
+            <>
+              {" "}
+              · <bdi>{what.entry}</bdi>
+            </>
+          )}
         </p>
       )}
     </div>

@@ -6,7 +6,7 @@ import { useNow } from "../../api/clock";
 import type { Message, OneConversation } from "../../api/types";
 import { INBOX } from "../../model/apps";
 import { plain, sentence } from "../../model/sentences";
-import { clockTime, DAY, dayWord, duration, moment } from "../../model/time";
+import { axisTime, duration, moment } from "../../model/time";
 import {
   clusters,
   defaultRange,
@@ -224,11 +224,7 @@ function Plot({ one, timeline, messages, chosen, choose, seen, range, now, setHo
       <div aria-hidden="true">
         {axis.map((at) => (
           <span key={at} className={css.tick} style={{ left: x(at), height }}>
-            <time className="number">
-              {range === "all" && within.to - within.from > 3 * DAY
-                ? dayWord(at, now) || clockTime(at)
-                : moment(at, now)}
-            </time>
+            <time className="number">{axisTime(at)}</time>
           </span>
         ))}
         <div className={css.future} style={{ left: nowX, top: AXIS, width: future, height: height - AXIS }} />

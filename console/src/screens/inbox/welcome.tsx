@@ -1,29 +1,46 @@
 /** What stands where a conversation would: how to get one, or that none is chosen. */
-import { IconCircleCheck, IconDeviceMobile, IconMessages, IconTerminal2 } from "@tabler/icons-react";
+import {
+  IconCircleCheck,
+  IconDeviceMobile,
+  IconMessages,
+  IconPuzzle,
+  IconTerminal2,
+} from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useCounts } from "../../api/queries";
 import { AppChip } from "../../parts/app";
-import { Button, Empty, Key } from "../../parts/basic";
+import { Copy, Empty, Key } from "../../parts/basic";
 import partsCss from "../../parts/parts.module.css";
 import { useAround } from "../shell";
 import css from "./inbox.module.css";
 
 export function Nobody() {
+  const { page } = useAround();
+  const { data: counts } = useCounts(page);
+  const waiting = counts?.waiting ?? 0;
   return (
     <section className={css.nobody} aria-label="Conversation">
       <Empty icon={<IconMessages size={26} stroke={1.5} />} title="No conversation is chosen">
         <p>
           <Key>j</Key> opens the next one, <Key>?</Key> lists every key.
         </p>
+        {waiting > 0 && (
+          <p>
+            <Link to="/inbox" search={{ page, owner: "waiting" }}>
+              {waiting === 1
+                ? "One has an app that waits for control"
+                : `${waiting} have an app that waits for control`}
+            </Link>
+          </p>
+        )}
       </Empty>
     </section>
   );
 }
 
 export function Welcome() {
-  const { apps, page } = useAround();
+  const { apps, me, page } = useAround();
   const place = apps.places.find((one) => one.page.id === page);
-  const [copied, setCopied] = useState(false);
   if (!place) return null;
   const line = `baton send ${page} maya "hello"`;
   const first = place.defaultApp ?? place.primary;
@@ -51,6 +68,20 @@ export function Welcome() {
               Open Simulator
             </Link>
           </li>
+          {me.role === "operator" && (
+            <li>
+              <span>
+                <IconPuzzle size={18} stroke={1.7} aria-hidden="true" />
+              </span>
+              <div>
+                <strong>Connect an app</strong>
+                <p>Give your bot Baton’s address instead of the Graph API’s.</p>
+              </div>
+              <Link to="/apps" search={{ page }} className={partsCss.button}>
+                Open Apps
+              </Link>
+            </li>
+          )}
           <li>
             <span>
               <IconTerminal2 size={18} stroke={1.7} aria-hidden="true" />
@@ -61,9 +92,7 @@ export function Welcome() {
                 <code>{line}</code>
               </p>
             </div>
-            <Button onClick={() => void navigator.clipboard.writeText(line).then(() => setCopied(true))}>
-              {copied ? "Copied" : "Copy"}
-            </Button>
+            <Copy text={line}>Copy</Copy>
           </li>
         </ul>
         <p className={css.ready}>

@@ -1,9 +1,10 @@
 /** One row in full: what and to whom, why, and what became of it. */
 import { IconArrowRight, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { type ReactNode, useMemo } from "react";
 import { useDelivery, useNewest } from "../../api/deliveries";
 import type { Row } from "../../api/live";
+import type { Names } from "../../api/names";
 import { useHistory, useRule } from "../../api/queries";
 import {
   type Answer,
@@ -15,13 +16,14 @@ import {
   type Refusal,
 } from "../../model/activity";
 import { toldOf } from "../../model/deliveries";
+import { changeWords } from "../../model/routing";
 import { exactTime } from "../../model/time";
-import { AppChip, Moment } from "../../parts/app";
+import { AppChip, Moment, Sentence } from "../../parts/app";
 import { Button, Empty, Json, Notices, Problem, StatePill, SurfaceIcon } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { InFull } from "../deliveries/in-full";
 import { useAround } from "../shell";
-import { aboutOf, appOf, type Names, nameOf, Result, What } from "./facts";
+import { aboutOf, appOf, nameOf, piecesOf, Result, What } from "./facts";
 import css from "./live.module.css";
 
 /** The decision that a webhook tells of. */
@@ -73,6 +75,11 @@ export function Drawer({
         <div>
           <h2 data-mono={row.event === "delivery" || undefined}>
             <What row={row} apps={apps} />
+            {row.event === "delivery" && (
+              <span className={css.answered}>
+                <Result row={row} />
+              </span>
+            )}
           </h2>
           <p>
             {row.event === "delivery" && app && (
@@ -86,30 +93,44 @@ export function Drawer({
                 <SurfaceIcon on={about.on} /> <bdi>{nameOf(about, names)}</bdi>
               </>
             )}
-            {" · "}
-            <Moment at={Date.parse(row.at)}>{exactTime(Date.parse(row.at))}</Moment>
           </p>
         </div>
         <Close close={close} />
       </header>
-      {about?.person_id && place && (
-        <p className={css.acts}>
-          <Link
-            to="/inbox/$page/$person"
-            params={{ page: place.address, person: about.person_id }}
-            search={{ page: about.page_id }}
-          >
-            Open in Inbox
-          </Link>
-          <Link
-            to="/simulator"
-            search={{ page: about.page_id, phones: `${place.address}:${about.person_id}` }}
-          >
-            Open in Simulator
-          </Link>
-        </p>
+      <p className={css.acts}>
+        {about?.person_id && place && (
+          <>
+            <Link
+              to="/inbox/$page/$person"
+              params={{ page: place.address, person: about.person_id }}
+              search={{ page: about.page_id }}
+            >
+              Open in Inbox
+            </Link>
+            <Link
+              to="/simulator"
+              search={{ page: about.page_id, phones: `${place.address}:${about.person_id}` }}
+            >
+              Open in Simulator
+            </Link>
+          </>
+        )}
+        <Moment at={Date.parse(row.at)}>{exactTime(Date.parse(row.at))}</Moment>
+      </p>
+      {decided && row.event !== "delivery" && <Why decided={decided} />}
+      {row.event === "settings" && row.changed.length > 0 && (
+        <section>
+          <h3>What changed</h3>
+          <ul className={css.changed}>
+            {row.changed.map((pointer) => (
+              <li key={pointer}>
+                <bdi>{changeWords(pointer, (id) => apps.app(id).name)}</bdi>
+                <code>{pointer}</code>
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
-      {decided && <Why decided={decided} />}
       {(row.event === "decision" || row.event === "settings") && row.events.length > 0 && (
         <section>
           <h3>Who was told</h3>
@@ -120,41 +141,39 @@ export function Drawer({
           )}
         </section>
       )}
-      {row.event === "delivery" && (
-        <section>
-          <h3>Response</h3>
-          <p>
-            <Result row={row} />
-          </p>
-          {row.error && (
-            <p className={css.error}>
-              <bdi>{row.error}</bdi>
-            </p>
-          )}
-          {row.next_attempt_at && (
-            <p>
-              Next try <Moment at={Date.parse(row.next_attempt_at)} seconds />
-            </p>
-          )}
-        </section>
-      )}
-      {row.event === "delivery" && <Bytes row={row} />}
+      {row.event === "delivery" && <Bytes row={row} why={decided && <Why decided={decided} />} />}
       <section>
-        <h3>As Baton told it</h3>
-        <Json value={row} label="The event as JSON" />
+        <details>
+          <summary>As Baton told it</summary>
+          <Json value={row} label="The event as JSON" />
+        </details>
       </section>
     </aside>
   );
 }
 
 /** The bytes that were sent, their signature, and sending them again. */
-function Bytes({ row }: { row: Extract<Row, { event: "delivery" }> }) {
+function Bytes({ row, why }: { row: Extract<Row, { event: "delivery" }>; why: ReactNode }) {
   const { data } = useNewest(row.app_id);
   const found = data && toldOf(data.data, row);
   const { data: one, error } = useDelivery(row.app_id, found?.id ?? null);
-  if (data && !found) return <p>It is not among the newest 200 deliveries of its app any more.</p>;
-  if (error) return <Problem error={error} />;
-  return one ? <InFull one={one} app={row.app_id} /> : null;
+  if (data && !found)
+    return (
+      <>
+        {why}
+        <section>
+          <p>Its bytes are not looked for: it is not among the newest 200 deliveries of its app any more.</p>
+        </section>
+      </>
+    );
+  if (error)
+    return (
+      <>
+        {why}
+        <Problem error={error} />
+      </>
+    );
+  return one ? <InFull one={one} app={row.app_id} why={why} /> : why;
 }
 
 function Close({ close }: { close: () => void }) {
@@ -194,6 +213,7 @@ function Why({ decided }: { decided: Decision | Refusal }) {
   const from = decided.event === "decision" ? decided.from_app_id : decided.owner_app_id;
   const to = decided.event === "decision" ? decided.to_app_id : decided.owner_app_id;
   const chip = (id: string | null) => <AppChip app={id ? apps.app(id) : null} />;
+  const pieces = piecesOf(decided);
   return (
     <section>
       <h3>Why</h3>
@@ -208,6 +228,11 @@ function Why({ decided }: { decided: Decision | Refusal }) {
           <span className={css.space} />
           {rule && <RuleTag rule={rule} via={decided.via} />}
         </p>
+        {pieces && (
+          <p className={css.sentence}>
+            <Sentence pieces={pieces} apps={apps} />
+          </p>
+        )}
         {decided.event === "refusal" && (
           <p>
             Refused with {decided.refused.code}/{decided.refused.subcode ?? "–"}; nothing changed.
@@ -219,16 +244,6 @@ function Why({ decided }: { decided: Decision | Refusal }) {
             <RuleTag rule={decided.lapse.rule} />
           </p>
         )}
-        {data && (
-          <dl>
-            {data.cells.slice(0, 5).map((cell) => (
-              <div key={cell.title}>
-                <dt>{cell.title}</dt>
-                <dd>{cell.text}</dd>
-              </div>
-            ))}
-          </dl>
-        )}
         {decided.event === "decision" && decided.to_app_id && (
           <p>
             {decided.expires_at ? (
@@ -239,7 +254,7 @@ function Why({ decided }: { decided: Decision | Refusal }) {
                 </b>
               </>
             ) : (
-              "no end"
+              "It does not end by itself."
             )}
           </p>
         )}
@@ -250,6 +265,19 @@ function Why({ decided }: { decided: Decision | Refusal }) {
               <bdi>“{note}”</bdi>
             </b>
           </p>
+        )}
+        {data && (
+          <details>
+            <summary>What the rule says</summary>
+            <dl>
+              {data.cells.slice(0, 5).map((cell) => (
+                <div key={cell.title}>
+                  <dt>{cell.title}</dt>
+                  <dd>{cell.text}</dd>
+                </div>
+              ))}
+            </dl>
+          </details>
         )}
       </div>
     </section>

@@ -1,17 +1,17 @@
 /** What a row says, and what it is looked for by. */
 import type { ReactNode } from "react";
 import type { Row } from "../../api/live";
+import { type Names, nameKey } from "../../api/names";
 import type { Directory } from "../../api/queries";
 import type { AppDelivery, Surface } from "../../api/types";
 import { answerWords, delivered } from "../../model/activity";
 import type { Facts } from "../../model/live";
+import { changeWords } from "../../model/routing";
 import { type Piece, plain, sentence } from "../../model/sentences";
 import { duration } from "../../model/time";
 import { Sentence } from "../../parts/app";
 import { StatePill } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
-
-export type Names = Map<string, string>;
 
 export interface About {
   page_id: string;
@@ -28,7 +28,7 @@ export function aboutOf(row: Row): About | null {
 }
 
 export function nameOf(about: About, names: Names): string {
-  return names.get(`${about.page_id}/${about.on}/${about.person_id}`) ?? about.person_id ?? "the page itself";
+  return names.get(nameKey(about)) ?? about.person_id ?? "the page itself";
 }
 
 export function appOf(row: Row): string | null {
@@ -66,13 +66,25 @@ const STANDING: Record<AppDelivery["state"], string> = {
   recovered: "Webhooks arrive again",
 };
 
-function settingsWords({ verification, delivery, events }: Extract<Row, { event: "settings" }>): string {
+/** Which settings changed, as a sentence; as many as there is room for are named. */
+function changedWords(changed: string[], name: (id: string) => string): string {
+  const [first = "", ...others] = changed;
+  const words = changeWords(first, name);
+  if (others.length === 0) return `Changed: ${words}`;
+  return `Changed: ${words}, and ${others.length === 1 ? "1 other setting" : `${others.length} other settings`}`;
+}
+
+function settingsWords(
+  { verification, delivery, events, changed }: Extract<Row, { event: "settings" }>,
+  name: (id: string) => string,
+): string {
   if (delivery) return `${STANDING[delivery.state]}: ${delivery.reason}`;
   if (verification) {
     return verification.verified
       ? "The address verified itself"
       : `The address did not verify itself: ${verification.error}`;
   }
+  if (changed.length > 0) return changedWords(changed, name);
   const told = new Set(events.map((one) => one.app_id)).size;
   if (told === 0) return "The settings changed";
   return `The settings changed: ${told === 1 ? "an app is" : `${told} apps are`} told of it`;
@@ -86,7 +98,7 @@ export function wordsOf(row: Row, name: (id: string) => string): string {
     case "delivery":
       return `${row.channel === "standby" ? "standby · " : ""}${eventWords(row)}`;
     case "settings":
-      return settingsWords(row);
+      return settingsWords(row, name);
     case "clock": {
       const by = Date.parse(row.now) - Date.parse(row.was);
       return by > 0 ? `The clock went on by ${duration(by)}` : "The clock was frozen or let run";
@@ -99,7 +111,7 @@ export function wordsOf(row: Row, name: (id: string) => string): string {
 export function What({ row, apps }: { row: Row; apps: Directory }) {
   const pieces = piecesOf(row);
   if (pieces) return <Sentence pieces={pieces} apps={apps} />;
-  return <span>{wordsOf(row, (id) => apps.app(id).name)}</span>;
+  return <bdi>{wordsOf(row, (id) => apps.app(id).name)}</bdi>;
 }
 
 export function Result({ row }: { row: Row }): ReactNode {

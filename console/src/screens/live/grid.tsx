@@ -10,12 +10,13 @@ import {
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
 import type { Row } from "../../api/live";
+import type { Names } from "../../api/names";
 import { type Kind, kindOf } from "../../model/live";
 import { exactTime } from "../../model/time";
 import { AppChip, Moment } from "../../parts/app";
 import { SurfaceIcon } from "../../parts/basic";
 import { useAround } from "../shell";
-import { aboutOf, appOf, type Names, nameOf, Result, What } from "./facts";
+import { aboutOf, appOf, nameOf, Result, What } from "./facts";
 import css from "./live.module.css";
 
 const ROW = 37;

@@ -3,8 +3,8 @@ import { Menu } from "@mantine/core";
 import { IconCheck, IconPlayerPause, IconPlayerPlay, IconPuzzle } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { useConversations } from "../../api/conversations";
 import { type Row, useConnection, useRows } from "../../api/live";
+import { useNames } from "../../api/names";
 import {
   fits,
   KINDS,
@@ -16,7 +16,6 @@ import {
   readWords,
   writeKinds,
 } from "../../model/live";
-import { personName } from "../../model/people";
 import { clockTime } from "../../model/time";
 import { AppChip } from "../../parts/app";
 import { Button, Key } from "../../parts/basic";
@@ -26,7 +25,7 @@ import type { LiveSearch } from "../../router";
 import { useAround } from "../shell";
 import { Drawer } from "./drawer";
 import { Empty } from "./empty";
-import { factsOf, type Names } from "./facts";
+import { factsOf } from "./facts";
 import { Grid } from "./grid";
 import css from "./live.module.css";
 
@@ -113,14 +112,6 @@ export function Live({ opened }: { opened: string | null }) {
       {opened && <Drawer row={chosen} rows={rows} names={names} close={close} />}
     </div>
   );
-}
-
-/** People's names, as far as the list of conversations says them: not one call for each row. */
-function useNames(page: string): Names {
-  const { rows } = useConversations({ page });
-  return useMemo(() => {
-    return new Map(rows.map((one) => [`${one.page_id}/${one.on}/${one.person.id}`, personName(one.person)]));
-  }, [rows]);
 }
 
 function Filters({

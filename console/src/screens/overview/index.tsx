@@ -1,14 +1,24 @@
 /** The state of a page in one look: who has control, what needs somebody, and how it went. Everything leads on. */
-import { IconHandStop, IconHourglass, IconPlugConnectedX } from "@tabler/icons-react";
+import { IconHandStop, IconHourglass, IconPlugConnectedX, IconTable } from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type CSSProperties, type ReactNode, useState } from "react";
 import { useSickApps } from "../../api/deliveries";
 import { usePageTable } from "../../api/settings";
 import { useStatistics } from "../../api/statistics";
-import type { Statistics } from "../../api/types";
-import { matrix, parts, share, stepWords, took } from "../../model/statistics";
+import type { AdTable, Statistics } from "../../api/types";
+import { isInbox } from "../../model/apps";
+import { adLead } from "../../model/routing";
+import {
+  matrix,
+  oneInboxOfChanges,
+  oneInboxOfOwners,
+  parts,
+  share,
+  stepWords,
+  took,
+} from "../../model/statistics";
 import { AppChip } from "../../parts/app";
-import { Button, Empty, Loading, Problem, SurfaceIcon } from "../../parts/basic";
+import { Button, Empty, Loading, Problem, Segments, StatePill, SurfaceIcon } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { Card, head, screen, Table } from "../../parts/screen";
 import type { OverviewSearch } from "../../router";
@@ -17,6 +27,8 @@ import css from "./overview.module.css";
 
 const RANGES = ["1h", "24h", "7d", "30d"];
 const rangeWords = (range: string): string => range.replace(/(\d+)(\w)/, "$1 $2");
+/** How the Inbox’s list is filtered by an owner. */
+const ownerFilter = (id: string | null): string => (id === null ? "nobody" : isInbox(id) ? "inbox" : id);
 const part = (value: number): CSSProperties => ({ ["--part" as string]: value });
 
 export function Overview() {
@@ -31,25 +43,14 @@ export function Overview() {
       {!data && !error && <Loading what="The numbers are counted" />}
       <div className={css.grid} aria-busy={!data && !error}>
         <Tools>
-          <fieldset className={screen.acts} style={{ border: 0, margin: 0, padding: 0 }}>
-            <legend className="hidden">How far back</legend>
-            {RANGES.map((one) => (
-              <Button
-                key={one}
-                look={one === range ? undefined : "quiet"}
-                aria-pressed={one === range}
-                onClick={() =>
-                  void navigate({
-                    to: "/overview",
-                    search: (before) => ({ ...before, last: one }),
-                    replace: true,
-                  })
-                }
-              >
-                {rangeWords(one)}
-              </Button>
-            ))}
-          </fieldset>
+          <Segments
+            label="How far back"
+            choices={RANGES.map((one) => ({ value: one, words: rangeWords(one) }))}
+            value={range}
+            choose={(last) =>
+              void navigate({ to: "/overview", search: (before) => ({ ...before, last }), replace: true })
+            }
+          />
         </Tools>
         {data && (
           <>
@@ -93,7 +94,8 @@ function Drawn({
             aria-label={`${title} as a table`}
             onClick={() => setAsTable(!asTable)}
           >
-            Table
+            <IconTable size={16} aria-hidden="true" />
+            <span className={css.word}>Table</span>
           </Button>
         }
       >
@@ -111,11 +113,12 @@ const useChip = () => {
 function Owners({ found }: { found: Statistics }) {
   const { apps, page } = useAround();
   const chip = useChip();
-  const all = found.owners.reduce((sum, one) => sum + one.count, 0);
+  const owners = oneInboxOfOwners(found.owners);
+  const all = owners.reduce((sum, one) => sum + one.count, 0);
   const note = `${found.at_least ? "at least " : ""}${all} conversations`;
   const table = (
     <Table label="In control now" heads={[head("App"), head("Conversations", true), head("Share", true)]}>
-      {found.owners.map((one) => (
+      {owners.map((one) => (
         <tr key={one.app_id ?? ""}>
           <td>{chip(one.app_id)}</td>
           <td data-number>{one.count}</td>
@@ -138,7 +141,7 @@ function Owners({ found }: { found: Statistics }) {
       ) : (
         <>
           <div className={css.bar} aria-hidden="true">
-            {found.owners.map((one) => (
+            {owners.map((one) => (
               <span
                 key={one.app_id ?? ""}
                 data-app={one.app_id ? apps.app(one.app_id).colour : "none"}
@@ -147,9 +150,9 @@ function Owners({ found }: { found: Statistics }) {
             ))}
           </div>
           <ul className={css.legend}>
-            {found.owners.map((one) => (
+            {owners.map((one) => (
               <li key={one.app_id ?? ""}>
-                <Link to="/inbox" search={{ page, owner: one.app_id ?? "nobody" }}>
+                <Link to="/inbox" search={{ page, owner: ownerFilter(one.app_id) }}>
                   {chip(one.app_id)}
                 </Link>
                 <div>
@@ -220,12 +223,14 @@ function Needs({ found }: { found: Statistics }) {
 }
 
 function Changes({ found, range }: { found: Statistics; range: string }) {
+  const { apps } = useAround();
   const chip = useChip();
-  const { ids, rows } = matrix(found.changes);
+  const changes = oneInboxOfChanges(found.changes);
+  const { ids, rows } = matrix(changes);
   const most = Math.max(1, ...rows.flat());
   const table = (
     <Table label="Changes of control" heads={[head("From"), head("To"), head("Times", true)]}>
-      {found.changes.map((one) => (
+      {changes.map((one) => (
         <tr key={`${one.from_app_id}/${one.to_app_id}`}>
           <td>{chip(one.from_app_id)}</td>
           <td>{chip(one.to_app_id)}</td>
@@ -242,7 +247,9 @@ function Changes({ found, range }: { found: Statistics; range: string }) {
       table={table}
     >
       {ids.length === 0 ? (
-        <Empty title="Control stayed where it was" />
+        <Empty title="Control stayed where it was">
+          <p>When an app passes, takes or releases control, or time ends it, it is counted here.</p>
+        </Empty>
       ) : (
         <div className={screen.scroll} role="group" aria-label="Changes of control, a matrix" tabIndex={0}>
           <table className={css.matrix}>
@@ -250,7 +257,7 @@ function Changes({ found, range }: { found: Statistics; range: string }) {
               <tr>
                 <th scope="col">from ↓ to →</th>
                 {ids.map((id) => (
-                  <th key={id ?? ""} scope="col">
+                  <th key={id ?? ""} scope="col" title={id ? apps.app(id).name : undefined}>
                     {chip(id)}
                   </th>
                 ))}
@@ -259,7 +266,9 @@ function Changes({ found, range }: { found: Statistics; range: string }) {
             <tbody>
               {ids.map((from, row) => (
                 <tr key={from ?? ""}>
-                  <th scope="row">{chip(from)}</th>
+                  <th scope="row" title={from ? apps.app(from).name : undefined}>
+                    {chip(from)}
+                  </th>
                   {ids.map((to, column) => {
                     const count = rows[row]?.[column] ?? 0;
                     return (
@@ -301,7 +310,9 @@ function Answers({ found }: { found: Statistics }) {
   return (
     <Drawn title="Time to first answer" note={note} span={5} table={table}>
       {count === 0 ? (
-        <Empty title="Nobody was answered in this time" />
+        <Empty title="Nobody was answered in this time">
+          <p>From a person’s first message to the first answer, by a bot or by the Inbox.</p>
+        </Empty>
       ) : (
         <>
           <div className={css.facts}>
@@ -340,7 +351,9 @@ function Refusals({ found, range }: { found: Statistics; range: string }) {
     <div data-span={7}>
       <Card title="Refusals" note={`by rule, ${rangeWords(range)}`}>
         {found.refusals.length === 0 ? (
-          <Empty title="Nothing was refused" />
+          <Empty title="Nothing was refused">
+            <p>What an app may not do is answered with an error, and counted here by its rule.</p>
+          </Empty>
         ) : (
           <Table label="Refusals" heads={[head("Rule"), head("Asked by"), head("Times")]}>
             {found.refusals.slice(0, 12).map((one, index) => (
@@ -365,30 +378,46 @@ function AdCounts({ page }: { page: string }) {
   const { apps } = useAround();
   const { data } = usePageTable(page);
   const ads = [...(data?.ads ?? [])].sort((one, other) => (other.entries ?? 0) - (one.entries ?? 0));
+  const lead = (ad: AdTable) => {
+    const id = adLead(ad);
+    return id ? <AppChip app={apps.app(id)} /> : <span className={css.share}>as who writes</span>;
+  };
   const address = (on: string) =>
     apps.places.find((place) => place.page.id === page && place.on === on)?.address;
   return (
     <div data-span={5}>
       <Card title="Ads" note="who came and who talked, ever">
         {ads.length === 0 ? (
-          <Empty title="No ads on this page" />
+          <Empty title="No ads on this page">
+            <p>
+              An ad gives whoever taps it to an app of its own:{" "}
+              <Link to="/pages/$page/$tab" params={{ page, tab: "ads" }} search={{ page }}>
+                make one
+              </Link>
+            </p>
+          </Empty>
         ) : (
-          <Table label="Ads" heads={[head("Ad"), head("Came in", true), head("Conversations", true)]}>
+          <Table label="Ads" heads={[head("Ad"), head("App"), head("Came in", true), head("Talked", true)]}>
             {ads.map((ad) => (
               <tr key={`${ad.on}/${ad.id}`}>
                 <td>
-                  <SurfaceIcon on={ad.on} />{" "}
-                  <Link
-                    to="/pages/$page/ads/$ad"
-                    params={{ page: address(ad.on) ?? page, ad: ad.id }}
-                    search={{ page }}
-                  >
-                    <bdi>{ad.name || ad.id}</bdi>
-                  </Link>
+                  <span className={css.ad}>
+                    <SurfaceIcon on={ad.on} />
+                    <Link
+                      to="/pages/$page/ads/$ad"
+                      params={{ page: address(ad.on) ?? page, ad: ad.id }}
+                      search={{ page }}
+                    >
+                      <bdi>{ad.name || ad.id}</bdi>
+                    </Link>
+                    {ad.status !== "published" && <StatePill tone="plain">{ad.status}</StatePill>}
+                  </span>
                 </td>
+                <td>{lead(ad)}</td>
                 <td data-number>{ad.entries ?? 0}</td>
                 <td data-number>
-                  <b>{ad.conversations ?? 0}</b> {share(ad.conversations ?? 0, ad.entries ?? 0)}
+                  <b>{ad.conversations ?? 0}</b>{" "}
+                  <span className={css.share}>{share(ad.conversations ?? 0, ad.entries ?? 0)}</span>
                 </td>
               </tr>
             ))}

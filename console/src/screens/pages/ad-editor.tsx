@@ -3,6 +3,7 @@ import { IconCircleCheck } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { batonNow } from "../../api/clock";
 import type { AdTable, Message, Surface } from "../../api/types";
+import { wrongLine } from "../../model/json";
 import { said } from "../../model/messages";
 import { readTemplate, withAd, withTemplate } from "../../model/routing";
 import { Button } from "../../parts/basic";
@@ -11,6 +12,7 @@ import { Card, Field, Input, Select, screen, Wrong } from "../../parts/screen";
 import { PhoneMessage } from "../simulator/phone";
 import { useAppChoices } from "./app-names";
 import { useDraft } from "./draft";
+import { JsonEditor } from "./json-editor";
 import css from "./pages.module.css";
 
 const STATUSES = ["published", "draft", "paused"] as const;
@@ -100,11 +102,7 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
                 choose={(value) => edit({ days: value === "" ? null : Number(value) })}
               />
             </Field>
-            <Field
-              label="Who may enter: person ids, comma between; empty: everybody"
-              wide
-              at={`${place}/audience`}
-            >
+            <Field label="Who may enter (person ids; empty: everybody)" wide at={`${place}/audience`}>
               <Input
                 mono
                 value={(ad.audience ?? []).join(", ")}
@@ -127,12 +125,11 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
         }
       >
         <div className={screen.body}>
-          <textarea
-            className={css.editor}
+          <JsonEditor
             aria-label="Message template, JSON"
             aria-invalid={!good}
             aria-describedby="template-state"
-            spellCheck={false}
+            wrongLine={good ? null : wrongLine(read.wrong, text)}
             readOnly={!mayChange}
             value={text}
             onChange={(event) => put({ template: event.target.value })}
@@ -149,12 +146,21 @@ export function AdEditor({ ad, address }: { ad: AdTable; address: string }) {
           </p>
         </div>
       </Card>
-      {good && (
-        <Card title="As the person sees it" note="after the tap">
-          <Preview message={read.message} name={ad.name || ad.id} on={ad.on} />
-        </Card>
-      )}
     </div>
+  );
+}
+
+/** The message of an ad, as whoever taps it sees it. */
+export function AdPreview({ ad }: { ad: AdTable }) {
+  const read = readTemplate(ad.template ?? "");
+  return (
+    <Card title="As the person sees it" note="after the tap">
+      {"wrong" in read ? (
+        <p className={screen.note}>It is shown here once the JSON can be read.</p>
+      ) : (
+        <Preview message={read.message} name={ad.name || ad.id} on={ad.on} />
+      )}
+    </Card>
   );
 }
 

@@ -1,7 +1,8 @@
 /** Ads: who is given control by each, and the message that whoever taps it sees. */
 import { Link, useNavigate } from "@tanstack/react-router";
 import { usePageTable } from "../../api/settings";
-import { freshAd, readTemplate, withAd } from "../../model/routing";
+import type { AdTable, PageTable, Surface } from "../../api/types";
+import { adLead, freshAd, withAd } from "../../model/routing";
 import { AppChip } from "../../parts/app";
 import { Button, Empty, StatePill } from "../../parts/basic";
 import { useAround } from "../shell";
@@ -9,13 +10,19 @@ import { AdEditor } from "./ad-editor";
 import { useDraft } from "./draft";
 import css from "./pages.module.css";
 
+/** The one that the address names, else the first. */
+export const chosenAd = (page: PageTable, on: Surface, id: string | null): AdTable | undefined => {
+  const own = page.ads.filter((ad) => ad.on === on);
+  return own.find((one) => one.id === id) ?? own[0];
+};
+
 export function Ads({ address, chosen }: { address: string; chosen: string | null }) {
   const { apps } = useAround();
   const { page, on, change, mayChange } = useDraft();
   const { data: counted } = usePageTable(page.id);
   const navigate = useNavigate();
   const own = page.ads.filter((ad) => ad.on === on);
-  const ad = own.find((one) => one.id === chosen) ?? own[0];
+  const ad = chosenAd(page, on, chosen);
   const add = () => {
     const fresh = freshAd(page, on);
     change(withAd(page, fresh.id, fresh));
@@ -34,8 +41,7 @@ export function Ads({ address, chosen }: { address: string; chosen: string | nul
           </p>
         )}
         {own.map((one) => {
-          const template = readTemplate(one.template ?? "");
-          const app = "wrong" in template ? null : template.app;
+          const app = adLead(one);
           const counts = counted?.ads.find((other) => other.id === one.id);
           return (
             <Link

@@ -43,9 +43,11 @@ export function BeforeYouSave({ tag }: { tag: string }) {
   if (!changed) {
     return (
       <Card title="Before you save">
-        <p className={screen.note}>
-          <IconEye size={15} aria-hidden="true" /> Nothing is changed. What a change does to live
-          conversations is said here before it is made.
+        <p className={css.calm}>
+          <IconEye size={17} aria-hidden="true" />
+          <span>
+            Nothing is changed. What a change does to live conversations is said here before it is made.
+          </span>
         </p>
       </Card>
     );
@@ -59,7 +61,9 @@ export function BeforeYouSave({ tag }: { tag: string }) {
             <ul className={css.changes}>
               {data.changes.map((one) => (
                 <li key={one.pointer}>
-                  <span>{changeWords(one.pointer, name)}</span>
+                  <span>
+                    <bdi>{changeWords(one.pointer, name)}</bdi>
+                  </span>
                   <Value pointer={one.pointer} value={one.from} />
                   <IconArrowRight size={14} aria-label="to" />
                   <Value pointer={one.pointer} value={one.to} />

@@ -6,7 +6,8 @@ import { useConsequences, useSettings } from "../../api/settings";
 import { Empty, Loading, Problem, SURFACES, SurfaceIcon } from "../../parts/basic";
 import { Judged, screen } from "../../parts/screen";
 import { useAround } from "../shell";
-import { Ads } from "./ads";
+import { AdPreview } from "./ad-editor";
+import { Ads, chosenAd } from "./ads";
 import { BeforeYouSave } from "./before-save";
 import { type Draft, DraftContext, keepDraft, useKeptDraft } from "./draft";
 import { Links } from "./links";
@@ -49,14 +50,14 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
   const [settled] = useDebouncedValue(page, 400);
   const consequences = useConsequences(settled, changed);
   const draft = useMemo<Draft | null>(() => {
-    if (!saved || !page || !settled || !place) return null;
+    if (!saved || !page || !place) return null;
     return {
       saved,
       page,
       on: place.on,
       changed,
       consequences,
-      settled,
+      settled: settled ?? page,
       change: (page) => keepDraft(saved.id, page),
       discard: () => keepDraft(saved.id, null),
       mayChange: me.role === "operator",
@@ -72,6 +73,7 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
   if (!settings || !draft) return <Loading what="The page is loading" />;
   const sides = apps.places.filter((one) => one.page.id === draft.saved.id);
   const warnings = warningsOf(settings.data, draft.saved.id);
+  const shownAd = tab === "ads" ? chosenAd(draft.page, draft.on, ad) : undefined;
   const counts: Record<string, number> = {
     ads: draft.page.ads.filter((one) => one.on === draft.on).length,
     links: draft.page.links.filter((one) => one.on === draft.on).length,
@@ -129,6 +131,7 @@ export function Pages({ address, tab, ad }: { address: string; tab: string; ad: 
           </div>
           <div className={css.side}>
             {draft.mayChange && <BeforeYouSave tag={settings.tag} />}
+            {shownAd && <AdPreview ad={shownAd} />}
             <WhatIf address={address} />
           </div>
         </div>

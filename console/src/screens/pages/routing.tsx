@@ -11,11 +11,11 @@ import { RuleTag } from "../../parts/explain";
 import {
   actsHead,
   Card,
-  Check,
   type Choice,
   head,
   Select,
   Setting,
+  Switch,
   screen,
   Table,
   Wrong,
@@ -128,7 +128,7 @@ function WhoAnswers() {
         />
       </Setting>
       <Setting title="Messaging" about="Switched off, nobody can write to the page.">
-        <Check
+        <Switch
           label="People may write"
           checked={page.messaging_enabled}
           disabled={!mayChange}
@@ -212,18 +212,16 @@ function Connected({ warnings }: { warnings: RoutingWarning[] }) {
                   ))}
                 </td>
                 <td>
-                  <Check
+                  <Switch
                     label={`${app.name}: standby on ${SURFACES[on]}`}
-                    hideLabel
                     checked={hears(connection, on)}
                     disabled={!mayChange}
                     onChange={(event) => put(withStandby(connection, on, event.target.checked))}
                   />
                 </td>
                 <td>
-                  <Check
+                  <Switch
                     label={`${app.name}: take control of conversations`}
-                    hideLabel
                     checked={connection.take_control}
                     disabled={!mayChange}
                     onChange={(event) => put({ ...connection, take_control: event.target.checked })}

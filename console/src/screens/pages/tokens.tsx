@@ -6,6 +6,7 @@ import { Button, Empty, Problem } from "../../parts/basic";
 import { actsHead, Card, Check, head, Once, screen, Table } from "../../parts/screen";
 import { useAround } from "../shell";
 import { useDraft } from "./draft";
+import css from "./pages.module.css";
 
 const TASKS = ["MODERATE", "MANAGE", "MESSAGING"] as const;
 
@@ -26,24 +27,6 @@ export function Tokens() {
       )}
       <Card title="Page access tokens" note="Baton keeps only their hashes, so none can be shown again">
         {make.error && <Problem error={make.error} />}
-        {mayChange && (
-          <div className={screen.body}>
-            <div className={screen.fields} role="group" aria-label="Tasks of the next token">
-              {TASKS.map((task) => (
-                <Check
-                  key={task}
-                  label={task}
-                  checked={tasks.includes(task)}
-                  onChange={(event) =>
-                    setTasks(
-                      TASKS.filter((one) => (one === task ? event.target.checked : tasks.includes(one))),
-                    )
-                  }
-                />
-              ))}
-            </div>
-          </div>
-        )}
         {saved.connections.length === 0 ? (
           <Empty title="No app is connected" />
         ) : (
@@ -76,6 +59,27 @@ export function Tokens() {
               </tr>
             ))}
           </Table>
+        )}
+        {mayChange && saved.connections.length > 0 && (
+          <div className={`${screen.body} ${css.tasks}`}>
+            <p id="token-tasks">
+              What the next token may do. An app needs all three, unless it only listens.
+            </p>
+            <div className={screen.fields} role="group" aria-labelledby="token-tasks">
+              {TASKS.map((task) => (
+                <Check
+                  key={task}
+                  label={task}
+                  checked={tasks.includes(task)}
+                  onChange={(event) =>
+                    setTasks(
+                      TASKS.filter((one) => (one === task ? event.target.checked : tasks.includes(one))),
+                    )
+                  }
+                />
+              ))}
+            </div>
+          </div>
         )}
       </Card>
     </>

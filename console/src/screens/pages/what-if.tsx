@@ -1,12 +1,15 @@
-/** A person does something now: who gets it, and by which rule? Nothing is done. */
-import { useState } from "react";
+/** A person does something, now or later, as it is or with the change: who gets it, by which rule? Nothing is done. */
+import { useEffect, useState } from "react";
+import { batonNow } from "../../api/clock";
 import { useConversations } from "../../api/conversations";
 import { dryRun, type Outcome } from "../../api/queries";
+import { fileOf } from "../../api/settings";
 import type { PersonEvent } from "../../api/types";
 import { personName } from "../../model/people";
 import { enter, waysIn } from "../../model/simulator";
+import { HOUR } from "../../model/time";
 import { OwnerPill } from "../../parts/app";
-import { Button, Notices } from "../../parts/basic";
+import { Button, Notices, Segments } from "../../parts/basic";
 import { RuleTag } from "../../parts/explain";
 import { Card, Field, Select, screen } from "../../parts/screen";
 import { useAround } from "../shell";
@@ -15,17 +18,39 @@ import css from "./pages.module.css";
 
 const NOBODY = "somebody-new";
 
+/** In hours from now, if nothing else happens until then. */
+const LATER = [
+  { value: "0", words: "now" },
+  { value: "1", words: "in an hour" },
+  { value: "24", words: "in a day" },
+  { value: "72", words: "in 3 days" },
+  { value: "168", words: "in a week" },
+];
+
 export function WhatIf({ address }: { address: string }) {
   const { apps } = useAround();
-  const { saved, on, changed } = useDraft();
+  const { saved, page, on, changed } = useDraft();
   const { rows } = useConversations({ page: address });
   const people = rows.slice(0, 50);
   const [person, setPerson] = useState(NOBODY);
   const [what, setWhat] = useState("write");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const doings = doingsOf(saved, on);
+  const [later, setLater] = useState("0");
+  const [asItIs, setAsItIs] = useState(false);
+  const withChange = changed && !asItIs;
+  const doings = doingsOf(withChange ? page : saved, on);
   const doing = doings.find((one) => one.value === what) ?? doings[0];
-  const ask = () => doing && void dryRun(address, person, { event: doing.event }).then(setOutcome);
+  const ask = () => {
+    if (!doing) return;
+    const hours = Number(later);
+    const supposed = {
+      ...(hours > 0 && { at: new Date(batonNow() + hours * HOUR).toISOString() }),
+      ...(withChange && { routing: fileOf(page) }),
+    };
+    void dryRun(address, person, { event: doing.event, ...supposed }).then(setOutcome);
+  };
+  // What was answered is of the settings that were asked about.
+  useEffect(() => setOutcome(null), [withChange, page]);
   const anew =
     <T,>(set: (value: T) => void) =>
     (value: T) => {
@@ -33,7 +58,22 @@ export function WhatIf({ address }: { address: string }) {
       setOutcome(null);
     };
   return (
-    <Card title="What if…" note={changed ? "as it is saved" : "as it is"}>
+    <Card
+      title="What if…"
+      tools={
+        changed && (
+          <Segments
+            label="Under which settings"
+            choices={[
+              { value: "is", words: "as it is" },
+              { value: "change", words: "with my change" },
+            ]}
+            value={asItIs ? "is" : "change"}
+            choose={(which) => setAsItIs(which === "is")}
+          />
+        )
+      }
+    >
       <div className={screen.body}>
         <Field label="Person">
           <Select
@@ -45,8 +85,11 @@ export function WhatIf({ address }: { address: string }) {
             ]}
           />
         </Field>
-        <Field label="does, now">
+        <Field label="does">
           <Select value={doing?.value ?? ""} choose={anew(setWhat)} choices={doings} />
+        </Field>
+        <Field label="when">
+          <Select value={later} choose={anew(setLater)} choices={LATER} />
         </Field>
         <div className={css.buttons}>
           <Button onClick={ask}>Who gets it?</Button>

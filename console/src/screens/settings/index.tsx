@@ -15,13 +15,15 @@ export function Settings({ tab }: { tab: string }) {
   const Shown = TABS.find(({ name }) => name === tab)?.shows ?? Members;
   return (
     <div className={screen.screen}>
-      <nav className={screen.tabs} aria-label="Settings">
-        {TABS.map(({ name, words }) => (
-          <Link key={name} to="/settings/$tab" params={{ tab: name }} search={(before) => before}>
-            {words}
-          </Link>
-        ))}
-      </nav>
+      <div className={screen.top}>
+        <nav className={screen.tabs} aria-label="Settings">
+          {TABS.map(({ name, words }) => (
+            <Link key={name} to="/settings/$tab" params={{ tab: name }} search={(before) => before}>
+              {words}
+            </Link>
+          ))}
+        </nav>
+      </div>
       <Shown />
     </div>
   );

@@ -2,11 +2,13 @@
 import { type FormEvent, useState } from "react";
 import {
   useChangeRole,
+  useEndSession,
   useInvite,
   useInviteAgain,
   useMe,
   useMembers,
   useRemoveMember,
+  useSessions,
 } from "../../api/session";
 import type { Invited, Member, Role } from "../../api/types";
 import { Moment } from "../../parts/app";
@@ -45,7 +47,7 @@ export function Members() {
         {data && data.data.length > 0 && (
           <Table
             label="Members"
-            heads={[head("Name"), head("Role"), head("Since"), head("Password"), actsHead]}
+            heads={[head("Name"), head("Role"), head("Since"), head("Password"), head("Signed in"), actsHead]}
           >
             {data.data.map((member) => (
               <Row key={member.id} member={member} invited={setInvited} />
@@ -53,6 +55,28 @@ export function Members() {
           </Table>
         )}
       </Card>
+    </>
+  );
+}
+
+/** In how many browsers somebody is signed in, and the way to end that in all of them. */
+function SignedIn({ member }: { member: Member }) {
+  const { online } = useAround();
+  const { data } = useSessions();
+  const end = useEndSession();
+  const own = data?.data.filter((session) => session.member_id === member.id) ?? [];
+  if (!data) return <>–</>;
+  if (own.length === 0) return <>nowhere</>;
+  const signOut = () => Promise.all(own.map((session) => end.mutateAsync(session.id))).catch(() => {});
+  return (
+    <>
+      <span className={screen.pair}>
+        {own.length === 1 ? "1 browser" : `${own.length} browsers`}
+        <Button look="quiet" disabled={!online || end.isPending} onClick={() => void signOut()}>
+          Sign out<span className="hidden"> {member.name} everywhere</span>
+        </Button>
+      </span>
+      {end.error && <Problem error={end.error} />}
     </>
   );
 }
@@ -132,6 +156,9 @@ function Row({ member, invited }: { member: Member; invited: (invited: Invited) 
         ) : (
           <StatePill tone="danger">link too old</StatePill>
         )}
+      </td>
+      <td>
+        <SignedIn member={member} />
       </td>
       <td>
         <span className={screen.acts}>

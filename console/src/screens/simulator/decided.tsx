@@ -67,7 +67,13 @@ export function Decided({ phone, place }: { phone: Phone; place: Place }) {
           </li>
         ))}
       </ol>
-      {mine.length === 0 && older.length === 0 && <p className={css.unknown}>Nothing yet.</p>}
+      {mine.length === 0 && older.length === 0 && (
+        <p className={css.nothing}>
+          {history
+            ? "Control has not changed so far. What this person does from now on is listed here, with its rule."
+            : "Nothing yet. What this person does is listed here, with the rule that decided it and who was told."}
+        </p>
+      )}
     </div>
   );
 }

@@ -11,11 +11,13 @@ import {
   withCount,
   writePhones,
 } from "../../model/simulator";
-import { Button } from "../../parts/basic";
+import { Button, Segments } from "../../parts/basic";
 import { useKeys } from "../../parts/keys";
 import { Tools, useAround } from "../shell";
 import { Column, type ColumnActs } from "./column";
 import css from "./simulator.module.css";
+
+const phonesWords = (many: number): string => (many === 1 ? "1 phone" : `${many} phones`);
 
 export function Simulator() {
   const { apps, page } = useAround();
@@ -49,21 +51,18 @@ export function Simulator() {
   return (
     <div className={css.simulator} data-count={phones.length}>
       <Tools>
-        <div className={css.counts} role="group" aria-label="Phones">
-          {[1, 2, 3, 4].map((many) => (
-            <button
-              key={many}
-              type="button"
-              aria-pressed={phones.length === many}
-              onClick={() => count(many)}
-              aria-label={many === 1 ? "1 phone" : `${many} phones`}
-            >
-              {phones.length === many ? (many === 1 ? "1 phone" : `${many} phones`) : many}
-            </button>
-          ))}
-        </div>
+        <Segments
+          label="Phones"
+          choices={[1, 2, 3, 4].map((many) => ({
+            value: many,
+            name: phonesWords(many),
+            words: phones.length === many ? phonesWords(many) : many,
+          }))}
+          value={phones.length}
+          choose={count}
+        />
         <Button onClick={add}>
-          <IconPlus size={15} aria-hidden="true" /> <span className={css.word}>New person</span>
+          <IconPlus size={15} aria-hidden="true" /> New person
         </Button>
       </Tools>
       {clock.loaded && !clock.virtual && (

@@ -18,6 +18,7 @@ import { menuItems, tapped } from "../../model/simulator";
 import { clockTime } from "../../model/time";
 import { AppMark } from "../../parts/app";
 import { SURFACES } from "../../parts/basic";
+import { SentFile } from "../../parts/sent-file";
 import { useAround } from "../shell";
 import css from "./phone.module.css";
 
@@ -41,9 +42,10 @@ export function PhoneView({
   const now = useNow(30);
   const box = useRef<HTMLDivElement>(null);
   const newest = messages[0]?.message_id ?? messages[0]?.at;
-  useLayoutEffect(() => {
+  const toEnd = () => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [newest]);
+  };
+  useLayoutEffect(toEnd, [newest]);
   const last = messages[0];
   const quick = last && last.from !== "person" ? said(last).quickReplies : [];
   const username = place.page.instagram?.username;
@@ -73,7 +75,16 @@ export function PhoneView({
         </div>
         <IconInfoCircle size={18} aria-hidden="true" />
       </div>
-      <div ref={box} className={css.talk} role="log" aria-live="off" aria-label="Messages" tabIndex={0}>
+      <div
+        ref={box}
+        className={css.talk}
+        role="log"
+        aria-live="off"
+        aria-label="Messages"
+        tabIndex={0}
+        // A picture takes its place when it has come.
+        onLoadCapture={toEnd}
+      >
         {[...messages].reverse().map((message, index, all) => (
           <PhoneMessage
             key={message.message_id ?? `${message.at}/${index}`}
@@ -135,16 +146,23 @@ export function PhoneMessage({
   }
   return (
     <div className={css.message} data-mine={mine || undefined}>
-      {what.entry && <p className={css.note}>You came {what.entry}</p>}
+      {what.entry && (
+        <p className={css.note}>
+          You came <bdi>{what.entry}</bdi>
+        </p>
+      )}
       <div className={css.bubbleRow}>
         <div className={css.bubble} dir="auto">
           {what.text && <p>{what.text}</p>}
           {what.cards.map((card, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the cards of a message never change
             <div key={index}>
-              <p>
-                <bdi>{card.title ?? card.kind}</bdi>
-              </p>
+              {card.url && <SentFile url={card.url} kind={card.kind} className={css.photo} />}
+              {(card.title || (!card.url && card.buttons.length === 0)) && (
+                <p>
+                  <bdi>{card.title ?? card.kind}</bdi>
+                </p>
+              )}
               {card.subtitle && (
                 <p className={css.subtitle}>
                   <bdi>{card.subtitle}</bdi>

@@ -17,11 +17,11 @@ const ICONS = {
   message: IconSearch,
 };
 const WORDS = {
-  ad: "no ads on this page",
+  ad: "there is none",
   link: "",
-  get_started: "the welcome button",
+  get_started: "welcome button",
   ice_breaker: "",
-  message: "finds the page, says hello",
+  message: "says hello",
 };
 
 export function Ways({
