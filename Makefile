@@ -50,11 +50,11 @@ run: with-console release ## build, and start `baton dev` with the demo
 
 .PHONY: test
 test: ROWS ?= --few 60
-test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss ## all tests that fit a quarter of an hour on two cores
+test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss nodes ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: half-load ## half load for MINUTES=10, then the same tests, on the release program, for hours
-	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300'
+	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300' NODES='--long --rounds 20'
 
 # What is measured, and how, is in docs/performance.md. The relay is built apart, so that it stays the same when Baton's
 # dependencies move.
@@ -193,6 +193,11 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 	python3 e2e/power_loss/full_disk.py
 	python3 e2e/power_loss/failing_disk.py
 	python3 e2e/power_loss/failing_disk.py --lying-disk --expect-loss
+
+.PHONY: nodes
+nodes: $(PROFILE) python ## three nodes over one PostgreSQL, of which one is killed and one paused; NODES='--long --rounds 5'
+	$(call need_postgresql)
+	python3 e2e/nodes/run.py $(NODES)
 
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database

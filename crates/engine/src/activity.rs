@@ -43,9 +43,18 @@ impl Default for Activities {
 impl Activities {
     /// Something happened. Listeners hear it in the order of its numbers.
     pub(crate) fn tell(&self, at: Timestamp, kind: ActivityKind) {
+        self.add(at, kind, false);
+    }
+
+    /// The same, of what happened on another node.
+    pub(crate) fn heard(&self, at: Timestamp, kind: ActivityKind) {
+        self.add(at, kind, true);
+    }
+
+    fn add(&self, at: Timestamp, kind: ActivityKind, elsewhere: bool) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
-        let whole = Arc::new(Activity { number: kept.last, at, kind });
+        let whole = Arc::new(Activity { number: kept.last, at, elsewhere, kind });
         let light = whole.weight() <= LIGHT;
         kept.lines.push_back(if light { Arc::clone(&whole) } else { Arc::new(whole.without_bodies()) });
         if kept.lines.len() > KEPT {
@@ -55,6 +64,11 @@ impl Activities {
         if self.lines.receiver_count() > 0 {
             let _ = self.lines.send(whole);
         }
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.lines.receiver_count() > 0
     }
 
     /// What happens from now on.
@@ -76,6 +90,8 @@ pub struct Activity {
     pub number: u64,
     /// When.
     pub at: Timestamp,
+    /// Whether another node did it, which tells its own listeners too.
+    pub elsewhere: bool,
     /// What.
     pub kind: ActivityKind,
 }

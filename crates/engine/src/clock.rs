@@ -43,6 +43,11 @@ async fn real_sleep(milliseconds: i64) {
     tokio::time::sleep(wait.min(Duration::from_secs(60))).await;
 }
 
+/// Waits in real time, whatever the clock shows: for what other processes do.
+pub(crate) async fn pause(milliseconds: u64) {
+    real_sleep(i64::try_from(milliseconds).unwrap_or(i64::MAX)).await;
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         system_now()

@@ -79,6 +79,10 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             batch
         })
     };
+    let _turn = match &shared.followed {
+        Some(followed) => followed.turn(stream).await,
+        None => None,
+    };
     let watch = Stopwatch::start();
     let committed = shared.store.commit(stream, wanted, decide).await;
     let (told, outcomes) = std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));

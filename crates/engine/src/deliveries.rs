@@ -2,7 +2,7 @@
 //! tasks know and have not recorded yet. Nothing of it is written anywhere for the purpose: an event that nobody
 //! asks about costs nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 
 use baton_rules::{AppId, Channel, Timestamp};
@@ -239,7 +239,7 @@ impl Engine {
             next_attempt_at: None,
             answers_ms: None,
         };
-        let mut read_to: Option<Vec<(Stream, Position)>> = None;
+        let mut read_to: HashMap<Stream, Position> = HashMap::new();
         let mut parked = None;
         for errand in [Errand::news(app), Errand::again(app, "")] {
             let Some(books) = shared.delivery.books(&errand) else { continue };
@@ -250,8 +250,9 @@ impl Engine {
             health.next_attempt_at = [health.next_attempt_at, due].into_iter().flatten().min();
             if errand == Errand::news(app) {
                 (health.pending, health.oldest_pending) = lanes.waiting();
-                read_to = Some(lanes.read_to().collect());
-                parked = Some(lanes.parked().count() as u64);
+                read_to = lanes.read_to().collect();
+                // What is parked in streams of other nodes is known by what they recorded.
+                parked = shared.followed.is_none().then(|| lanes.parked().count() as u64);
                 health.answers_ms = books.percentile_ms(50).zip(books.percentile_ms(95));
             }
         }
@@ -259,13 +260,11 @@ impl Engine {
         health.parked = parked.unwrap_or(state.parked);
         (health.dead, health.expired) = (state.dead, state.expired);
         health.resending = state.again.iter().map(|(_, count)| count).sum();
-        let read_to = match read_to {
-            Some(read_to) => read_to,
-            None => {
-                let cursors = shared.store.cursors(app).await?;
-                cursors.into_iter().map(|cursor| (cursor.stream, cursor.served)).collect()
+        if read_to.len() < usize::from(shared.store.streams()) {
+            for cursor in shared.store.cursors(app).await? {
+                read_to.entry(cursor.stream).or_insert(cursor.served);
             }
-        };
+        }
         for (stream, after) in read_to.into_iter().filter(|(stream, after)| *after < shared.head(*stream)) {
             let lag = shared.store.lag(app, stream, after, COUNTED).await?;
             health.pending += lag.events;
@@ -283,7 +282,7 @@ pub(crate) async fn parked_rows(
 ) -> Result<Vec<(Place, Arc<JournalRow>)>, StoreError> {
     let running = shared.delivery.books(&Errand::news(app)).and_then(|books| {
         let books = books.lock().unwrap_or_else(PoisonError::into_inner);
-        let lanes = books.lanes.as_ref()?;
+        let lanes = books.lanes.as_ref().filter(|_| shared.followed.is_none())?;
         Some(lanes.parked().map(|(chain, done, passed)| (chain.clone(), done, passed)).collect::<Vec<_>>())
     });
     let walks = match running {
@@ -325,8 +324,8 @@ pub(crate) async fn parked_rows(
 /// What the tasks of an app know of some events, at one moment.
 #[derive(Default)]
 struct Known {
-    /// How they stand in the order in which they were asked about; none: the app has no task.
-    stands: Option<Vec<Stands>>,
+    /// How they stand in the order in which they were asked about; none: the app has no task, or not in this stream.
+    stands: Option<Vec<Option<Stands>>>,
     /// Until when those that are sent again wait.
     again: HashMap<Place, Option<Timestamp>>,
     /// What is not recorded yet.
@@ -349,10 +348,15 @@ impl Known {
             }
             let Some(lanes) = &books.lanes else { continue };
             let dues = lanes.dues();
+            let delivered: HashSet<Stream> = lanes.streams().collect();
             let each = rows.iter().filter_map(|(place, row)| Some((*place, row.chain.as_ref()?)));
             let stands = each.map(|(place, chain)| (place, lanes.stands(chain, place, &dues)));
             if errand == Errand::news(app) {
-                known.stands = Some(stands.map(|(_, stands)| stands).collect());
+                known.stands = Some(
+                    stands
+                        .map(|(place, stands)| delivered.contains(&place.stream).then_some(stands))
+                        .collect(),
+                );
             } else {
                 known.again.extend(stands.filter_map(|(place, stands)| match stands {
                     Stands::Waits(due) => Some((place, due)),
@@ -399,8 +403,12 @@ pub(crate) async fn judge(
     // What the tasks know is looked at first: what they record meanwhile is then seen twice, and not missed.
     let mut known = Known::of(shared, app, &rows);
     let stands = match known.stands.take() {
-        Some(stands) => stands,
-        None => kept_stands(shared, app, &rows).await?,
+        Some(stands) if stands.iter().all(Option::is_some) => stands.into_iter().flatten().collect(),
+        some => {
+            let known = some.unwrap_or_else(|| vec![None; rows.len()]);
+            let kept = kept_stands(shared, app, &rows).await?;
+            known.into_iter().zip(kept).map(|(known, kept)| known.unwrap_or(kept)).collect::<Vec<_>>()
+        }
     };
     let tried = shared.store.tried(app, rows.iter().map(|(place, _)| *place).collect()).await?;
     let mut judged = Vec::with_capacity(rows.len());

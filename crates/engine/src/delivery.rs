@@ -2,7 +2,7 @@
 //! pending, and one for each address that something is sent to again; an app with nothing pending has none. What to
 //! do next is decided in `lanes`, which is pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, Channel, Timestamp};
@@ -98,6 +98,33 @@ impl Delivery {
             && let Some(lanes) = &mut books.lock().unwrap_or_else(PoisonError::into_inner).lanes
         {
             run(lanes);
+        }
+    }
+
+    /// The streams that some task has lanes in.
+    pub(crate) fn streams(&self) -> BTreeSet<Stream> {
+        let mut streams = BTreeSet::new();
+        self.each_lanes(|lanes| streams.extend(lanes.streams()));
+        streams
+    }
+
+    /// Events that were read and wait, and when the oldest of them was committed.
+    pub(crate) fn waiting(&self) -> (u64, Option<Timestamp>) {
+        let (mut events, mut oldest) = (0, None);
+        self.each_lanes(|lanes| {
+            let (waiting, since) = lanes.waiting();
+            events += waiting;
+            oldest = [oldest, since].into_iter().flatten().min();
+        });
+        (events, oldest)
+    }
+
+    fn each_lanes(&self, mut look: impl FnMut(&Lanes)) {
+        let books: Vec<_> = self.tasks().values().map(|task| Arc::clone(&task.books)).collect();
+        for books in books {
+            if let Some(lanes) = &books.lock().unwrap_or_else(PoisonError::into_inner).lanes {
+                look(lanes);
+            }
         }
     }
 
@@ -223,20 +250,21 @@ impl Worker {
     /// Delivers until nothing is pending, or the engine stops. Fails only before anything is under way.
     async fn deliver(&mut self) -> Result<(), StoreError> {
         let Some((app, begun)) = self.deliverable() else { return Ok(()) };
-        let mut lanes = self.load(&app).await?;
+        let Some((term, streams)) = self.shared.holding.now() else { return Ok(()) };
+        let mut lanes = self.load(&app, &streams).await?;
         // What failed by the old way is no reason to wait with the new one.
         if self.reached.replace(Arc::clone(&app)).is_some_and(|before| !is_reached_alike(&app, &before)) {
             lanes.resume();
         }
         self.books().lanes = Some(lanes);
-        while self.step((&app, begun)).await {}
+        while self.step((&app, begun, term)).await {}
         self.flush().await;
         self.books().lanes = None;
         Ok(())
     }
 
-    /// Takes up where the last task stopped.
-    async fn load(&mut self, app: &App) -> Result<Lanes, StoreError> {
+    /// Takes up where the last task stopped, in the streams that this node delivers.
+    async fn load(&mut self, app: &App, streams: &BTreeSet<Stream>) -> Result<Lanes, StoreError> {
         let (id, source) = (self.errand.app, self.errand.source.clone());
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
@@ -247,12 +275,14 @@ impl Worker {
         };
         let store = &self.shared.store;
         if source == Source::Journal {
-            let (cursors, parked) = (store.cursors(id).await?, store.parked(id).await?);
+            let (mut cursors, mut parked) = (store.cursors(id).await?, store.parked(id).await?);
+            cursors.retain(|cursor| streams.contains(&cursor.stream));
+            parked.retain(|parked| streams.contains(&parked.stream));
             return Ok(Lanes::new(id, source, bounds, &cursors, parked));
         }
         self.ends.clear();
-        let begin = |stream| Cursor { app: id, stream: Stream(stream), served: Position(0) };
-        let cursors: Vec<Cursor> = (0..store.streams()).map(begin).collect();
+        let begin = |stream: &Stream| Cursor { app: id, stream: *stream, served: Position(0) };
+        let cursors: Vec<Cursor> = streams.iter().map(begin).collect();
         Ok(Lanes::new(id, source, bounds, &cursors, Vec::new()))
     }
 
@@ -267,8 +297,8 @@ impl Worker {
     /// One step. False: nothing is under way, and nothing is to be done now. Once the app is reached otherwise
     /// than when delivery `began`, nothing new is begun: what was learnt of the old address says nothing of
     /// the new one, and an app that was deleted and made again has nothing of the old one's. The same where more is
-    /// to be sent again: it may stand before what was read.
-    async fn step(&mut self, began: (&App, u64)) -> bool {
+    /// to be sent again: it may stand before what was read; and where the streams that this node delivers are others.
+    async fn step(&mut self, began: (&App, u64, u64)) -> bool {
         while let Ok(report) = self.reported.try_recv() {
             self.take(report);
         }
@@ -276,6 +306,7 @@ impl Worker {
         let more = self.errand.source != Source::Journal && self.shared.delivery.has_news(&self.errand);
         let app = self.deliverable().filter(|_| !more && !self.shared.stopping.is_cancelled());
         let app = app.filter(|(app, begun)| is_reached_alike(app, began.0) && *begun == began.1);
+        let app = app.filter(|_| self.shared.holding.is_term(began.2));
         let Some((app, _)) = app else {
             if self.lanes(|lanes| lanes.under_way()) == 0 {
                 return false;

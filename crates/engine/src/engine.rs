@@ -28,8 +28,11 @@ use crate::committer::{self, Job};
 use crate::delivery::{self, Delivery, Errand};
 use crate::due::{self, Dues};
 use crate::faults;
+use crate::following::{self, Followed};
 use crate::history::{self, HistoryEntry};
+use crate::holding::Holding;
 use crate::measures::Measures;
+use crate::membership::{self, Member, Membership};
 use crate::receipt::{Failure, Receipt, Request, Requested, Supposed, ThreadSeen};
 use crate::retention::{self, Keep, Retention};
 use crate::retry::Profile;
@@ -65,6 +68,8 @@ pub struct Parts {
     pub policy: Policy,
     /// What its generator of jitter starts from; drawn once, at start-up.
     pub seed: u64,
+    /// What it says of itself where several nodes use the store.
+    pub member: Member,
 }
 
 /// How the engine delivers, and what it keeps waiting.
@@ -131,9 +136,12 @@ struct Recent {
 
 impl Recent {
     fn add(&mut self, rows: &[Arc<JournalRow>]) {
-        // A change of settings wrote a row of its own in between: memory must have no gap, so it starts anew.
-        let follows = self.rows.back().is_none_or(|last| last.position.next() == rows[0].position);
-        if !follows {
+        // What was written elsewhere before what is known here stays out: memory must have no gap.
+        let known = self.rows.back().map(|last| last.position);
+        let rows = &rows[rows.partition_point(|row| Some(row.position) <= known)..];
+        let Some(first) = rows.first() else { return };
+        // A change of settings wrote a row of its own in between, or another node did: it starts anew.
+        if known.is_some_and(|known| known.next() != first.position) {
             *self = Self::default();
         }
         self.bytes += rows.iter().map(|row| weight(row)).sum::<usize>();
@@ -165,6 +173,10 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) key: [u8; 32],
     pub(crate) delivery: Delivery,
+    pub(crate) holding: Holding,
+    pub(crate) membership: Membership,
+    /// What is known of streams that other nodes write too; none: nobody else does.
+    pub(crate) followed: Option<Followed>,
     pub(crate) dues: Dues,
     pub(crate) retention: Retention,
     pub(crate) tasks: TaskTracker,
@@ -192,12 +204,20 @@ impl Shared {
         Position(head.map(|head| head.load(Ordering::Acquire)).unwrap_or_default())
     }
 
-    /// Rows were committed: delivery may have them.
+    /// Rows were committed here: delivery may have them.
     pub(crate) fn committed(self: &Arc<Self>, stream: Stream, batch: &Batch) {
         if !batch.due.is_empty() {
             self.dues.news.notify_one();
         }
-        let rows = &batch.rows;
+        let (Some(first), Some(last)) = (batch.rows.first(), batch.rows.last()) else { return };
+        self.wrote(stream, &batch.rows);
+        if let Some(followed) = &self.followed {
+            followed.wrote(stream, first.position, last.position);
+        }
+    }
+
+    /// Rows are there, whichever node wrote them.
+    pub(crate) fn wrote(self: &Arc<Self>, stream: Stream, rows: &[Arc<JournalRow>]) {
         let (Some(last), Some(recent)) = (rows.last(), self.recent.get(usize::from(stream.0))) else {
             return;
         };
@@ -211,6 +231,14 @@ impl Shared {
         self.commits.send_replace(());
     }
 
+    /// A stream goes further than was known.
+    pub(crate) fn went_on(&self, stream: Stream, to: Position) {
+        if let Some(head) = self.heads.get(usize::from(stream.0)) {
+            head.fetch_max(to.0, Ordering::AcqRel);
+        }
+        self.commits.send_replace(());
+    }
+
     /// Changes the settings. The row of the change stands in every stream and is nobody's to hear; what it
     /// tells apps stands right after it.
     pub(crate) async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
@@ -219,6 +247,9 @@ impl Shared {
         let told = configured.told.iter().map(|(stream, row)| (*stream, row.position));
         let own = (0..).map(Stream).zip(configured.positions.iter().copied());
         for (stream, position) in own.chain(told) {
+            if let Some(followed) = &self.followed {
+                followed.wrote(stream, position, position);
+            }
             if let Some(head) = self.heads.get(usize::from(stream.0)) {
                 head.fetch_max(position.0, Ordering::AcqRel);
             }
@@ -262,6 +293,16 @@ impl Shared {
         if let Some(recent) = self.recent.get(usize::from(stream.0)) {
             recent.lock().unwrap_or_else(PoisonError::into_inner).forget(up_to);
         }
+    }
+
+    /// Whether anybody listens to what happens.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.activity.has_listeners()
+    }
+
+    /// Tells listeners what happened on another node, which counted it.
+    pub(crate) fn heard(&self, kind: ActivityKind) {
+        self.activity.heard(self.clock.now(), kind);
     }
 
     /// Tells listeners that something happened.
@@ -309,7 +350,14 @@ impl Engine {
         } else {
             parts.transport
         };
+        let (holding, followed) = match parts.store.nodes() {
+            Some(_) => (Holding::nothing(), Some(Followed::from(&heads))),
+            None => (Holding::all(streams), None),
+        };
         let shared = Arc::new(Shared {
+            holding,
+            followed,
+            membership: Membership::new(parts.member),
             key: parts.store.key(),
             store: parts.store,
             clock: parts.clock,
@@ -329,6 +377,8 @@ impl Engine {
             heads: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),
             recent: heads.iter().map(|_| Mutex::default()).collect(),
         });
+        // Nothing runs yet: where this node may not be there, it was not.
+        membership::beat(&shared).await?;
         let committers = (0..streams)
             .map(|stream| {
                 let (jobs, taken) = mpsc::channel(waiting);
@@ -346,6 +396,10 @@ impl Engine {
         let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
         engine.shared.tasks.spawn(due::run(engine.clone()));
         engine.shared.tasks.spawn(retention::run(engine.clone()));
+        if engine.shared.followed.is_some() {
+            engine.shared.tasks.spawn(membership::run(Arc::clone(&engine.shared)));
+            engine.shared.tasks.spawn(following::run(Arc::clone(&engine.shared)));
+        }
         Ok(engine)
     }
 

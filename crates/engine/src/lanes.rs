@@ -237,6 +237,11 @@ impl Lanes {
         (open, fronts.filter_map(|talk| talk.queue.front()).map(|row| row.at).min())
     }
 
+    /// The streams.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = Stream> {
+        self.lanes.iter().map(|lane| lane.stream)
+    }
+
     /// Up to where streams have been read.
     pub(crate) fn read_to(&self) -> impl Iterator<Item = (Stream, Position)> {
         self.lanes.iter().map(|lane| (lane.stream, lane.read_to))

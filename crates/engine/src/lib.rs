@@ -15,9 +15,12 @@ mod delivery;
 mod due;
 mod engine;
 mod faults;
+mod following;
 mod history;
+mod holding;
 mod lanes;
 mod measures;
+mod membership;
 mod probe;
 mod receipt;
 mod resending;
@@ -37,6 +40,7 @@ pub use engine::{Applied, ClockFailure, Engine, Filter, Owner, Parts, Policy, Th
 pub use faults::Faults;
 pub use history::HistoryEntry;
 pub use lanes::GivenUp;
+pub use membership::Member;
 pub use probe::{Probe, Probed, Signed};
 pub use receipt::{
     CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, Supposed, ThreadSeen,

@@ -225,6 +225,9 @@ impl Engine {
         let (all, free) = ("What the database takes on the disk", "What of that is free to be used again");
         registry.register_with_unit("database", all, Unit::Bytes, gauge(size.bytes));
         registry.register_with_unit("database_free", free, Unit::Bytes, gauge(size.free));
+        let delivered = self.shared().holding.now().map_or(0, |(_, streams)| streams.len());
+        let text = "Streams that this node delivers: all, where no other uses the database";
+        registry.register("delivered_streams", text, gauge(delivered as u64));
         let mut page = String::new();
         // Writing into a text does not fail.
         let _ = text::encode(&mut page, &registry);

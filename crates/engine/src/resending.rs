@@ -210,6 +210,7 @@ impl Engine {
             let ended = health.disabled.take();
             (health.failing_since, health.failing_since_lived, health.failed_lived) = (None, None, None);
             health.alerted = false;
+            health.resumed_at = ended.is_some().then_some(shared.clock.now().0).or(health.resumed_at);
             ended.map(|ended| (ended.reason, health.clone()))
         };
         if let Some((reason, health)) = changed {

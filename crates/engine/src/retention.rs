@@ -141,7 +141,9 @@ async fn forget(
     old: &TooOld,
     expired: &mut BTreeMap<AppId, u64>,
 ) -> Result<(), StoreError> {
-    for (stream, first) in (0..).map(Stream).zip(&oldest.rows) {
+    // A stream is its holder's to look after.
+    let own = (0..).map(Stream).zip(&oldest.rows).filter(|(stream, _)| shared.holding.has(*stream));
+    for (stream, first) in own {
         let mut more = first.is_some_and(|(_, at)| at <= old.rows);
         while more && !shared.stopping.is_cancelled() {
             let gone = shared.store.forget(stream, old.clone(), SLICE).await?;
@@ -160,6 +162,10 @@ async fn forget(
 
 /// Deletes entries of histories and answers to keys.
 async fn history(shared: &Shared, oldest: &Oldest, now: Timestamp) -> Result<(), StoreError> {
+    if !shared.holding.has(Stream(0)) {
+        // Of all streams at once, so that one node does it.
+        return Ok(());
+    }
     let until = Timestamp(now.0.saturating_sub(shared.policy.keep.control_ms));
     let mut more = oldest.control.is_some_and(|at| at <= until)
         || oldest.seen.is_some_and(|at| now.0.saturating_sub(at.0) >= SEEN_MS);
@@ -183,7 +189,8 @@ async fn shrink(
     loop {
         let Size { bytes, free } = shared.store.size().await?;
         let oldest = shared.store.oldest().await?;
-        let first = oldest.rows.iter().flatten().map(|(_, at)| *at).min();
+        let own = (0..).map(Stream).zip(&oldest.rows).filter(|(stream, _)| shared.holding.has(*stream));
+        let first = own.filter_map(|(_, row)| row.map(|(_, at)| at)).min();
         let Some(first) = first.filter(|first| *first <= youngest) else { return Ok(()) };
         if bytes.saturating_sub(free) <= most || shared.stopping.is_cancelled() {
             return Ok(());

@@ -35,6 +35,7 @@ mod live;
 mod members;
 mod menu;
 mod messages;
+mod nodes;
 pub(crate) mod operation;
 mod parts;
 mod people;
@@ -92,6 +93,7 @@ fn operations() -> Vec<Operation> {
         explain::operations(),
         session::operations(),
         members::operations(),
+        nodes::operations(),
     ];
     all.into_iter().flatten().collect()
 }

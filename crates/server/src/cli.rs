@@ -30,6 +30,7 @@ pub(crate) mod look;
 mod man;
 mod migrate;
 pub(crate) mod names;
+mod nodes;
 mod openapi;
 mod outcome;
 mod receiving;
@@ -117,6 +118,8 @@ enum Command {
     Token(token::Command),
     /// Find what is wrong with the settings and the routing file, and change nothing
     Check(check::Arguments),
+    /// Who uses the database, and which streams each delivers; only with PostgreSQL
+    Nodes,
     /// Whether the server is ready: exit code 0, or 1
     Health,
     /// Bring the database to this version's schema, without serving
@@ -199,6 +202,7 @@ impl Command {
             | Self::Clock(_)
             | Self::Apply(_)
             | Self::Check(_)
+            | Self::Nodes
             | Self::Health => false,
         }
     }
@@ -232,6 +236,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Test(arguments) => test::run(&common, &arguments).await,
             Command::Token(command) => token::run(&common, &command).await,
             Command::Check(arguments) => check::run(&common, &arguments).await,
+            Command::Nodes => nodes::run(&common).await,
             Command::Health => health::run(&common).await,
             Command::Migrate(arguments) => migrate::run(&common, &arguments).await,
             Command::Backup(arguments) => backup::run(&common, &arguments).await,

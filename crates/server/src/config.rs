@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_engine::{Keep, Profile};
+use baton_store::postgres::Address;
 use ipnet::IpNet;
 use toml::Value;
 
@@ -19,7 +20,9 @@ mod values;
 use read::Reader;
 pub use read::{Read, Sources, Wrong};
 pub use values::milliseconds;
-use values::{address, age, database, duration, host_names, level, networks, path, public_url, whole, word};
+use values::{
+    address, age, database, duration, host_names, lease, level, networks, node, path, public_url, whole, word,
+};
 
 /// Every setting with its default and its meaning, as the file would have them.
 pub const DEFAULT_FILE: &str = include_str!("../../../baton.default.toml");
@@ -37,6 +40,12 @@ pub struct Config {
     pub database: Database,
     /// Streams of a new database.
     pub streams: u16,
+    /// Connections to PostgreSQL at most.
+    pub connections: usize,
+    /// What this node is called where several use a database; none: after the machine, and where it listens.
+    pub node: Option<String>,
+    /// How long after a node was last heard of others deliver in its place.
+    pub lease: Duration,
     /// Which clock it goes by.
     pub clock: ClockKind,
     /// How much is taken from a client.
@@ -78,6 +87,8 @@ pub enum Database {
     InDataDirectory,
     /// This SQLite file.
     Sqlite(PathBuf),
+    /// This PostgreSQL database, which several nodes may use.
+    Postgres(Box<Address>),
 }
 
 /// Which clock it goes by.
@@ -183,6 +194,9 @@ impl Default for Config {
             public_url: None,
             database: Database::InDataDirectory,
             streams: 16,
+            connections: 16,
+            node: None,
+            lease: Duration::from_secs(10),
             clock: ClockKind::System,
             limits: Limits::default(),
             delivery: Delivery {
@@ -280,6 +294,9 @@ impl Config {
             database: reader.value("database", self.database, database),
             traces: reader.value("otlp_endpoint", self.traces, |value| public_url(value).map(Some)),
             streams: reader.value("streams", self.streams, |value| whole(value, 1..=1024)),
+            connections: reader.value("connections", self.connections, |value| whole(value, 4..=1000)),
+            node: reader.value("node", self.node, |value| node(value).map(Some)),
+            lease: reader.value("lease", self.lease, lease),
             clock: reader.value("clock", self.clock, |value| word(value, CLOCKS)),
             limits: Limits {
                 body: reader.value("limits.body", self.limits.body, limit),

@@ -112,6 +112,11 @@ fn place(common: &Common, arguments: &Arguments, config: &Config, with_demo: boo
                 .why(format!("`database` names {}", path.display()))
                 .advice("leave out one of the two"))
         }
+        (true, Database::Postgres(address)) => {
+            Err(Failure::usage("--ephemeral keeps nothing, and a database is named")
+                .why(format!("`database` names {address}"))
+                .advice("leave out one of the two"))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use baton_store::{AuditLine, Invitation, Member, Role, Secret, Session, StoreErr
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 mod caller;
 mod cookie;
@@ -23,6 +24,8 @@ pub(crate) use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASS
 use crate::problem::{self, Problem};
 use throttle::Throttle;
 
+/// How often a change of the team is tried that other nodes were faster with.
+const CHANGES: usize = 5;
 /// Members at most.
 const MEMBERS: usize = 200;
 /// Browsers in which one member is signed in; the one that began first goes.
@@ -457,17 +460,47 @@ impl Door {
         let _ = kept.await;
     }
 
-    /// Changes the team: on disk first, and then for everybody.
+    /// Changes the team: on disk first, and then for everybody. Another node may have changed it: then once more, by what
+    /// it is now.
     async fn change<T>(&self, make: impl Fn(&mut Team) -> Result<T, Problem>) -> Result<T, Problem> {
         let _turn = self.turn.lock().await;
-        let mut team = Team::clone(&self.team());
-        let now = self.now();
-        team.sessions.retain(|session| is_alive(session, now));
-        team.invitations.retain(|one| now < one.until);
-        let made = make(&mut team)?;
-        self.engine.keep_team(team.clone()).await?;
+        for _ in 0..CHANGES {
+            let known = Team::clone(&self.team());
+            let (mut team, now) = (known.clone(), self.now());
+            team.sessions.retain(|session| is_alive(session, now));
+            team.invitations.retain(|one| now < one.until);
+            let made = make(&mut team)?;
+            if self.engine.change_team(known, team.clone()).await? {
+                self.publish(team);
+                return Ok(made);
+            }
+            self.publish(self.engine.team().await?);
+        }
+        Err(Problem::new(&problem::UNAVAILABLE))
+    }
+
+    fn publish(&self, team: Team) {
         *self.team.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(team);
-        Ok(made)
+    }
+
+    /// Lets in whom other nodes let in, and nobody whom they sent away, until the server stops.
+    pub(crate) async fn follow(&self, stopping: CancellationToken) {
+        let mut news = self.engine.team_news();
+        loop {
+            let read = async {
+                let _turn = self.turn.lock().await;
+                self.engine.team().await.map(|team| self.publish(team))
+            };
+            if let Err(error) = read.await {
+                // The next news tries again, as does every change.
+                tracing::warn!(%error, "who may sign in was not read");
+            }
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                changed = news.changed() => if changed.is_err() { return },
+            }
+        }
     }
 
     /// Refuses a browser that says that another site asks.

@@ -151,6 +151,9 @@ kinds! {
     CLOCK_NOT_VIRTUAL = "clock-not-virtual", CONFLICT, "the clock is the system's",
         "Only a virtual clock is shown, moved or frozen here: `baton dev` has one, and `baton serve` with \
          `clock = \"virtual\"`.";
+    ONE_NODE = "one-node", CONFLICT, "the database is one server's own",
+        "Nodes are listed where several may use a database, which is PostgreSQL. A server with an SQLite file is the only \
+         one that uses it.";
     FAULTS_OFF = "faults-off", CONFLICT, "nothing goes wrong on purpose here",
         "Faults are for development: only where the clock is virtual, as in `baton dev`, may things go wrong on \
          purpose.";

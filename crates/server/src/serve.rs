@@ -259,6 +259,10 @@ async fn router(mut state: State, stopping: CancellationToken) -> Result<Router,
         openapi: OnceLock::new(),
         docs: OnceLock::new(),
     });
+    if shared.engine.shares_its_database() {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { shared.door.follow(shared.stopping.clone()).await });
+    }
     Ok(every_route(|routes| api::guarded(routes, &shared))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), log::each))
         .with_state(shared))

@@ -1,6 +1,7 @@
 //! Starting and stopping a server: what `baton dev` and `baton serve` do alike. Everything is opened before
 //! anything is announced, so a server that says where it is can be used.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use baton_engine::{Clock, Engine, HttpTransport, Parts, Policy, SystemClock, Vetting, VirtualClock};
+use baton_engine::{Clock, Engine, HttpTransport, Member, Parts, Policy, SystemClock, Vetting, VirtualClock};
 use baton_rules::Timestamp;
+use baton_store::postgres::{self, Address, PostgresStore};
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{KeptClock, Secret, Store};
 use tokio::net::TcpListener;
@@ -47,6 +49,24 @@ pub(crate) fn start_log(config: &Config) {
     };
 }
 
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<Address>),
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::File(path) => path.display().fmt(f),
+            Location::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
 /// Where a server keeps things, and says where it is.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -55,7 +75,7 @@ pub(crate) struct Place {
     /// Where `server.json` lies too.
     also: Option<PathBuf>,
     /// The database.
-    pub(crate) database: PathBuf,
+    pub(crate) database: Location,
     /// What is removed at the end.
     scratch: Option<PathBuf>,
     /// A server that was there before, and is what commands find where nothing else is said.
@@ -75,10 +95,11 @@ impl Place {
     }
 
     /// The database: a file of this name in the data directory, unless the settings name another.
-    pub(crate) fn database(directory: &Path, database: &Database, name: &str) -> PathBuf {
+    pub(crate) fn database(directory: &Path, database: &Database, name: &str) -> Location {
         match database {
-            Database::InDataDirectory => directory.join(name),
-            Database::Sqlite(path) => path.clone(),
+            Database::InDataDirectory => Location::File(directory.join(name)),
+            Database::Sqlite(path) => Location::File(path.clone()),
+            Database::Postgres(address) => Location::Postgres(address.clone()),
         }
     }
 
@@ -105,10 +126,18 @@ impl Place {
         if let Some(data) = &common.data {
             make_private(data)?;
         }
-        let database = scratch.join("baton.db");
+        let database = Location::File(scratch.join("baton.db"));
         let beside = ServerFile::read(&runtime).map(|file| file.url).filter(|url| answers(url));
         let directory = if beside.is_some() { scratch.clone() } else { runtime };
         Ok(Self { directory, also: common.data.clone(), database, scratch: Some(scratch), beside })
+    }
+
+    /// The same, with what is kept in PostgreSQL if the settings name such a database: that stays.
+    pub(crate) fn with(self, database: &Database) -> Self {
+        match database {
+            Database::Postgres(address) => Self { database: Location::Postgres(address.clone()), ..self },
+            Database::InDataDirectory | Database::Sqlite(_) => self,
+        }
     }
 
     /// Whether it is gone when the server stops.
@@ -199,8 +228,9 @@ impl Server {
             None => (None, None),
         };
         let operator_token = operator_token(wishes.token, &place, &mut mint)?;
-        let store = open(&place.database, config.streams).await?;
-        let engine = engine(config, store, mint.seed(), &wishes).await?;
+        let store = open(&place.database, config).await?;
+        let member = member(config, &place.database, address);
+        let engine = engine(config, store, mint.seed(), member, &wishes).await?;
         if let Some(endpoint) = &config.traces {
             traces::start(engine.clone(), endpoint, mint.seed())?;
         }
@@ -332,25 +362,57 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
     }
 }
 
-async fn open(path: &Path, streams: u16) -> Result<SqliteStore, Failure> {
-    let (file, options) = (path.to_owned(), Options { streams });
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
-    match opened {
-        Ok(Ok(store)) => Ok(store),
-        Ok(Err(error)) => Err(cannot_open(path, error)),
-        Err(error) => Err(cannot_open(path, error)),
+async fn open(at: &Location, config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    match at {
+        Location::File(path) => {
+            let (file, options) = (path.clone(), Options { streams: config.streams });
+            let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
+            match opened {
+                Ok(Ok(store)) => Ok(Arc::new(store)),
+                Ok(Err(error)) => Err(cannot_open(at, error)),
+                Err(error) => Err(cannot_open(at, error)),
+            }
+        }
+        Location::Postgres(address) => {
+            let opened = PostgresStore::open(address, postgres_options(config)).await;
+            Ok(Arc::new(opened.map_err(|error| cannot_open(at, error))?))
+        }
+    }
+}
+
+/// How a PostgreSQL database is opened by these settings.
+pub(crate) fn postgres_options(config: &Config) -> postgres::Options {
+    let time = match config.clock {
+        ClockKind::System => postgres::Time::Database,
+        ClockKind::Virtual => postgres::Time::Caller,
+    };
+    postgres::Options { streams: config.streams, connections: config.connections, time }
+}
+
+/// What this node says of itself to those that use the same database.
+fn member(config: &Config, at: &Location, address: SocketAddr) -> Member {
+    let named_after = || {
+        let machine = rustix::system::uname();
+        format!("{}:{}", machine.nodename().to_string_lossy(), address.port())
+    };
+    Member {
+        name: config.node.clone().unwrap_or_else(named_after).into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        alone: config.clock == ClockKind::Virtual && matches!(at, Location::Postgres(_)),
+        lease: config.lease,
     }
 }
 
 /// Why a database cannot be used.
-pub(crate) fn cannot_open(path: &Path, why: impl std::fmt::Display) -> Failure {
-    Failure::new(format!("cannot open the database {}", path.display())).why(why)
+pub(crate) fn cannot_open(at: &Location, why: impl fmt::Display) -> Failure {
+    Failure::new(format!("cannot open the database {at}")).why(why)
 }
 
 async fn engine(
     config: &Config,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     seed: u64,
+    member: Member,
     wishes: &Wishes<'_>,
 ) -> Result<Engine, Failure> {
     let cannot = |why: String| Failure::new("cannot start").why(why);
@@ -375,7 +437,7 @@ async fn engine(
         keep: config.retention,
         traces: config.traces.is_some(),
     };
-    let parts = Parts { store: Arc::new(store), clock, transport: Arc::new(transport), policy, seed };
+    let parts = Parts { store, clock, transport: Arc::new(transport), policy, seed, member };
     Engine::start(parts).await.map_err(|error| cannot(error.to_string()))
 }
 

@@ -95,6 +95,10 @@ struct Spans {
 
 impl Spans {
     fn of(&mut self, line: &Activity) -> Vec<SpanData> {
+        if line.elsewhere {
+            // The node that did it sends it.
+            return Vec::new();
+        }
         match &line.kind {
             ActivityKind::Decision { thread, from, to, rows, .. } => {
                 let Some(last) = rows.last() else { return Vec::new() };

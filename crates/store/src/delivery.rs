@@ -216,6 +216,44 @@ pub struct DeliveryHealth {
     pub last_failure: Option<LastFailure>,
     /// Delivery was stopped.
     pub disabled: Option<Disabled>,
+    /// When somebody last let it go on, in milliseconds.
+    pub resumed_at: Option<i64>,
+}
+
+impl DeliveryHealth {
+    /// What two nodes know of an app together: it fails since what arrived last at either of them, and is stopped if either
+    /// of them stopped it after somebody last let it go on.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let newest = |of: fn(&Self) -> Option<i64>| of(self).max(of(other));
+        let (delivered_at, resumed_at) = (newest(|one| one.delivered_at), newest(|one| one.resumed_at));
+        let last_failure = [&self.last_failure, &other.last_failure].into_iter().flatten();
+        let last_failure = last_failure.max_by_key(|failure| failure.at).cloned();
+        let disabled = [&self.disabled, &other.disabled].into_iter().flatten();
+        let disabled = disabled.max_by_key(|disabled| disabled.at).cloned();
+        let disabled = disabled.filter(|disabled| Some(disabled.at) > resumed_at);
+        let good = delivered_at.max(resumed_at);
+        let still = last_failure.as_ref().is_none_or(|failure| Some(failure.at) > good);
+        let failing = [self, other].into_iter().filter(|_| still);
+        let (mut since, mut since_lived, mut lived) = (None, None, None);
+        for (one, begun) in failing.filter_map(|one| Some((one, one.failing_since?))) {
+            let later = good.map_or(0, |good| (good - begun).max(0));
+            since = Some(since.map_or(begun + later, |at: i64| at.min(begun + later)));
+            let begun_lived = one.failing_since_lived.map(|at| at + later);
+            since_lived = since_lived.into_iter().chain(begun_lived).min();
+            lived = lived.max(one.failed_lived);
+        }
+        Self {
+            delivered_at,
+            failing_since: since,
+            failing_since_lived: since_lived,
+            failed_lived: lived,
+            alerted: (since.is_some() || disabled.is_some()) && (self.alerted || other.alerted),
+            last_failure,
+            disabled,
+            resumed_at,
+        }
+    }
 }
 
 /// A failure, as it is kept.
@@ -236,4 +274,56 @@ pub struct Disabled {
     pub at: i64,
     /// Why, for people.
     pub reason: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(since: i64, last: i64) -> DeliveryHealth {
+        DeliveryHealth {
+            failing_since: Some(since),
+            failing_since_lived: Some(since),
+            failed_lived: Some(last),
+            last_failure: Some(LastFailure { at: last, status: Some(500), error: "no".into() }),
+            ..DeliveryHealth::default()
+        }
+    }
+
+    fn arrived(at: i64) -> DeliveryHealth {
+        DeliveryHealth { delivered_at: Some(at), ..DeliveryHealth::default() }
+    }
+
+    /// Both ways round, which must be one.
+    fn both(one: &DeliveryHealth, other: &DeliveryHealth) -> DeliveryHealth {
+        let together = one.and(other);
+        assert_eq!(together, other.and(one));
+        assert_eq!(together, together.and(one).and(other), "saying it again changes nothing");
+        together
+    }
+
+    #[test]
+    fn an_app_fails_since_what_arrived_last_at_any_node() {
+        let longer = both(&fails(10, 30), &fails(20, 40));
+        assert_eq!(
+            (longer.failing_since, longer.failing_since_lived, longer.failed_lived),
+            (Some(10), Some(10), Some(40))
+        );
+        let between = both(&fails(10, 30), &arrived(25));
+        assert_eq!((between.failing_since, between.failing_since_lived), (Some(25), Some(25)));
+        let since = both(&fails(10, 30), &arrived(35));
+        assert_eq!((since.failing_since, since.failed_lived, since.alerted), (None, None, false));
+        assert_eq!(since.last_failure.map(|failure| failure.at), Some(30));
+        assert_eq!(both(&fails(10, 30), &DeliveryHealth::default()), fails(10, 30));
+    }
+
+    #[test]
+    fn an_app_is_stopped_if_any_node_stopped_it_until_somebody_lets_it_go_on() {
+        let disabled = Some(Disabled { at: 30, reason: "failures".into() });
+        let stopped = DeliveryHealth { disabled, alerted: true, ..fails(10, 30) };
+        assert_eq!(both(&stopped, &arrived(5)).disabled.map(|disabled| disabled.at), Some(30));
+        let resumed = DeliveryHealth { resumed_at: Some(40), ..DeliveryHealth::default() };
+        let goes_on = both(&stopped, &resumed);
+        assert_eq!((goes_on.disabled, goes_on.failing_since, goes_on.alerted), (None, None, false));
+    }
 }

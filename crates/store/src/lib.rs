@@ -22,6 +22,7 @@ mod check;
 mod delivery;
 pub mod memory;
 mod migration;
+mod nodes;
 pub mod postgres;
 mod retention;
 mod rows;
@@ -38,6 +39,7 @@ pub use delivery::{
     Place, Resend, Resent, Round, Slice, Tried,
 };
 pub use migration::Migration;
+pub use nodes::{Beat, Beaten, Node, Nodes};
 pub use retention::{Forgotten, Oldest, Size, TooOld};
 pub use settings::{
     Ad, App, Configured, Connection, Granting, InstagramSide, KeptMoveToMain, KeptSurface, Link, Page,
@@ -468,7 +470,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records the outcome of a delivery round. It may wait up to a tenth of a second for a commit to ride in.
     /// A cursor never goes back. Cursors and parked conversations of apps that the settings do not have (any
-    /// more) are passed over, and so is what was parked before delivery to an app began anew.
+    /// more) are passed over, and so is what was parked before delivery to an app began anew. The same holds for what is
+    /// of a stream that another node delivers by now. How an app does is put together with what other nodes said of it
+    /// ([`DeliveryHealth::and`]).
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// One row; none where it is not kept any more.
@@ -611,6 +615,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// What it takes on the disk; nothing for one that has none.
     fn size(&self) -> BoxFuture<'_, Result<Size, StoreError>>;
+
+    /// What it can be asked as the store of several processes; none: it is one process' alone.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Writes what is still to be written and closes; afterwards everything is [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -13,6 +13,7 @@ mod retention;
 mod row;
 mod settings;
 mod settle;
+mod team;
 mod trouble;
 mod work;
 
@@ -20,7 +21,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
@@ -29,16 +29,16 @@ use rand::TryRngCore;
 
 use crate::rows::thread_text;
 use crate::{
-    AUDIT_LINES, AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain,
-    Change, ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState,
-    Due, Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Migration, Oldest, Parked, PastPage, Person,
-    Place, Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team,
-    TooOld, Tried, Wanted, stream_of,
+    AUDIT_LINES, AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Beat, Beaten,
+    Chain, Change, ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide,
+    DeliveryHealth, DeliveryState, Due, Errands, Forgotten, JournalRow, KeptClock, Lag, Listed, Migration,
+    Node, Nodes, Oldest, Parked, PastPage, Person, Place, Position, Remembered, Resend, Round, Settings,
+    Size, Slice, Store, StoreError, Stream, Team, TooOld, Tried, Wanted, stream_of,
 };
 use commit::Commit;
 pub use connect::Address;
 use connect::Lent;
-use leases::{Claim, Held};
+use leases::{Held, Present};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
 use row::{big, free};
@@ -57,11 +57,22 @@ pub struct Options {
     pub streams: u16,
     /// Connections at most: half of them write and half of them look.
     pub connections: usize,
+    /// Whose time decides.
+    pub time: Time,
+}
+
+/// Whose time decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// The database's, which is one for all nodes.
+    Database,
+    /// That of whoever asks: a virtual clock, or a test's.
+    Caller,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { streams: 16, connections: 16 }
+        Self { streams: 16, connections: 16, time: Time::Database }
     }
 }
 
@@ -75,6 +86,7 @@ pub struct PostgresStore {
     reader: Reader,
     writer: Writer,
     held: Held,
+    time: Time,
     closed: AtomicBool,
 }
 
@@ -107,6 +119,7 @@ impl PostgresStore {
             reader: Reader { pool: looking, streams },
             writer: Writer::new(writing, process, streams),
             held: Held::default(),
+            time: options.time,
             closed: AtomicBool::new(false),
         };
         store.sign_in().await.map_err(|trouble| open::opening(address, trouble))?;
@@ -140,18 +153,6 @@ impl PostgresStore {
         client.execute(sql, &[&self.process.as_slice()]).await?;
         lent.give_back();
         Ok(())
-    }
-
-    /// Takes the delivery of these streams, as far as nobody else has it, and renews what this process has, until
-    /// `lasting` from now on by the database's clock. Returns what it has; what it had and is not among them is lost.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]: then it has what it had, until that runs out.
-    pub async fn claim(&self, wanted: Vec<Stream>, lasting: Duration) -> Result<Vec<Stream>, StoreError> {
-        self.still_open()?;
-        let held = self.writer.write(Claim { node: self.name(), wanted, lasting }).await?;
-        self.held.set(held);
-        Ok(self.held.streams())
     }
 
     /// What this process is called.
@@ -206,16 +207,23 @@ impl PostgresStore {
         });
         // Each part stands for itself: what goes wrong with one is told when all were tried.
         let ended: Vec<_> = stream::iter(parts).buffer_unordered(PARTS).collect().await;
-        ended.into_iter().collect()
+        let are_own: Vec<bool> = ended.into_iter().collect::<Result<_, _>>()?;
+        let lost = are_own.iter().filter(|is_own| !**is_own).count();
+        if lost > 0 {
+            tracing::info!(
+                lost,
+                "another node delivers by now what was delivered here: nothing is recorded of it"
+            );
+        }
+        Ok(())
     }
 
     async fn shut(&self) -> Result<(), StoreError> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Err(StoreError::Closed);
         }
-        let held: Vec<_> =
-            self.held.streams().into_iter().map(|stream| (stream, self.held.epoch(stream))).collect();
-        let signed_out = Plain { stream: Stream(0), writes: Arc::new(move || vec![leases::release(&held)]) };
+        let (node, held) = (self.name(), self.held.epochs());
+        let signed_out = Plain { stream: Stream(0), writes: Arc::new(move || leases::leave(&node, &held)) };
         self.writer.drain().await;
         let ended = self.writer.write(signed_out).await;
         let lent = Lent::from(&self.reader.pool).await;
@@ -254,8 +262,8 @@ impl Store for PostgresStore {
     ) -> BoxFuture<'_, Result<Batch, StoreError>> {
         Box::pin(async move {
             self.still_open()?;
-            let (streams, published) = (self.streams, Arc::clone(&self.published));
-            self.writer.write(Commit { stream, streams, wanted, decide, published }).await
+            let (streams, time, published) = (self.streams, self.time, Arc::clone(&self.published));
+            self.writer.write(Commit { stream, streams, time, wanted, decide, published }).await
         })
     }
 
@@ -268,7 +276,8 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.still_open()?;
             let published = Arc::clone(&self.published);
-            let configured = self.writer.write(Configure { now, change, announce, published }).await?;
+            let time = self.time;
+            let configured = self.writer.write(Configure { now, time, change, announce, published }).await?;
             let configured = configured.map_err(ConfigureError::Refused)?;
             self.published.publish(&configured.after);
             Ok(configured)
@@ -354,7 +363,7 @@ impl Store for PostgresStore {
     }
 
     fn errands(&self) -> BoxFuture<'_, Result<Errands, StoreError>> {
-        self.look(self.reader.errands())
+        self.look(self.reader.errands(self.held.streams()))
     }
 
     fn settle(&self, round: Round) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -488,14 +497,7 @@ impl Store for PostgresStore {
     fn keep_team(&self, team: Team) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let document = written(&team)?;
-            let write = move || {
-                vec![statement!(
-                    "INSERT INTO baton.team (one, document) VALUES (true, $1)
-                     ON CONFLICT (one) DO UPDATE SET document = excluded.document",
-                    document.clone(),
-                )]
-            };
-            self.plain(Stream(0), write).await
+            self.plain(Stream(0), move || vec![team::write(&document)]).await
         })
     }
 
@@ -529,7 +531,7 @@ impl Store for PostgresStore {
     }
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
-        self.look(self.reader.due(until, limit))
+        self.look(self.reader.due(until, self.held.streams(), limit))
     }
 
     fn kept_clock(&self) -> BoxFuture<'_, Result<Option<KeptClock>, StoreError>> {
@@ -581,8 +583,54 @@ impl Store for PostgresStore {
         self.look(self.reader.size())
     }
 
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.shut())
+    }
+}
+
+impl Nodes for PostgresStore {
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Beaten, StoreError>> {
+        Box::pin(async move {
+            self.still_open()?;
+            let present = Present { node: self.name(), beat, known: self.held.epochs() };
+            let (beaten, held) = self.writer.write(present).await?;
+            self.held.set(held);
+            Ok(beaten)
+        })
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Vec<Node>, StoreError>> {
+        self.look(async move {
+            let rows = self.reader.rows(leases::NODES, &[]).await?;
+            rows.iter().map(|row| leases::node(row, &self.name())).collect()
+        })
+    }
+
+    fn rows(
+        &self,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
+        self.look(self.reader.all(stream, after, limit))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<Vec<(AppId, DeliveryHealth)>, StoreError>> {
+        self.look(async move {
+            let rows = self.reader.rows("SELECT app, document FROM baton.delivery_health", &[]).await?;
+            rows.iter().map(settle::health_in).collect()
+        })
+    }
+
+    fn change_team(&self, before: Team, after: Team) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.still_open()?;
+            self.writer.write(team::ChangeTeam { before, after }).await
+        })
     }
 }
 

@@ -260,6 +260,7 @@ impl World {
                 transport: Arc::clone(&node.receivers) as Arc<dyn baton_engine::Transport>,
                 policy: self.policy.clone(),
                 seed: node.seed,
+                member: baton_engine::Member::default(),
             };
             match Engine::start(parts).await {
                 Ok(engine) => return Some(engine),

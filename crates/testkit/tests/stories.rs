@@ -66,6 +66,7 @@ fn what_was_written_is_delivered_though_the_store_said_that_it_was_not() {
             transport: Arc::new(receivers),
             policy,
             seed: 1,
+            member: baton_engine::Member::default(),
         };
         let engine = Engine::start(parts).await.unwrap();
         let what = Requested::Person(PersonEvent::of_text("hello"));

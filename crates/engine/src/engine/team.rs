@@ -10,9 +10,13 @@ impl Engine {
         self.shared.store.team().await
     }
 
-    /// Keeps who may sign in; durable when it returns.
-    pub async fn keep_team(&self, team: Team) -> Result<(), StoreError> {
-        self.shared.store.keep_team(team).await
+    /// Keeps who may sign in, if it still is who could `before`; durable when it returns. False: another node changed it.
+    pub async fn change_team(&self, before: Team, after: Team) -> Result<bool, StoreError> {
+        match self.shared.store.nodes() {
+            Some(nodes) => nodes.change_team(before, after).await,
+            // Nobody else is there to change it.
+            None => self.shared.store.keep_team(after).await.map(|()| true),
+        }
     }
 
     /// Adds what somebody did; durable when it returns.

@@ -199,6 +199,7 @@ pub(crate) async fn node_keeping(store: &MemoryStore, at: Timestamp, profile: Pr
             traces: false,
         },
         seed: 1,
+        member: baton_engine::Member::default(),
     };
     let engine = Engine::start(parts).await.unwrap();
     Node { engine, store: store.reopen(), clock, receiver, tried }

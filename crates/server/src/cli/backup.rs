@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Common, Failure, look, settings};
 use crate::config::{Config, Database};
-use crate::start::Place;
+use crate::start::{Location, Place};
 
 /// Copy the database into a new file, while the server goes on
 #[derive(Debug, Args)]
@@ -33,6 +33,14 @@ pub(crate) struct Arguments {
 /// The database of `baton serve`; where it never ran, that of `baton dev`.
 fn found(directory: &Path, database: &Database) -> Result<PathBuf, Failure> {
     let served = Place::database(directory, database, Place::SERVED);
+    let served = match served {
+        Location::File(path) => path,
+        Location::Postgres(address) => {
+            return Err(Failure::usage("this copies SQLite files, and the database is in PostgreSQL")
+                .why(address)
+                .advice("use PostgreSQL's own tools: pg_dump for a copy, pg_basebackup and its log for every moment"));
+        }
+    };
     let other = |name: &&str| *database == Database::InDataDirectory && directory.join(name).exists();
     let others: Vec<&str> = ["dev.db", "demo.db"].into_iter().filter(other).collect();
     match others[..] {

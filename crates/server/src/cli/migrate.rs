@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 
 use baton_store::Migration;
+use baton_store::postgres::PostgresStore;
 use baton_store::sqlite::{Options, SqliteStore};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::{Common, Failure, look, settings};
 use crate::config::Config;
-use crate::start::{Place, cannot_open};
+use crate::start::{Location, Place, cannot_open, postgres_options};
 
 /// Bring the database to this version's schema, without serving
 #[derive(Debug, Args)]
 #[command(
     after_help = "`serve` does the same when it starts. The database is the one that `serve` would take with this \
-        -c and --data; where there is none, it is made. No server may use it meanwhile. There is no way back to an \
-        older schema: keep a copy of the file."
+        -c and --data; where there is none, it is made. No server may use a file meanwhile; over PostgreSQL nodes go on, and \
+        one of several that come at once does it. There is no way back to an older schema: keep a copy."
 )]
 pub(crate) struct Arguments {
     /// The server's settings, which may name the database
@@ -29,28 +30,20 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Failure> {
     let config = settings::read(Config::default(), arguments.config.as_deref(), Vec::new())?;
-    let path = if arguments.dry_run {
+    let at = if arguments.dry_run {
         Place::database(&Place::directory(common)?, &config.database, Place::SERVED)
     } else {
         Place::kept(common, &config.database, Place::SERVED)?.database
     };
-    let (file, dry_run) = (path.clone(), arguments.dry_run);
-    let options = Options { streams: config.streams };
-    let work =
-        move || if dry_run { SqliteStore::pending(&file) } else { SqliteStore::migrate(&file, options) };
-    let migration = match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(migration)) => migration,
-        Ok(Err(error)) => return Err(cannot_open(&path, error)),
-        Err(error) => return Err(cannot_open(&path, error)),
-    };
+    let migration = migrated(&at, &config, arguments.dry_run).await?;
     let Migration { from, to, steps } = migration;
     if common.json {
         look::json(&json!({
-            "database": path, "from": from, "to": to, "steps": steps, "dry_run": arguments.dry_run,
+            "database": at.to_string(), "from": from, "to": to, "steps": steps, "dry_run": arguments.dry_run,
         }));
         return Ok(());
     }
-    let database = path.display();
+    let database = &at;
     let (brought, made) = if arguments.dry_run { ("would bring", "would make") } else { ("brought", "made") };
     look::line(match from {
         Some(from) if from == to => {
@@ -60,4 +53,29 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         None => format!("{made} {database}, with schema {to}"),
     });
     Ok(())
+}
+
+/// Does it, or looks what would be done.
+async fn migrated(at: &Location, config: &Config, dry_run: bool) -> Result<Migration, Failure> {
+    match at {
+        Location::File(path) => {
+            let (file, options) = (path.clone(), Options { streams: config.streams });
+            let work = move || {
+                if dry_run { SqliteStore::pending(&file) } else { SqliteStore::migrate(&file, options) }
+            };
+            match tokio::task::spawn_blocking(work).await {
+                Ok(Ok(migration)) => Ok(migration),
+                Ok(Err(error)) => Err(cannot_open(at, error)),
+                Err(error) => Err(cannot_open(at, error)),
+            }
+        }
+        Location::Postgres(address) => {
+            let migrated = if dry_run {
+                PostgresStore::pending(address).await
+            } else {
+                PostgresStore::migrate(address, postgres_options(config)).await
+            };
+            migrated.map_err(|error| cannot_open(at, error))
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     }
     if common.json {
         look::json_line(
-            &json!({"event": "ready", "url": server.public_url, "database": server.place.database}),
+            &json!({"event": "ready", "url": server.public_url, "database": server.place.database.to_string()}),
         );
     } else {
         let version = env!("CARGO_PKG_VERSION");
@@ -49,7 +49,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         if let Some(https) = &server.https {
             look::line(format!("  HTTPS      {}", https.url));
         }
-        look::line(format!("  database   {}", server.place.database.display()));
+        look::line(format!("  database   {}", server.place.database));
         look::line(format!(
             "  clients    find it by {}",
             server.place.directory.join("server.json").display()
@@ -61,7 +61,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
             look::line("             makes the first operator, once; you choose a name and a password");
         }
     }
-    let (url, database) = (server.public_url.as_str(), server.place.database.display().to_string());
+    let (url, database) = (server.public_url.as_str(), server.place.database.to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url, database, "serving");
     for app in server.engine.settings().apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified) {
         tracing::warn!(app = %app.id, name = app.name, "the address is not verified, so its webhooks wait until it is");

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use baton_store::postgres::Address;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Common, Failure, look};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::scenario::file::Scenario;
 use crate::scenario::{play, report};
 use crate::start::start_log;
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// else any free port]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// A PostgreSQL database that is empty, to play one scenario in; else a file that is gone afterwards
+    #[arg(long, value_name = "URL")]
+    database: Option<Address>,
 }
 
 fn own(text: &str) -> Result<(String, String), String> {
@@ -97,5 +101,12 @@ fn config(
     let listen = at.parse().map_err(|_| {
         Failure::usage(format!("{at} is no address to listen on")).advice("as in --listen 127.0.0.1:4300")
     })?;
-    Ok(Config { listen, log: quiet(), ..Config::dev() })
+    let database = match &arguments.database {
+        Some(_) if arguments.files.len() > 1 => {
+            return Err(Failure::usage("several scenarios, and one database: each begins with an empty one"));
+        }
+        Some(address) => Database::Postgres(Box::new(address.clone())),
+        None => Database::InDataDirectory,
+    };
+    Ok(Config { listen, log: quiet(), database, ..Config::dev() })
 }

@@ -107,9 +107,26 @@ fn the_environment_has_every_kind_of_value() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
-    let found = problems(&file("database = \"postgres://x\"\n")).join("\n");
-    assert!(found.contains("PostgreSQL is not built yet"), "{found}");
+fn a_database_may_be_postgresql_and_its_password_is_told_nobody() {
+    let config =
+        read(&file("database = \"postgres://baton:s3cret@db.example:5433/baton\"\nnode = \"one\"\n"));
+    let Database::Postgres(address) = &config.database else { panic!("{config:?}") };
+    assert_eq!(address.to_string(), "postgres://baton@db.example:5433/baton");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(
+        (config.node.as_deref(), config.lease, config.connections),
+        (Some("one"), Duration::from_secs(10), 16)
+    );
+    for (text, part) in [
+        ("database = \"postgres://baton:s3cret@/x?port=s3cret\"\n", "PostgreSQL"),
+        ("database = \"mysql://baton:s3cret@host/x\"\n", "postgres://user@host/database"),
+        ("lease = \"1s\"\n", "from 2s to 10m"),
+        ("node = \"\"\n", "at most 100 bytes"),
+        ("connections = 1\n", "from 4 to 1000"),
+    ] {
+        let found = problems(&file(text)).join("\n");
+        assert!(found.contains(part) && !found.contains("s3cret"), "{text}: {found}");
+    }
 }
 
 #[test]

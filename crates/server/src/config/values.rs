@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baton_store::postgres::Address;
 use ipnet::IpNet;
 use toml::Value;
 
@@ -74,16 +75,36 @@ pub(super) fn host_names(value: &Value) -> Result<Vec<String>, String> {
 
 pub(super) fn database(value: &Value) -> Result<Database, String> {
     let text = text(value)?;
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err("PostgreSQL is not built yet: use \"sqlite:///path/to/baton.db\"".to_owned());
+    if Address::is_meant(text) {
+        return match text.parse() {
+            Ok(address) => Ok(Database::Postgres(Box::new(address))),
+            Err(wrong) => Err(format!("this is no address of a PostgreSQL database: {wrong}")),
+        };
     }
     match text.strip_prefix("sqlite://") {
         Some(path) if path.starts_with('/') && !path.ends_with('/') => Ok(Database::Sqlite(path.into())),
         Some(_) | None => {
             // What stands there instead may have a password in it.
-            Err("\"sqlite:///path/to/baton.db\" belongs here, with the whole path".to_owned())
+            Err("\"sqlite:///path/to/baton.db\", with the whole path, or \"postgres://user@host/database\" belongs here"
+                .to_owned())
         }
     }
+}
+
+/// What a node is called.
+pub(super) fn node(value: &Value) -> Result<String, String> {
+    let text = text(value)?.trim();
+    if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
+        return Err(format!("a name of at most 100 bytes belongs here, as in \"baton-1\", not {value}"));
+    }
+    Ok(text.to_owned())
+}
+
+/// How long a node may be silent: long enough for it to say several times that it is there.
+pub(super) fn lease(value: &Value) -> Result<Duration, String> {
+    let found = duration(value)?;
+    let fits = (Duration::from_secs(2)..=Duration::from_secs(600)).contains(&found);
+    fits.then_some(found).ok_or_else(|| format!("a duration from 2s to 10m belongs here, not {value}"))
 }
 
 pub(super) fn networks(value: &Value) -> Result<Vec<IpNet>, String> {

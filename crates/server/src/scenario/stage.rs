@@ -41,7 +41,7 @@ impl Stage {
         own: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
         let nothing = Common { server: None, token: None, data: None, json: false };
-        let place = Place::ephemeral(&nothing)?;
+        let place = Place::ephemeral(&nothing)?.with(&config.database);
         let wishes = Wishes { frozen_at: Some(Timestamp(scenario.starts)), ..Wishes::default() };
         let server = Server::start(config, place, wishes).await.map_err(|failure| {
             // A bot that plays itself knows one address to call.

@@ -31,6 +31,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("BATON=", "the channel's connector is played by a test of its own"),
     ("curl http://127.0.0.1:5003/said", "the channel's connector is played by a test of its own"),
     ("BATON_OTLP_ENDPOINT=", "goes on until it is stopped; traces have a test of their own"),
+    ("createdb ", "needs a PostgreSQL that runs; `serve` over one has tests of its own"),
+    ("BATON_DATABASE=", "needs a PostgreSQL that runs; `serve` over one has tests of its own"),
     ("BATON_TLS_LISTEN=", "goes on until it is stopped; HTTPS has tests of its own"),
     (
         "baton test handover.toml --app",

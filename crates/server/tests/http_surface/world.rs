@@ -287,6 +287,7 @@ impl World {
             transport: Arc::clone(&transport),
             policy,
             seed: 1,
+            member: baton_engine::Member::default(),
         };
         let engine = Engine::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

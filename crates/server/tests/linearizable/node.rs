@@ -66,6 +66,7 @@ impl Node {
             transport: Arc::new(HttpTransport::new(vetting, PATIENCE).unwrap()),
             policy,
             seed,
+            member: baton_engine::Member::default(),
         };
         let engine = Engine::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

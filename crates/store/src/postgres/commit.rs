@@ -8,6 +8,7 @@ use bytes::Bytes;
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 
+use super::Time;
 use super::read::due_row;
 use super::row::{self, Raw, big, free, number, position, remembered, stream_in, thread_in, time};
 use super::settings::Published;
@@ -26,6 +27,8 @@ pub(super) struct Head {
     pub(super) position: Position,
     pub(super) last_at: Timestamp,
     pub(super) settings: u64,
+    /// The time by the database's clock, when this was read.
+    database_at: Timestamp,
 }
 
 impl Head {
@@ -35,7 +38,16 @@ impl Head {
             position: position(row, 1)?,
             last_at: time(row, 2)?,
             settings: number(row, 3)?,
+            database_at: time(row, 4)?,
         })
+    }
+
+    /// The time that decides: not before the stream's last row.
+    pub(super) fn now(&self, whose: Time, callers: Option<Timestamp>) -> Timestamp {
+        match whose {
+            Time::Database => self.database_at.max(self.last_at),
+            Time::Caller => callers.map_or(self.last_at, |now| now.max(self.last_at)),
+        }
     }
 }
 
@@ -43,6 +55,7 @@ impl Head {
 pub(super) struct Commit {
     pub(super) stream: Stream,
     pub(super) streams: u16,
+    pub(super) time: Time,
     pub(super) wanted: Wanted,
     pub(super) decide: Decide,
     pub(super) published: Arc<Published>,
@@ -110,7 +123,7 @@ impl Work for Commit {
         let head = locked.first().map(Head::of).transpose()?;
         let head = head.ok_or_else(|| damaged("streams", "stream", self.stream.0, "is missing"))?;
         let settings = self.published.at(head.settings, client).await?;
-        let now = self.wanted.now.unwrap_or(head.last_at).max(head.last_at);
+        let now = head.now(self.time, self.wanted.now);
         let threads = threads(&rows.threads)?;
         let due = due(&rows.due, &threads)?;
         let seen = seen(&rows.seen, now)?;

@@ -30,7 +30,7 @@ const PREPARE: &str = "SET lock_timeout = '3s'; SET statement_timeout = '5s';
 
 /// Where a database is: `postgres://user:password@host:port/name`, with options of libpq after a `?`.
 /// What it prints has no password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     config: Config,
     /// A file with the certificates that may sign the server's; none: those of the system.

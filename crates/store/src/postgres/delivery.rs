@@ -232,8 +232,11 @@ impl Reader {
         Ok(slice)
     }
 
-    pub(super) async fn errands(&self) -> Result<Errands, Trouble> {
-        let rows = self.rows("SELECT DISTINCT app, destination FROM baton.resends", &[]).await?;
+    /// What is to be sent again, in the streams that this process delivers.
+    pub(super) async fn errands(&self, held: Option<Vec<Stream>>) -> Result<Errands, Trouble> {
+        let sql = "SELECT DISTINCT app, destination FROM baton.resends
+                   WHERE $1::integer[] IS NULL OR stream = ANY ($1)";
+        let rows = self.rows(sql, &[&row::streams(held)]).await?;
         let errands = rows.iter().map(|row| {
             let app = app_in(row, 0, "resends")?;
             let app = app.ok_or_else(|| damaged("resends", "app", "?", "is missing"))?;

@@ -19,11 +19,15 @@ use crate::{Migration, Settings, StoreError};
 /// Two versions of the program may use a database at once while nodes are replaced one after another. So a step only
 /// adds, and what an older program needs goes in a later version. `needs` is the oldest schema whose program goes on
 /// with this one: it grows where a step cannot be lived with by a program that does not know it.
-const STEPS: &[Step] = &[Step {
-    name: "0001_initial",
-    sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-    needs: 1,
-}];
+const STEPS: &[Step] = &[
+    Step { name: "0001_initial", sql: include_str!("../../migrations/postgres/0001_initial.sql"), needs: 1 },
+    Step {
+        name: "0002_nodes",
+        sql: include_str!("../../migrations/postgres/0002_nodes.sql"),
+        // A program that does not say that it is there would get no share.
+        needs: 2,
+    },
+];
 
 struct Step {
     name: &'static str,

@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 use super::row::{
     self, JOURNAL, app_in, at_most, big, bytes, number, position, remembered, text_in, thread_in, time,
 };
+use super::team::team_in;
 use super::trouble::Trouble;
 use super::work::TRY;
 use crate::rows::{cause, chain_text, damaged, side, thread_key, thread_text};
@@ -299,9 +300,7 @@ impl Reader {
 
     pub(super) async fn team(&self) -> Result<Team, Trouble> {
         let rows = self.rows("SELECT document FROM baton.team", &[]).await?;
-        let Some(row) = rows.first() else { return Ok(Team::default()) };
-        let team = serde_json::from_str(row.try_get(0)?);
-        Ok(team.map_err(|wrong| damaged("team", "document", 1, wrong))?)
+        team_in(rows.first())
     }
 
     pub(super) async fn audited(
@@ -320,11 +319,32 @@ impl Reader {
         lines.collect()
     }
 
-    pub(super) async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<Due>, Trouble> {
+    /// What is due, in the streams that this process delivers.
+    pub(super) async fn due(
+        &self,
+        until: Timestamp,
+        held: Option<Vec<Stream>>,
+        limit: usize,
+    ) -> Result<Vec<Due>, Trouble> {
         let sql = "SELECT thread, number, at, app, content FROM baton.due
-                   WHERE at <= $1 ORDER BY at, thread, number LIMIT $2";
-        let rows = self.rows(sql, &[&until.0, &at_most(limit)]).await?;
+                   WHERE at <= $1 AND ($3::integer[] IS NULL OR stream = ANY ($3))
+                   ORDER BY at, thread, number LIMIT $2";
+        let rows = self.rows(sql, &[&until.0, &at_most(limit), &row::streams(held)]).await?;
         rows.iter().map(due_row).collect()
+    }
+
+    /// Rows of a stream, whoever hears them.
+    pub(super) async fn all(
+        &self,
+        stream: Stream,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Arc<JournalRow>>, Trouble> {
+        let sql = format!(
+            "SELECT {JOURNAL} FROM baton.journal WHERE stream = $1 AND position > $2 ORDER BY position LIMIT $3"
+        );
+        let rows = self.rows(&sql, &[&row::stream(stream), &big(after.0), &at_most(limit)]).await?;
+        rows.iter().map(|found| row::journal(stream, found).map(Arc::new)).collect()
     }
 
     pub(super) async fn clock(&self) -> Result<Option<KeptClock>, Trouble> {

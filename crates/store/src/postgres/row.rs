@@ -39,6 +39,11 @@ pub(super) fn stream(stream: Stream) -> i32 {
     i32::from(stream.0)
 }
 
+/// Binds streams; none: all of them.
+pub(super) fn streams(streams: Option<Vec<Stream>>) -> Option<Vec<i32>> {
+    streams.map(|streams| streams.into_iter().map(stream).collect())
+}
+
 /// Binds a limit; what the database cannot count to is no limit.
 pub(super) fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
+use super::Time;
 use super::commit::{Head, journal};
 use super::row::{self, big, number};
 use super::trouble::Trouble;
@@ -90,6 +91,7 @@ async fn documents<T: DeserializeOwned>(
 /// A change of settings that is wanted.
 pub(super) struct Configure {
     pub(super) now: Timestamp,
+    pub(super) time: Time,
     pub(super) change: Change,
     pub(super) announce: Announce,
     pub(super) published: Arc<Published>,
@@ -134,13 +136,14 @@ impl Work for Configure {
         let mut rows = Vec::with_capacity(heads.len());
         let streams = u16::try_from(heads.len()).unwrap_or(u16::MAX);
         for head in &heads {
-            let at = head.last_at.max(self.now);
+            let at = head.now(self.time, Some(self.now));
             let change = Changing { before: &before, after: &after, stream: head.stream, streams, at };
             let last = |chain: &Chain| Ok::<_, StoreError>(ends.get(chain).copied());
             let own = check::settings_rows(&change, head.position, &self.announce, last)?;
             rows.push((head.stream, at, head.position.next(), own));
         }
-        let writes = writes(&before, &after, self.now, &rows)?;
+        let now = heads.first().map_or(self.now, |head| head.now(self.time, Some(self.now)));
+        let writes = writes(&before, &after, now, &rows)?;
         let positions = rows.iter().map(|(_, _, position, _)| *position).collect();
         let said = rows.iter().flat_map(|(stream, _, _, own)| own.iter().map(move |row| (*stream, row)));
         let told = said.filter(|(_, row)| row.chain.is_some()).map(|(stream, row)| (stream, Arc::clone(row)));

@@ -1,7 +1,7 @@
 //! What delivery writes. A round of an app is of several streams: each stream's part is a transaction of its own, so
 //! that losing the lease of one holds up no other, and each is checked against its lease.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use baton_rules::AppId;
@@ -12,8 +12,8 @@ use super::row::{self, big, free};
 use super::settings::written;
 use super::trouble::Trouble;
 use super::work::{Lock, Work, Write, statement};
-use crate::rows::chain_text;
-use crate::{Resend, Round, StoreError, Stream, attempt};
+use crate::rows::{chain_text, damaged};
+use crate::{DeliveryHealth, Resend, Round, StoreError, Stream, attempt};
 
 /// The part of a round that is one stream's.
 pub(super) struct Settle {
@@ -21,6 +21,14 @@ pub(super) struct Settle {
     /// The lease by which this process delivers the stream.
     pub(super) epoch: i64,
     pub(super) part: Arc<Round>,
+}
+
+/// What is found out before a part is written.
+pub(super) struct Standing {
+    /// The stream's lease.
+    epoch: i64,
+    /// How apps do as it is kept, by whichever node.
+    health: HashMap<AppId, DeliveryHealth>,
 }
 
 /// The parts of a round, by stream; what is no stream's is a part of its first, or of stream 0.
@@ -55,27 +63,69 @@ pub(super) fn parts(round: Round) -> BTreeMap<Stream, Round> {
 }
 
 impl Work for Settle {
-    type Found = i64;
-    type Done = ();
+    type Found = Standing;
+    /// Whether the stream still is this process'; else nothing of it was written.
+    type Done = bool;
 
     fn lock(&self) -> Lock {
         Lock::Beside(self.stream)
     }
 
     /// The stream's lease, which cannot go to another before this is committed.
-    async fn look(&self, client: &ClientWrapper) -> Result<i64, Trouble> {
+    async fn look(&self, client: &ClientWrapper) -> Result<Standing, Trouble> {
         let sql = "SELECT epoch FROM baton.leases WHERE stream = $1 FOR SHARE";
         let statement = client.prepare_cached(sql).await?;
-        Ok(client.query_one(&statement, &[&row::stream(self.stream)]).await?.try_get(0)?)
+        let epoch = client.query_one(&statement, &[&row::stream(self.stream)]).await?.try_get(0)?;
+        if self.part.health.is_empty() {
+            return Ok(Standing { epoch, health: HashMap::new() });
+        }
+        let sql =
+            "SELECT app, document FROM baton.delivery_health WHERE app = ANY ($1) ORDER BY app FOR UPDATE";
+        let statement = client.prepare_cached(sql).await?;
+        let apps: Vec<i64> = self.part.health.iter().map(|(app, _)| big(app.number())).collect();
+        let rows = client.query(&statement, &[&apps]).await?;
+        Ok(Standing { epoch, health: rows.iter().map(health_in).collect::<Result<_, _>>()? })
     }
 
-    async fn decide(&self, _: &ClientWrapper, _: Vec<Row>, epoch: i64) -> Result<((), Vec<Write>), Trouble> {
-        if epoch != self.epoch {
-            let text = format!("another node delivers stream {} now", self.stream.0);
-            return Err(StoreError::Unavailable(text).into());
+    async fn decide(
+        &self,
+        _: &ClientWrapper,
+        _: Vec<Row>,
+        found: Standing,
+    ) -> Result<(bool, Vec<Write>), Trouble> {
+        // How apps do is no stream's, and can be told by whoever knows it.
+        let is_own = found.epoch == self.epoch;
+        let mut writes = if is_own { writes(self.stream, &self.part)? } else { Vec::new() };
+        for (app, health) in &self.part.health {
+            writes.push(health_write(*app, health, found.health.get(app))?);
         }
-        Ok(((), writes(self.stream, &self.part)?))
+        Ok((is_own, writes))
     }
+}
+
+/// How an app does, as it is kept.
+pub(super) fn health_in(row: &Row) -> Result<(AppId, DeliveryHealth), Trouble> {
+    let app = row::app_in(row, 0, "delivery_health")?;
+    let app = app.ok_or_else(|| damaged("delivery_health", "app", "?", "is missing"))?;
+    let health = serde_json::from_str(row.try_get(1)?);
+    Ok((app, health.map_err(|wrong| damaged("delivery_health", "document", app, wrong))?))
+}
+
+/// Together with what is kept. What says nothing makes what is kept be forgotten.
+fn health_write(
+    app: AppId,
+    health: &DeliveryHealth,
+    kept: Option<&DeliveryHealth>,
+) -> Result<Write, StoreError> {
+    let forgets = *health == DeliveryHealth::default();
+    let together = kept.filter(|_| !forgets).map(|kept| kept.and(health));
+    Ok(statement!(
+        "INSERT INTO baton.delivery_health (app, document)
+         SELECT $1, $2 WHERE EXISTS (SELECT FROM baton.apps WHERE id = $1)
+         ON CONFLICT (app) DO UPDATE SET document = excluded.document",
+        big(app.number()),
+        written(together.as_ref().unwrap_or(health))?,
+    ))
 }
 
 /// An app that was deleted meanwhile gets nothing again; of one that was made again, what was before is passed over.
@@ -125,15 +175,6 @@ fn writes(stream: Stream, part: &Round) -> Result<Vec<Write>, StoreError> {
             big(app.number()),
             big(bucket),
             attempt::encode(&attempts)?,
-        ));
-    }
-    for (app, health) in &part.health {
-        writes.push(statement!(
-            "INSERT INTO baton.delivery_health (app, document)
-             SELECT $1, $2 WHERE EXISTS (SELECT FROM baton.apps WHERE id = $1)
-             ON CONFLICT (app) DO UPDATE SET document = excluded.document",
-            big(app.number()),
-            written(health)?,
         ));
     }
     Ok(writes)

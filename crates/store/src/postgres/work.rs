@@ -3,7 +3,7 @@
 //! while it committed, the mark that the transaction would have left says whether it did.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Pool};
@@ -26,7 +26,12 @@ const PAUSES: [Duration; 4] = [
 ];
 
 /// How long one try may take. PostgreSQL's own limits are shorter; this is for a network that swallows.
-pub(super) const TRY: Duration = Duration::from_secs(10);
+pub(super) const TRY: Duration = Duration::from_secs(6);
+
+/// How long all tries together may take; and while nothing is heard of the database, so that callers are told at once to try
+/// again and do not wait behind each other for as long.
+const ALL: Duration = Duration::from_secs(8);
+const WHILE_SILENT: Duration = Duration::from_millis(1_500);
 
 /// A statement that changes something, and its values.
 pub(super) struct Write {
@@ -44,6 +49,14 @@ macro_rules! statement {
     };
 }
 pub(super) use statement;
+
+/// What is read of a stream by whoever locks it: with the time, which is one for all nodes.
+macro_rules! heads {
+    () => {
+        "SELECT stream, head, last_at, settings, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+         FROM baton.streams"
+    };
+}
 
 /// What a transaction locks, and so what may not happen beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +84,13 @@ impl Lock {
     const fn sql(self) -> &'static str {
         match self {
             Lock::Stream(_) => {
-                "SELECT stream, head, last_at, settings FROM baton.streams WHERE stream = $1 FOR NO KEY UPDATE"
+                concat!(heads!(), " WHERE stream = $1 FOR NO KEY UPDATE")
             }
             Lock::Alone(_) => {
-                "SELECT stream, head, last_at, settings FROM baton.streams WHERE stream = $1 FOR UPDATE"
+                concat!(heads!(), " WHERE stream = $1 FOR UPDATE")
             }
             Lock::Everything => {
-                "SELECT stream, head, last_at, settings FROM baton.streams ORDER BY stream FOR UPDATE"
+                concat!(heads!(), " ORDER BY stream FOR UPDATE")
             }
             Lock::Beside(_) => {
                 "SELECT marks.number FROM baton.streams
@@ -153,6 +166,8 @@ pub(super) struct Writer {
     /// By stream and lane: one transaction of this process at a time, so that none holds a connection to wait for
     /// another one's lock, and so that a mark is not overwritten before it is read.
     lanes: Vec<[Mutex<()>; 2]>,
+    /// Nothing was heard of the database for as long as anybody waits.
+    is_silent: AtomicBool,
 }
 
 /// How a try ended.
@@ -166,7 +181,7 @@ enum Tried<T> {
 impl Writer {
     pub(super) fn new(pool: Pool, process: [u8; 16], streams: u16) -> Self {
         let lanes = (0..streams).map(|_| [Mutex::new(()), Mutex::new(())]).collect();
-        Self { pool, process, next: AtomicU64::new(1), lanes }
+        Self { pool, process, next: AtomicU64::new(1), lanes, is_silent: AtomicBool::new(false) }
     }
 
     pub(super) fn close(&self) {
@@ -188,11 +203,21 @@ impl Writer {
             0 => lanes[0].lock().await,
             _ => lanes[1].lock().await,
         };
+        let most = if self.is_silent.load(Ordering::Relaxed) { WHILE_SILENT } else { ALL };
+        let written = tokio::time::timeout(most, self.tried(&work)).await;
+        self.is_silent.store(written.is_err(), Ordering::Relaxed);
+        // Whether it is written is not known then, which is what the error says.
+        written.unwrap_or_else(|_| Err(Trouble::TooLong.into_error()))
+    }
+
+    /// Tries it, several times where that may help.
+    async fn tried<W: Work>(&self, work: &W) -> Result<W::Done, StoreError> {
+        let (stream, _) = work.lock().place();
         let mut pauses = PAUSES.iter();
         let mut doubt: Option<(W::Done, u64)> = None;
         loop {
             let trouble = match doubt.take() {
-                None => match self.attempt(&work).await {
+                None => match self.attempt(work).await {
                     Tried::Done(done) => return Ok(done),
                     Tried::Failed(trouble) if !trouble.may_pass() => return Err(trouble.into_error()),
                     Tried::Failed(trouble) => trouble,

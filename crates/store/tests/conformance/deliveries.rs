@@ -155,6 +155,7 @@ async fn how_an_app_does_is_kept_and_goes_with_it(disk: Disk) {
         alerted: true,
         last_failure: Some(LastFailure { at: at(3).0, status: None, error: "no answer".into() }),
         disabled: Some(Disabled { at: at(4).0, reason: "nothing but failures".into() }),
+        resumed_at: Some(1),
     };
     let begin = store.cursors(app(11)).await.unwrap()[0].served;
     let key = person(1);

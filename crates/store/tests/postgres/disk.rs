@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_pgtest::Server;
 use baton_store::Store;
-use baton_store::postgres::{Address, Options, PostgresStore};
+use baton_store::postgres::{Address, Options, PostgresStore, Time};
 
 use crate::made::STREAMS;
 
@@ -18,7 +18,7 @@ impl Disk {
 
     /// Opens it, as a process does that starts.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        let options = Options { streams: STREAMS, connections: 8 };
+        let options = Options { streams: STREAMS, connections: 8, time: Time::Caller };
         Arc::new(PostgresStore::open(&self.0, options).await.unwrap())
     }
 }

@@ -1,12 +1,16 @@
 //! What a database must show that several processes use, and that a network lies before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_pgtest::{Keeping, Server};
-use baton_rules::ThreadKey;
-use baton_store::postgres::{Address, Options, PostgresStore};
-use baton_store::{Batch, Cursor, Decide, Person, Position, Round, Store, StoreError, Stream, stream_of};
+use baton_rules::{ThreadKey, Timestamp};
+use baton_store::postgres::{Address, Options, PostgresStore, Time};
+use baton_store::{
+    Batch, Beat, Beaten, Cursor, Decide, DeliveryHealth, Disabled, Nodes, Person, Place, Position, Resend,
+    Round, Store, StoreError, Stream, Team, stream_of,
+};
 use futures_util::future::join_all;
 use tokio_postgres::NoTls;
 
@@ -21,7 +25,9 @@ const LONG: Duration = Duration::from_secs(3600);
 
 async fn open(address: &str) -> PostgresStore {
     let address: Address = address.parse().unwrap();
-    PostgresStore::open(&address, Options { streams: STREAMS, connections: 8 }).await.unwrap()
+    PostgresStore::open(&address, Options { streams: STREAMS, connections: 8, time: Time::Caller })
+        .await
+        .unwrap()
 }
 
 /// Why it does not open.
@@ -233,25 +239,51 @@ fn served(store_stream: Stream, position: u64) -> Round {
     Round { cursors: vec![cursor], ..Round::default() }
 }
 
+/// A node says that it is there; what it holds then.
+async fn beat(store: &PostgresStore, beat: Beat) -> Beaten {
+    Nodes::beat(store, beat).await.unwrap()
+}
+
+/// What a node says that stays for longer than the test.
+fn there() -> Beat {
+    Beat { name: "one".into(), version: "1".into(), lasting: LONG, ..Beat::default() }
+}
+
+fn set(streams: impl IntoIterator<Item = u16>) -> BTreeSet<Stream> {
+    streams.into_iter().map(Stream).collect()
+}
+
+async fn cursor(store: &PostgresStore, stream: usize) -> u64 {
+    store.cursors(app(11)).await.unwrap()[stream].served.0
+}
+
 #[tokio::test]
 async fn a_stream_is_delivered_by_one_process_at_a_time() {
     let address = Server::shared().database();
     let (one, other) = (open(&address).await, open(&address).await);
     configure(&one, at(0), &[11], &[104]).await;
-    let all: Vec<_> = streams().collect();
-    assert_eq!(one.claim(all.clone(), LONG).await.unwrap(), all);
-    assert_eq!(other.claim(all.clone(), LONG).await.unwrap(), []);
+    let first = beat(&one, there()).await;
+    assert_eq!((first.held.clone(), first.surplus, first.nodes), (set(0..STREAMS), set([]), 1));
+    let second = beat(&other, there()).await;
+    assert_eq!((second.held, second.nodes), (set([]), 2), "nothing is free");
     one.settle(served(Stream(1), 5)).await.unwrap();
-    let refused = other.settle(served(Stream(1), 9)).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    // What is renewed stays, what is left out is free, and decisions are anybody's.
-    assert_eq!(one.claim(vec![Stream(1)], LONG).await.unwrap(), [Stream(1)]);
-    assert_eq!(one.claim(vec![Stream(1), Stream(3)], LONG).await.unwrap(), [Stream(1), Stream(3)]);
+    other.settle(served(Stream(1), 9)).await.unwrap();
+    assert_eq!(cursor(&one, 1).await, 5, "what is not its own it does not write");
+    // Who has too much is told, keeps it until its delivery has ended, and then lets it go.
+    let told = beat(&one, there()).await;
+    assert_eq!((told.held.len(), told.surplus.len()), (usize::from(STREAMS), usize::from(STREAMS) / 2));
+    assert_eq!(beat(&other, there()).await.held, set([]));
+    let kept = beat(&one, Beat { ended: told.surplus.clone(), ..there() }).await;
+    assert_eq!((kept.held.clone(), kept.surplus), (&first.held - &told.surplus, set([])));
+    assert_eq!(beat(&other, there()).await.held, told.surplus);
+    let nodes = Nodes::nodes(&other).await.unwrap();
+    let seen: Vec<_> = nodes.iter().map(|node| (node.is_this, node.streams.len())).collect();
+    assert_eq!(seen, [(false, kept.held.len()), (true, told.surplus.len())]);
+    // Decisions are anybody's.
     write(&other, at(1), Stream(1), Batch::default()).await.unwrap();
     one.close().await.unwrap();
-    assert_eq!(other.claim(all.clone(), LONG).await.unwrap(), all, "who goes lets go");
-    let cursors = other.cursors(app(11)).await.unwrap();
-    assert_eq!(cursors[1].served, Position(5));
+    assert_eq!(beat(&other, there()).await.held, set(0..STREAMS), "who goes lets go");
+    assert_eq!(Nodes::nodes(&other).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -260,23 +292,106 @@ async fn who_lost_a_stream_without_knowing_writes_nothing_of_it() {
     let (paused, other) = (open(&address).await, open(&address).await);
     configure(&paused, at(0), &[11], &[104]).await;
     // It runs out at once: as if the process had been paused for longer than it lasts.
-    assert_eq!(paused.claim(vec![Stream(0), Stream(1)], Duration::ZERO).await.unwrap().len(), 2);
+    let short = Beat { lasting: Duration::ZERO, ..there() };
+    assert_eq!(beat(&paused, short.clone()).await.held, set(0..STREAMS));
     paused.settle(served(Stream(0), 2)).await.unwrap();
-    assert_eq!(other.claim(vec![Stream(0)], LONG).await.unwrap(), [Stream(0)]);
+    let all_but_the_last = Beat { shunned: set([STREAMS - 1]), ..short.clone() };
+    assert_eq!(beat(&other, all_but_the_last).await.held, set(0..STREAMS - 1));
     other.settle(served(Stream(0), 3)).await.unwrap();
+    let last = usize::from(STREAMS - 1);
     let both = Round {
-        cursors: [served(Stream(0), 9).cursors, served(Stream(1), 4).cursors].concat(),
+        cursors: [served(Stream(0), 9).cursors, served(Stream(STREAMS - 1), 4).cursors].concat(),
         ..Round::default()
     };
-    let late = paused.settle(both).await;
-    assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
-    let cursors = other.cursors(app(11)).await.unwrap();
-    assert_eq!(
-        (cursors[0].served, cursors[1].served),
-        (Position(3), Position(4)),
-        "the other part is its own"
+    paused.settle(both).await.unwrap();
+    assert_eq!((cursor(&other, 0).await, cursor(&other, last).await), (3, 4), "the other part is its own");
+    // What another had is lost first, although nobody has it any more; then it can be had again.
+    assert_eq!(beat(&paused, short.clone()).await.held, set([STREAMS - 1]));
+    assert_eq!(beat(&paused, short).await.held, set(0..STREAMS));
+}
+
+#[tokio::test]
+async fn what_is_due_and_to_be_sent_again_is_its_holders() {
+    let address = Server::shared().database();
+    let store = open(&address).await;
+    configure(&store, at(0), &[11], &[104]).await;
+    let key = persons_of(Stream(1)).next().unwrap();
+    write(&store, at(0), Stream(1), everything(&key, Position(2), at(0))).await.unwrap();
+    let place = Place { stream: Stream(1), position: Position(2) };
+    let resend = Resend { app: app(11), to: "".into(), places: vec![place], at: at(0) };
+    store.resend(resend).await.unwrap();
+    let seen = async || {
+        (store.due(at(i64::MAX / 2_000), 9).await.unwrap().len(), store.errands().await.unwrap().len())
+    };
+    let (due, errands) = seen().await;
+    assert!(due > 0 && errands == 1);
+    beat(&store, Beat { shunned: set([1]), ..there() }).await;
+    assert_eq!(seen().await, (0, 0));
+    beat(&store, there()).await;
+    assert_eq!(seen().await, (due, errands));
+}
+
+#[tokio::test]
+async fn who_must_be_alone_shares_with_nobody() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    let alone = Beat { alone: true, ..there() };
+    beat(&one, alone.clone()).await;
+    assert!(matches!(Nodes::beat(&other, there()).await, Err(StoreError::CannotOpen(_))));
+    one.close().await.unwrap();
+    beat(&other, there()).await;
+    let third = open(&address).await;
+    assert!(matches!(Nodes::beat(&third, alone).await, Err(StoreError::CannotOpen(_))));
+}
+
+#[tokio::test]
+async fn what_one_node_says_of_an_app_does_not_wipe_what_another_said() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    configure(&one, at(0), &[11], &[104]).await;
+    let say = async |store: &PostgresStore, health: DeliveryHealth| {
+        store.settle(Round { health: vec![(app(11), health)], ..Round::default() }).await.unwrap();
+    };
+    let disabled = Some(Disabled { at: 30, reason: "failures".into() });
+    say(&one, DeliveryHealth { disabled, ..DeliveryHealth::default() }).await;
+    say(&other, DeliveryHealth { delivered_at: Some(20), ..DeliveryHealth::default() }).await;
+    let kept = one.delivery_state(app(11)).await.unwrap().health;
+    assert_eq!((kept.delivered_at, kept.disabled.is_some()), (Some(20), true));
+    assert_eq!(Nodes::health(&one).await.unwrap(), [(app(11), kept)]);
+    say(&other, DeliveryHealth::default()).await;
+    assert_eq!(one.delivery_state(app(11)).await.unwrap().health, DeliveryHealth::default());
+}
+
+#[tokio::test]
+async fn of_two_changes_of_the_team_at_once_one_is_told_so() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    let team = |id: u64| Team { last_id: id, ..Team::default() };
+    let before = beat(&one, there()).await.team;
+    let (first, second) = futures_util::join!(
+        one.change_team(Team::default(), team(1)),
+        other.change_team(Team::default(), team(2))
     );
-    assert_eq!(paused.claim(vec![Stream(0), Stream(1)], LONG).await.unwrap(), [Stream(1)]);
+    assert_ne!(first.unwrap(), second.unwrap());
+    assert_ne!(beat(&one, there()).await.team, before, "the others see that it changed");
+    let kept = one.team().await.unwrap();
+    assert!(other.change_team(kept, team(3)).await.unwrap());
+    assert_eq!(one.team().await.unwrap(), team(3));
+}
+
+#[tokio::test]
+async fn the_time_that_decides_is_the_databases() {
+    let address: Address = Server::shared().database().parse().unwrap();
+    let options = Options { streams: STREAMS, connections: 8, time: Time::Database };
+    let store = PostgresStore::open(&address, options).await.unwrap();
+    let now = beat(&store, there()).await.now;
+    for wrong in [at(0), Timestamp(now.0 + 1_000_000_000)] {
+        let decide: Decide = Box::new(move |found| {
+            assert!((now.0..now.0 + 600_000).contains(&found.now.0), "{:?}", found.now);
+            Batch::default()
+        });
+        store.commit(Stream(1), wants(wrong, &[]), decide).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -298,15 +413,15 @@ async fn a_database_that_it_cannot_use_is_left_alone() {
     say(&store, at(0), &[person(1)]).await;
     store.close().await.unwrap();
     // A newer program was there, whose schema this one can live with; then one that it cannot.
-    let applied = "INSERT INTO baton.migrations VALUES (2, '0002_later', '', 1)";
+    let applied = "INSERT INTO baton.migrations VALUES (3, '0003_later', '', 2)";
     server.tell(&database, applied);
     assert_eq!(open(&address).await.conversation(&person(1), None, 9).await.unwrap().len(), 1);
-    server.tell(&database, "UPDATE baton.migrations SET needs = 2 WHERE number = 2");
+    server.tell(&database, "UPDATE baton.migrations SET needs = 3 WHERE number = 3");
     let why = refused(&address).await;
-    assert!(why.contains("made by a newer baton (schema 2, and this one knows 1)"), "{why}");
+    assert!(why.contains("made by a newer baton (schema 3, and this one knows 2)"), "{why}");
     server.tell(
         &database,
-        "DELETE FROM baton.migrations WHERE number = 2; UPDATE baton.migrations SET checksum = ''",
+        "DELETE FROM baton.migrations WHERE number = 3; UPDATE baton.migrations SET checksum = ''",
     );
     let why = refused(&address).await;
     assert!(why.contains("another schema than this baton (step 1, 0001_initial)"), "{why}");

@@ -1,0 +1,124 @@
+//! Several nodes over one database.
+
+use baton_pgtest::Server as Postgres;
+use serde_json::{Value, json};
+
+use super::support::{Server, World, bearer, http};
+use super::{apply, ask, owner, pass, serve, value, write};
+
+/// What a node says of those that are there: names, and how many streams each delivers.
+fn nodes(node: &Server) -> Vec<(String, usize)> {
+    let answer = value(&ask(node, "GET", "/baton/v1/nodes", &Value::Null));
+    let there = answer["nodes"].as_array().unwrap().iter().filter(|one| one["there"] == true);
+    there
+        .map(|one| (one["name"].as_str().unwrap().to_owned(), one["streams"].as_array().unwrap().len()))
+        .collect()
+}
+
+/// Asks until an answer is the one that is expected.
+fn until<T: PartialEq + std::fmt::Debug>(expected: &T, ask: impl Fn() -> T) {
+    let mut last = ask();
+    for _ in 0..2_000 {
+        if last == *expected {
+            return;
+        }
+        last = ask();
+    }
+    assert_eq!(last, *expected);
+}
+
+fn named(shares: &[(&str, usize)]) -> Vec<(String, usize)> {
+    shares.iter().map(|(name, streams)| ((*name).to_owned(), *streams)).collect()
+}
+
+#[test]
+fn nodes_share_the_streams_and_one_takes_over_what_another_leaves() {
+    let database = Postgres::shared().database();
+    let (first, second) = (World::new(), World::new());
+    let one = serve(&first, &database, &[("BATON_NODE", "one")]);
+    assert_eq!(nodes(&one), named(&[("one", 16)]));
+    let two = serve(&second, &database, &[("BATON_NODE", "two")]);
+    until(&named(&[("one", 8), ("two", 8)]), || nodes(&two));
+    let told = first.run(&["nodes", "--server", &two.url, "--token", super::OPERATOR]);
+    assert_eq!((told.code, told.out.matches("delivers 8 streams").count()), (0, 2), "{}", told.out);
+    assert!(told.out.contains("(this one)"), "{}", told.out);
+    // One goes as a service manager wants it to, and the other has everything.
+    one.stop();
+    until(&named(&[("two", 16)]), || nodes(&two));
+    let metrics = ask(&two, "GET", "/metrics", &Value::Null).body;
+    until(&true, || metrics.contains("baton_delivered_streams 16") || nodes(&two).is_empty());
+    two.stop();
+}
+
+#[test]
+fn what_one_node_is_told_the_others_know() {
+    let database = Postgres::shared().database();
+    let (first, second) = (World::new(), World::new());
+    let (one, two) = (serve(&first, &database, &[]), serve(&second, &database, &[]));
+    apply(&first, &one);
+    // The token came with settings that only the first was told.
+    assert_eq!(write(&one, "ada", "Hello").status, 200);
+    until(&200, || pass(&two, "ada").status);
+    assert_eq!(
+        (owner(&one, "ada"), owner(&two, "ada")),
+        (json!("700000000000002"), json!("700000000000002"))
+    );
+    // Of two that would take control at once, whichever is asked, one has it: a key is one answer.
+    let event = json!({"type": "message", "message": {"text": "Again"}, "event_id": "once"});
+    let path = "/baton/v1/pages/2001/people/ada/events";
+    let ids = [&one, &two].map(|node| value(&ask(node, "POST", path, &event))["message_id"].clone());
+    assert!(ids[0].is_string() && ids[0] == ids[1], "{ids:?}");
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn who_is_sent_away_at_one_node_is_out_at_the_others() {
+    let database = Postgres::shared().database();
+    let (first, second) = (World::new(), World::new());
+    let (one, two) = (serve(&first, &database, &[]), serve(&second, &database, &[]));
+    let invited = value(&ask(&one, "POST", "/baton/v1/members", &json!({"name": "Ann", "role": "operator"})));
+    let (_, link) = invited["link"].as_str().unwrap().split_once("#link=").unwrap();
+    let from_a_browser = |node: &Server, path: &str, body: &Value| {
+        let site = ("sec-fetch-site", "same-origin".to_owned());
+        http("POST", &format!("{}/baton/v1{path}", node.url), &[site], &body.to_string()).status
+    };
+    // The other node was not told, and takes the link all the same.
+    until(&200, || from_a_browser(&two, "/session/link", &json!({ "link": link })));
+    let password = "correct horse battery";
+    assert_eq!(from_a_browser(&two, "/session", &json!({"link": link, "password": password})), 200);
+    until(&401, || from_a_browser(&one, "/session/link", &json!({ "link": link })));
+    assert_eq!(from_a_browser(&one, "/session", &json!({"name": "Ann", "password": password})), 200);
+    // Both change the same list at once, and neither loses what the other did.
+    let path = format!("/baton/v1/members/{}", invited["id"].as_str().unwrap());
+    assert_eq!(ask(&two, "DELETE", &path, &Value::Null).status, 204);
+    let members =
+        || value(&ask(&one, "GET", "/baton/v1/members", &Value::Null))["data"].as_array().unwrap().len();
+    until(&0, members);
+    assert_eq!(from_a_browser(&one, "/session", &json!({"name": "Ann", "password": password})), 401);
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn a_virtual_clock_is_one_nodes_own() {
+    let database = Postgres::shared().database();
+    let world = World::new();
+    let one = serve(&world, &database, &[("BATON_CLOCK", "virtual")]);
+    let clock = ask(&one, "POST", "/baton/v1/clock", &json!({"advance": "25h"}));
+    assert_eq!(clock.status, 200, "{}", clock.body);
+    let mut second = world.command(&["serve", "--json", "--listen", "127.0.0.1:0"]);
+    let refused = super::support::said(&second.env("BATON_DATABASE", &database).output().unwrap());
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("another Baton uses this database"), "{}", refused.err);
+    one.stop();
+}
+
+#[test]
+fn a_file_has_no_nodes() {
+    let world = World::new();
+    let node = world.serve(&["--token", super::OPERATOR]);
+    let answer = http("GET", &format!("{}/baton/v1/nodes", node.url), &[bearer(super::OPERATOR)], "");
+    assert_eq!((answer.status, value(&answer)["type"].clone()), (409, json!("/problems/one-node")));
+    node.stop();
+}
