@@ -64,7 +64,8 @@ class Ledger:
         return most - min(len(self.seen[app, person]) for app in self.apps)
 
     def verdict(self, resumed):
-        """The faults, and how many webhooks came twice. `resumed`: (node, when) of those that had been paused."""
+        """The faults, and how many webhooks came twice. `resumed`: nodes that had been paused, each
+        with the time from when it went on until something else happened."""
         with self.lock:
             faults = [
                 f"lost: {text_of(*key)!r} was acknowledged and is not at app {app}" for key, app in self.undelivered()
@@ -74,8 +75,8 @@ class Ledger:
             for (app, person), arrivals in self.arrivals.items():
                 faults += self.of_one(app, person, arrivals)
                 twice += len(arrivals) - len({arrival.number for arrival in arrivals})
-                for node, since in resumed:
-                    late = late_ones(arrivals, node, since)
+                for node, since, until in resumed:
+                    late = late_ones(arrivals, node, since, until)
                     if len(late) > 1:
                         faults.append(f"late: node {node}, resumed, sent app {app} of {person} again {late}")
             return faults, twice
@@ -96,11 +97,11 @@ class Ledger:
                 yield f"channel: app {app} heard {text_of(person, arrival.number)!r} in {arrival.channel}; {owner} owns"
 
 
-def late_ones(arrivals, node, since):
+def late_ones(arrivals, node, since, until):
     """What a node sent again after it was resumed, although it had arrived before."""
     seen, late = set(), []
     for arrival in arrivals:
-        if arrival.number in seen and arrival.node == node and arrival.at >= since:
+        if arrival.number in seen and arrival.node == node and since <= arrival.at < until:
             late.append(arrival.number)
         seen.add(arrival.number)
     return late

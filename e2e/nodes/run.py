@@ -289,8 +289,15 @@ class Story:
     def another(self, than):
         return next(node for node in self.nodes if node is not than)
 
+    def disturbed(self):
+        """Something happens, now: what is repeated after that, nobody need have been paused for."""
+        now = time.monotonic()
+        for one in self.resumed:
+            one[2] = min(one[2], now)
+        return now
+
     def kill(self, node):
-        since = time.monotonic()
+        since = self.disturbed()
         node.signal(signal.SIGKILL)
         took = wait_for_takeover(self.another(node), node, since, self.faults)
         self.told.append(f"node {node.number} was killed, its streams delivered again after {took:.1f} s")
@@ -298,17 +305,17 @@ class Story:
         wait_for_shares(self.nodes, self.faults)
 
     def pause(self, node, seconds):
-        since = time.monotonic()
+        since = self.disturbed()
         node.signal(signal.SIGSTOP)
         took = wait_for_takeover(self.another(node), node, since, self.faults)
         time.sleep(max(0, seconds - (time.monotonic() - since)))
-        self.resumed.append((node.number, time.monotonic()))
+        self.resumed.append([node.number, time.monotonic(), float("inf")])
         node.signal(signal.SIGCONT)
         self.told.append(f"node {node.number} was paused for {seconds:.0f} s, its streams delivered after {took:.1f} s")
         wait_for_shares(self.nodes, self.faults)
 
     def cut(self, node, seconds):
-        since = time.monotonic()
+        since = self.disturbed()
         node.way.cut()
         took = wait_for_takeover(self.another(node), node, since, self.faults)
         time.sleep(max(0, seconds - (time.monotonic() - since)))
@@ -317,6 +324,7 @@ class Story:
         wait_for_shares(self.nodes, self.faults)
 
     def crash(self):
+        self.disturbed()
         self.database.crash_and_come_back()
         self.told.append("the database crashed and came back")
         wait_for_shares(self.nodes, self.faults)
