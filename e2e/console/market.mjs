@@ -94,6 +94,11 @@ async function stage(server) {
       await sends(by, person, "Let me have a look.");
       if (number % 6 === 0) await passes("order", person, "desk", "wants a person");
       if (number % 9 === 0) await sends("desk", person, "May I help?");
+      // What an app may not do: take on Messenger, and write while another has control.
+      if (number % 11 === 4) await graph("desk", person, "take_thread_control", {});
+      if (number % 8 === 5) await sends("desk", person, "Hello?");
+      if (number % 13 === 6) await passes("spring", person, "desk", "not mine to give");
+      if (number % 10 === 3) await later("3m");
       if (number % 10 === 3) await answers(person, "Nadia here. It is on its way.");
       if (number % 20 === 3) await inbox(person, { action: "done" });
     }
@@ -154,6 +159,7 @@ async function stage(server) {
     await sends("desk", "tom", "Your refund is on its way");
     await graph("order", "tom", "request_thread_control", { metadata: "the order is paid back" });
     await says("priya", "Is there any news?");
+    await later("2m");
     await answers("priya", "I have asked the warehouse, back in a moment.");
     await says("aiko", "See you in the shop!");
     await graph("order", "aiko", "release_thread_control", {});

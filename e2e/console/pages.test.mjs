@@ -177,6 +177,12 @@ test("the Handover Protocol: a primary receiver in place of a default app, and a
   assert.match(token, /^EAA\w+$/);
   await page.getByRole("button", { name: "I have it" }).click();
   assert.equal(await page.getByText(token).count(), 0);
+  // Beside the one that it had; the old one is ended, and the last one stays.
+  const desk = page.getByRole("row", { name: /Help desk/ });
+  await desk.getByRole("button", { name: /^End…/ }).nth(1).click();
+  await desk.getByRole("button", { name: "End it now" }).click();
+  await desk.locator("code").nth(1).waitFor({ state: "detached" });
+  assert.ok(await desk.getByRole("button", { name: /^End…/ }).isDisabled());
   fine();
   await close();
 });

@@ -143,6 +143,21 @@ test("files go with an answer, each as a message, and what cannot be sent can be
   await close();
 });
 
+test("the person sends a picture, and it is seen on the phone and in the Inbox", async () => {
+  const { page, fine, close } = await visit(browser, server, "simulator?phones=2001:pia");
+  const phone = page.getByRole("region", { name: "pia’s phone, Messenger" });
+  await phone.getByLabel("File to send").setInputFiles({ name: "shop.png", mimeType: "image/png", buffer: PICTURE });
+  const seen = (image) => image.evaluate((one) => one.decode().then(() => one.naturalWidth));
+  assert.equal(await seen(phone.getByRole("img", { name: "The file that was sent" })), 1);
+  // An empty one is refused, and it is said on the phone.
+  await phone.getByLabel("File to send").setInputFiles({ name: "nothing.png", mimeType: "image/png", buffer: Buffer.alloc(0) });
+  await phone.getByRole("alert").getByText("the file is empty").waitFor();
+  await page.goto(`${server.url}/console/inbox/2001/pia`);
+  assert.equal(await seen(page.getByRole("log").getByRole("img", { name: "The file that was sent" })), 1);
+  fine();
+  await close();
+});
+
 test("choices go under an answer, and the person taps one", async () => {
   await server.call("POST", "pages/2001/people/kim/events", { type: "message", message: { text: "A pot, please" } });
   const { page, fine, close } = await visit(browser, server, "inbox/2001/kim");

@@ -36,7 +36,7 @@ function change(key: string, id: number, to: Partial<Brought>): void {
 }
 
 /** The body is the file itself, whose type the header says. */
-const keep = (page: string, file: File) =>
+export const keep = (page: string, file: File) =>
   answered(
     api.POST("/baton/v1/pages/{page}/attachments", {
       params: { path: { page } },

@@ -63,6 +63,28 @@ export const useMakeToken = () =>
     ),
   );
 
+/** The tokens of an app on a page, without themselves: by the beginning of their hash. */
+export const useTokens = (page: string, app: string, enabled: boolean) =>
+  useQuery({
+    queryKey: ["routing", "tokens", page, app],
+    queryFn: () =>
+      answered(
+        api.GET("/baton/v1/pages/{page}/connections/{app}/tokens", {
+          params: { path: { page, app } },
+        }),
+      ),
+    enabled,
+  });
+
+export const useEndToken = () =>
+  useChange(({ page, app, token }: { page: string; app: string; token: string }) =>
+    answered(
+      api.DELETE("/baton/v1/pages/{page}/connections/{app}/tokens/{token}", {
+        params: { path: { page, app, token } },
+      }),
+    ),
+  );
+
 const of = (app: string) => ({ params: { path: { app } } });
 
 /** What was made up for it is told in this answer alone. */

@@ -240,7 +240,9 @@ function Rail({ page }: { page: string }) {
                 <IconDots size={20} stroke={1.7} aria-hidden="true" />
               )}
               {other?.name ?? "More"}
-              <Badge count={sick} words={sick === 1 ? "app is not told" : "apps are not told"} danger />
+              {(!other || other.name === "Apps") && (
+                <Badge count={sick} words={sick === 1 ? "app is not told" : "apps are not told"} danger />
+              )}
             </button>
           </Menu.Target>
           <Menu.Dropdown>

@@ -127,7 +127,18 @@ export function Deliveries({ opened }: { opened: string | null }) {
             label="Deliveries"
             heads={[
               <th key="choose" scope="col">
-                <span className="hidden">Choose</span>
+                {may ? (
+                  <Check
+                    label="Choose all that are shown"
+                    hideLabel
+                    checked={rows.every((one) => chosen.has(one.id))}
+                    onChange={(event) =>
+                      setChosen(new Set(event.target.checked ? rows.map((one) => one.id) : []))
+                    }
+                  />
+                ) : (
+                  <span className="hidden">Choose</span>
+                )}
               </th>,
               head("Event"),
               head("Person"),

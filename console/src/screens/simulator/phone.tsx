@@ -5,19 +5,21 @@ import {
   IconHeart,
   IconInfoCircle,
   IconMenu2,
+  IconPhoto,
   IconSend2,
   IconSpeakerphone,
   IconWifi,
 } from "@tabler/icons-react";
 import { type FormEvent, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import { useNow } from "../../api/clock";
+import { keep } from "../../api/files";
 import { type Place, useMenu } from "../../api/queries";
 import type { Message, PersonEvent } from "../../api/types";
 import { said } from "../../model/messages";
 import { menuItems, tapped } from "../../model/simulator";
 import { clockTime } from "../../model/time";
 import { AppMark } from "../../parts/app";
-import { SURFACES } from "../../parts/basic";
+import { Problem, SURFACES } from "../../parts/basic";
 import { SentFile } from "../../parts/sent-file";
 import { useAround } from "../shell";
 import css from "./phone.module.css";
@@ -262,6 +264,61 @@ function PersistentMenu({
   );
 }
 
+/** A file of the person's own: it is brought to the server, and sent as a message by its address. */
+function SendFile({
+  place,
+  does,
+  busy,
+}: {
+  place: Place;
+  does: (event: PersonEvent) => void;
+  busy: boolean;
+}) {
+  const field = useRef<HTMLInputElement>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const [coming, setComing] = useState(false);
+  async function send(file: File | undefined) {
+    if (!file) return;
+    setComing(true);
+    setError(null);
+    try {
+      const { type, url } = await keep(place.address, file);
+      does({ type: "message", message: { attachments: [{ type, payload: { url } }] } });
+    } catch (wrong) {
+      setError(wrong instanceof Error ? wrong : new Error(String(wrong)));
+    }
+    setComing(false);
+  }
+  return (
+    <>
+      <input
+        ref={field}
+        type="file"
+        hidden
+        aria-label="File to send"
+        onChange={(event) => {
+          void send(event.currentTarget.files?.[0]);
+          event.currentTarget.value = "";
+        }}
+      />
+      <button
+        type="button"
+        aria-label="Send a picture or a file"
+        title="Send a picture or a file"
+        disabled={busy || coming}
+        onClick={() => field.current?.click()}
+      >
+        <IconPhoto size={20} aria-hidden="true" />
+      </button>
+      {error && (
+        <div className={css.wrong}>
+          <Problem error={error} />
+        </div>
+      )}
+    </>
+  );
+}
+
 function Write({
   place,
   person,
@@ -290,13 +347,14 @@ function Write({
   return (
     <form className={css.write} onSubmit={submit}>
       {items.length > 0 && <PersistentMenu items={items} does={does} busy={busy} />}
+      <SendFile place={place} does={does} busy={busy} />
       <input
         ref={field}
         value={text}
         maxLength={2000}
         disabled={menu?.composer_input_disabled ?? false}
         onChange={(event) => setText(event.target.value)}
-        placeholder={`Write as ${name}`}
+        placeholder={`Write as ${name.split(" ")[0]}`}
         aria-label={`Write as ${name}`}
       />
       <button type="submit" disabled={busy || text.trim() === ""} aria-label="Send">

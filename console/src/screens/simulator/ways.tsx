@@ -19,7 +19,7 @@ const ICONS = {
 const WORDS = {
   ad: "there is none",
   link: "",
-  get_started: "welcome button",
+  get_started: "welcome",
   ice_breaker: "",
   message: "says hello",
 };
