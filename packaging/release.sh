@@ -19,12 +19,13 @@ say() { printf '\n%s\n' "$*"; }
 
 say "The program, static, for $target"
 make --no-print-directory console
+export BATON_RELEASE="$version ($(git rev-parse --short=12 HEAD))"
 RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin baton --target "$target"
 rm -rf "$out"
 mkdir -p "$out"/{empty,man,docs,completions/{bash,zsh,fish}}
 install -m 0755 "$built/$target/release/baton" "$out/baton"
 if readelf -d "$out/baton" | grep -q NEEDED; then echo "$out/baton is not static" >&2; exit 1; fi
-test "$("$out/baton" --version)" = "baton $version"
+test "$("$out/baton" --version)" = "baton $BATON_RELEASE"
 cp packaging/baton.toml packaging/baton.service "$out/"
 cp /etc/ssl/certs/ca-certificates.crt "$out/" 2>/dev/null || echo "ca-certificates is not installed: the container file has none" >&2
 

@@ -213,6 +213,8 @@ impl Engine {
         let standings = Standings::default();
         let now = self.now();
         for app in &self.settings().apps {
+            // An alert on an increase sees none from nothing.
+            self.shared().measures.expired(app.id, 0);
             standings.add(app.id, &self.app_health(app.id).await?, now.0);
         }
         standings.register(&mut registry);

@@ -52,6 +52,8 @@ pub(crate) use failure::Failure;
 #[command(
     name = "baton",
     version,
+    // A release says of which commit it is.
+    long_version = option_env!("BATON_RELEASE").unwrap_or(env!("CARGO_PKG_VERSION")),
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Try `baton dev`, and in a second terminal `baton send 2001 you \"hello\"`."

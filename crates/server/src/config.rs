@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_engine::{Keep, Profile};
+use baton_store::Secret;
 use baton_store::postgres::Address;
 use ipnet::IpNet;
 use toml::Value;
@@ -21,7 +22,8 @@ use read::Reader;
 pub use read::{Read, Sources, Wrong};
 pub use values::milliseconds;
 use values::{
-    address, age, database, duration, host_names, lease, level, networks, node, path, public_url, whole, word,
+    address, age, database, duration, host_names, lease, level, networks, node, path, public_url,
+    viewer_token, whole, word,
 };
 
 /// Every setting with its default and its meaning, as the file would have them.
@@ -56,6 +58,8 @@ pub struct Config {
     pub retention: Keep,
     /// What is logged.
     pub log: Log,
+    /// The token of programs that look and change nothing.
+    pub viewer_token: Option<Secret>,
     /// The collector to which traces go.
     pub traces: Option<String>,
 }
@@ -208,6 +212,7 @@ impl Default for Config {
             },
             retention: Keep::default(),
             log: Log { level: "info".to_owned(), json: false },
+            viewer_token: None,
             traces: None,
         }
     }
@@ -292,6 +297,8 @@ impl Config {
             tls: Self::tls(reader),
             public_url: reader.value("public_url", self.public_url, |value| public_url(value).map(Some)),
             database: reader.value("database", self.database, database),
+            viewer_token: reader
+                .value("viewer_token", self.viewer_token, |value| viewer_token(value).map(Some)),
             traces: reader.value("otlp_endpoint", self.traces, |value| public_url(value).map(Some)),
             streams: reader.value("streams", self.streams, |value| whole(value, 1..=1024)),
             connections: reader.value("connections", self.connections, |value| whole(value, 4..=1000)),

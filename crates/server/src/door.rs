@@ -81,6 +81,7 @@ pub(crate) struct Door {
     /// The system's clock: sessions do not end because somebody tries out tomorrow.
     wall: Arc<dyn Clock>,
     operator: [u8; 32],
+    viewer: Option<[u8; 32]>,
     public_url: String,
     link: Mutex<Option<(StartLink, [u8; 32])>>,
     team: RwLock<Arc<Team>>,
@@ -96,7 +97,7 @@ impl Door {
     pub(crate) async fn open(
         engine: Engine,
         wall: Arc<dyn Clock>,
-        operator_token: &Secret,
+        (operator_token, viewer_token): (&Secret, Option<&Secret>),
         link: Option<StartLink>,
         public_url: &str,
     ) -> Result<Self, StoreError> {
@@ -105,6 +106,7 @@ impl Door {
             engine,
             wall,
             operator: hash(operator_token.reveal()),
+            viewer: viewer_token.map(|token| hash(token.reveal())),
             public_url: public_url.to_owned(),
             link: Mutex::new(link.map(|link| (link.clone(), hash(link.code.reveal())))),
             team: RwLock::new(Arc::new(team)),
@@ -127,7 +129,7 @@ impl Door {
     /// Who calls. A token that is wrong is nobody's, even beside a session that is right.
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         if let Some(given) = cookie::bearer(headers) {
-            return self.is_operator_token(given?).then_some(Caller::Program);
+            return self.program(given?);
         }
         let code = hash(cookie::session(headers, self.is_secure())?);
         let passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,6 +146,13 @@ impl Door {
             role: member.role,
             session: session.id,
         })
+    }
+
+    /// The program that has a token.
+    fn program(&self, given: &str) -> Option<Caller> {
+        let given_hash = hash(given);
+        let looks = self.viewer.is_some_and(|viewer| bool::from(given_hash.ct_eq(&viewer)));
+        if self.is_operator_token(given) { Some(Caller::Program) } else { looks.then_some(Caller::Onlooker) }
     }
 
     fn is_operator_token(&self, given: &str) -> bool {
@@ -296,7 +305,7 @@ impl Door {
     /// Ends the session of whoever calls.
     pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<(), Problem> {
         match caller {
-            Caller::Program => Ok(()),
+            Caller::Program | Caller::Onlooker => Ok(()),
             Caller::Passing { session, .. } => {
                 let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
                 passing.retain(|one| !bool::from(one.hash.ct_eq(session)));

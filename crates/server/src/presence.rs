@@ -57,7 +57,7 @@ impl Who {
     /// Whose presence a caller's is; none: a program looks at nothing.
     pub(crate) const fn of(caller: &Caller) -> Option<Self> {
         match caller {
-            Caller::Program => None,
+            Caller::Program | Caller::Onlooker => None,
             Caller::Passing { session, .. } => Some(Self::Browser(*session)),
             Caller::Member { id, .. } => Some(Self::Member(*id)),
         }

@@ -58,6 +58,8 @@ pub struct State {
     pub engine: Engine,
     /// The token of Baton's own API.
     pub operator_token: Secret,
+    /// The token of programs that look and change nothing, where there is one.
+    pub viewer_token: Option<Secret>,
     /// How much is taken from a client.
     pub limits: Limits,
     /// The address by which clients reach this server, without a slash at the end.
@@ -235,7 +237,7 @@ async fn connection(
 /// Everything that is served. Paths that nothing here names are the Graph API's, at the root, so that a base
 /// address is all that a client changes.
 async fn router(mut state: State, stopping: CancellationToken) -> Result<Router, StoreError> {
-    let (engine, token) = (state.engine.clone(), &state.operator_token);
+    let (engine, token) = (state.engine.clone(), (&state.operator_token, state.viewer_token.as_ref()));
     let wall = Arc::clone(&state.wall);
     let door = Door::open(engine, state.wall, token, state.start_link, &state.public_url).await?;
     let shared = Arc::new(Shared {
@@ -311,7 +313,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             .says(
                 TAG,
                 "What is measured",
-                "In the text of OpenMetrics, which Prometheus reads. It takes the operator token.",
+                "In the text of OpenMetrics, which Prometheus reads. It takes the operator token, or `viewer_token`.",
             )
             .needs(Needs::Looking)
             .answers_as(

@@ -245,6 +245,7 @@ impl Server {
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(operator_token.clone()),
+            viewer_token: config.viewer_token.clone(),
             limits: config.limits,
             public_url: public_url.clone(),
             version: env!("CARGO_PKG_VERSION"),

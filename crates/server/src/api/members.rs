@@ -276,7 +276,7 @@ async fn remove(State(shared): Server, Named(id): Named) -> Result<StatusCode, P
 async fn sessions(State(shared): Server, caller: Caller) -> axum::Json<List<SessionShown>> {
     let own = match caller {
         Caller::Member { session, .. } => Some(session),
-        Caller::Program | Caller::Passing { .. } => None,
+        Caller::Program | Caller::Onlooker | Caller::Passing { .. } => None,
     };
     let shown = |session: Session| SessionShown {
         id: session.id.to_string(),

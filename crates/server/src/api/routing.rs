@@ -156,7 +156,10 @@ async fn put(
     let engine = shared.engine.clone();
     let planned = move |settings: &Settings, mint: &mut Mint| -> Result<Plan, Problem> {
         let plan = apply(&given, settings, prune, mint)?;
-        let pointer = |id| format!("/apps/{id}/webhook_url");
+        let pointer = |id| {
+            let app = plan.settings.app(id).and_then(|app| given.place_of(app));
+            format!("{}/webhook_url", app.map_or_else(|| format!("/apps/{id}"), str::to_owned))
+        };
         change::refuse_unreachable(&engine, settings, &plan.settings, pointer)?;
         Ok(plan)
     };

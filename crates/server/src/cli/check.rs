@@ -1,5 +1,6 @@
 //! `baton check`: what `serve` and `apply` would say of the files, without starting or changing anything.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use baton_engine::Vetting;
@@ -18,7 +19,8 @@ use crate::start::https;
 /// Find what is wrong with the settings and the routing file, and change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Without -c and -f: the settings in the environment.\n\n\
-    The routing file is looked at as on a new server: every error, and the warnings CHK-1 to CHK-5.\n\
+    The routing file is looked at as on a new server: every error, and the warnings CHK-1 to CHK-5. With -c, so are its\n\
+    addresses: those that the settings do not let webhooks go to are errors.\n\
     With --server, that server is asked what it would say of the file, with CHK-6 and CHK-7.\n\n\
     Exit code 0: no errors, though perhaps warnings. 1: errors.\n\n\
     Examples:\n  baton check --defaults > baton.toml\n  baton check -c baton.toml -f routing.toml\n  baton check -f routing.toml --json")]
@@ -133,11 +135,23 @@ impl Report {
     }
 
     fn routing_alone(&mut self, document: &Document, allowed: Option<&Vetting>) {
-        let Examined { problems, warnings } = examine(&document.value, &|name| std::env::var(name).ok());
-        self.errors.extend(document.place(problems.into_iter().map(Finding::from)));
+        // A variable that is not set here may be the server's: what it stands for is as good as any other text.
+        let unset = RefCell::new(Vec::new());
+        let look_up = |name: &str| {
+            std::env::var(name).ok().or_else(|| {
+                unset.borrow_mut().push(name.to_owned());
+                Some(format!("the value of {name}"))
+            })
+        };
+        let Examined { problems, warnings } = examine(&document.value, &look_up);
         let closed = allowed.map(|allowed| not_reached(&document.value, allowed)).unwrap_or_default();
-        let warnings = warnings.into_iter().map(Finding::from).chain(closed);
-        self.warnings.extend(document.place(warnings));
+        let problems = problems.into_iter().map(Finding::from).chain(closed);
+        self.errors.extend(document.place(problems));
+        self.warnings.extend(document.place(warnings.into_iter().map(Finding::from)));
+        self.warnings.extend(unset.into_inner().into_iter().map(|name| {
+            let detail = format!("`{name}` is not set here: the server that the file is applied to must have it, from its start");
+            Finding::of_file(&document.name, None, detail)
+        }));
         self.routing = Some(json!({"file": document.name, "server": null}));
     }
 

@@ -189,6 +189,7 @@ fn became(delivery: &Value) -> String {
             format!("{} {why}{tries}", look::styled(look::BAD, state))
         }
         "pending" if attempts.is_empty() => look::styled(look::DIM, format!("pending{again}")),
+        state if last.is_empty() => format!("{}{again}", look::styled(look::WARNING, state)),
         state => format!("{} {last}{tries}{again}", look::styled(look::WARNING, state)),
     }
 }

@@ -109,6 +109,15 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
         let mut file = options.open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
+        // Root writes for whom the directory belongs to: a server that runs as somebody else must be able to read it.
+        #[cfg(unix)]
+        if let Some(directory) = path.parent() {
+            use std::os::unix::fs::MetadataExt;
+            let (own, wanted) = (file.metadata()?, std::fs::metadata(directory)?);
+            if own.uid() == 0 && wanted.uid() != 0 {
+                std::os::unix::fs::fchown(&file, Some(wanted.uid()), Some(wanted.gid()))?;
+            }
+        }
         std::fs::rename(&beside, path)
     };
     write().map_err(|error| {
@@ -140,5 +149,19 @@ mod tests {
         other.remove(directory.path());
         assert_eq!(ServerFile::read(directory.path()), None);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_root_writes_is_the_directorys_owners() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let directory = tempfile::tempdir().unwrap();
+        // Who is not root may give nothing away, and then it stays their own.
+        let _ = chown(directory.path(), Some(65534), Some(65534));
+        let wanted = std::fs::metadata(directory.path()).unwrap();
+        let path = directory.path().join("operator-token");
+        write_private(&path, "token").unwrap();
+        let written = std::fs::metadata(path).unwrap();
+        assert_eq!((written.uid(), written.gid()), (wanted.uid(), wanted.gid()));
     }
 }

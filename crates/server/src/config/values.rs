@@ -1,6 +1,7 @@
 //! How a setting's value is read, whether it comes from a file, the environment or a flag; and what is said
 //! when it cannot be.
 
+use baton_store::Secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,14 @@ pub(super) fn public_url(value: &Value) -> Result<String, String> {
             Err(format!("an address that starts with http:// or https:// belongs here, not {value}"))
         }
     }
+}
+
+/// A token that nobody guesses: whoever has it reads everything.
+pub(super) fn viewer_token(value: &Value) -> Result<Secret, String> {
+    // The value itself is in no message.
+    let found =
+        value.as_str().filter(|token| token.len() >= 16 && token.bytes().all(|byte| byte.is_ascii_graphic()));
+    found.map(Secret::new).ok_or_else(|| "a token of 16 printing characters at least belongs here".to_owned())
 }
 
 pub(super) fn path(value: &Value) -> Result<PathBuf, String> {
@@ -132,7 +141,11 @@ pub(super) fn level(value: &Value) -> Result<String, String> {
 }
 
 pub(super) fn duration(value: &Value) -> Result<Duration, String> {
-    let found = milliseconds(text(value)?).filter(|span| *span > 0).and_then(|span| u64::try_from(span).ok());
+    let found = value
+        .as_str()
+        .and_then(milliseconds)
+        .filter(|span| *span > 0)
+        .and_then(|span| u64::try_from(span).ok());
     found
         .map(Duration::from_millis)
         .ok_or_else(|| format!("a duration belongs here, as in \"5s\", not {value}"))
@@ -143,7 +156,7 @@ pub(super) fn age(value: &Value) -> Result<i64, String> {
     const LEAST: i64 = 3_600_000;
     // A hundred thousand years: every sum with a moment can be held.
     const MOST: i64 = LEAST * 24 * 365 * 100_000;
-    let found = milliseconds(text(value)?).filter(|span| (LEAST..=MOST).contains(span));
+    let found = value.as_str().and_then(milliseconds).filter(|span| (LEAST..=MOST).contains(span));
     found.ok_or_else(|| format!("a duration of an hour or more belongs here, as in \"30d\", not {value}"))
 }
 

@@ -18,6 +18,8 @@ use crate::serve::Shared;
 pub(crate) enum Caller {
     /// A program that has the operator token.
     Program,
+    /// A program that has the viewer token: it looks, and changes nothing.
+    Onlooker,
     /// A browser that showed the operator token, or the link of `baton dev`.
     Passing {
         /// Which of the two.
@@ -33,6 +35,7 @@ impl Caller {
     pub(crate) const fn role(&self) -> Role {
         match self {
             Self::Program | Self::Passing { .. } => Role::Operator,
+            Self::Onlooker => Role::Viewer,
             Self::Member { role, .. } => *role,
         }
     }
@@ -40,6 +43,7 @@ impl Caller {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Program => "operator token",
+            Self::Onlooker => "viewer token",
             Self::Passing { name, .. } => name,
             Self::Member { name, .. } => name,
         }
@@ -47,7 +51,7 @@ impl Caller {
 
     pub(crate) const fn member(&self) -> Option<u64> {
         match self {
-            Self::Program | Self::Passing { .. } => None,
+            Self::Program | Self::Onlooker | Self::Passing { .. } => None,
             Self::Member { id, .. } => Some(*id),
         }
     }
@@ -154,7 +158,7 @@ pub(crate) async fn identify(
     let door = &shared.door;
     let found = match door.caller(request.headers()) {
         None => Identified::Nobody,
-        Some(Caller::Program) => Identified::Caller(Caller::Program),
+        Some(caller @ (Caller::Program | Caller::Onlooker)) => Identified::Caller(caller),
         Some(caller) if origin::is_own(request.method(), request.headers(), &door.public_url) => {
             Identified::Caller(caller)
         }
@@ -190,7 +194,7 @@ pub(crate) async fn gate(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let is_program = matches!(caller, Caller::Program);
+    let is_program = matches!(caller, Caller::Program | Caller::Onlooker);
     let query = request.uri().query().unwrap_or_default();
     let is_dry_run =
         url::form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "dry_run" && value == "true");

@@ -451,6 +451,15 @@ impl RoutingInput {
         (reader.whole.then_some(input), reader.problems)
     }
 
+    /// Where the file tells of an app, as a pointer.
+    pub(crate) fn place_of(&self, app: &baton_store::App) -> Option<&str> {
+        let id = app.id.to_string();
+        let is = |at: &&At<AppTable>| {
+            at.table.id.as_deref().map_or(at.table.name.as_deref() == Some(&app.name), |given| given == id)
+        };
+        self.apps.iter().find(is).map(|at| at.pointer.as_str())
+    }
+
     /// Replaces each `env:NAME` by what is found.
     fn look_up(&mut self, look_up: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<SettingsRefused>) {
         let mut replace = |text: &mut Option<String>, pointer: &str, key: &str| {

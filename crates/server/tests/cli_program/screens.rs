@@ -190,6 +190,14 @@ fn apply_refused() {
     screen.run(&["apply", "-f", "broken.json"]);
     screen.run(&["apply", "-f", "gone.toml"]);
     screen.run(&["apply"]);
+    // Said by a server that reads no files: at which line it stands is known all the same.
+    let server = world.serve(&["--data", &world.path("strict").display().to_string()]);
+    world.write(
+        "home/private.toml",
+        "[[apps]]\nname = \"Bot\"\n\n[[apps]]\nname = \"Desk\"\nwebhook_url = \"http://10.1.2.3/hook\"\n",
+    );
+    screen.run(&["apply", "-f", "private.toml", "--data", &world.path("strict").display().to_string()]);
+    server.stop();
     insta::assert_snapshot!(screen.text());
     dev.stop();
 }

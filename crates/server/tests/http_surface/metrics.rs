@@ -3,7 +3,7 @@
 use baton_store::{DeliveryHealth, Disabled, Round};
 use serde_json::json;
 
-use crate::world::{OPERATOR, START, World};
+use crate::world::{OPERATOR, START, VIEWER, World};
 
 /// The value of a line that begins so; none where there is no such line.
 fn value(page: &str, line: &str) -> Option<f64> {
@@ -83,4 +83,25 @@ async fn nothing_of_it_is_secret_and_nobody_else_reads_it() {
         };
         assert_eq!(w.send(request).await.status, 401, "{token:?}");
     }
+}
+
+#[tokio::test]
+async fn the_viewer_token_looks_and_changes_nothing() {
+    let w = World::start().await;
+    let get = |path: &str| w.client.get(w.url(path)).bearer_auth(VIEWER);
+    let measured = w.send(get("/metrics")).await;
+    assert_eq!(measured.status, 200, "{}", measured.text);
+    let untaken = value(&measured.text, "baton_app_deleted_untaken_events_total{app=\"111\"}");
+    assert_eq!(untaken, Some(0.0), "from the start, or an alert misses the first");
+    assert_eq!(w.send(get("/baton/v1/apps/111/health")).await.status, 200);
+    for path in ["/baton/v1/members", "/baton/v1/pages/2001/connections/111/tokens"] {
+        assert_eq!(w.send(get(path)).await.status, 403, "{path}");
+    }
+    let change =
+        w.client.patch(w.url("/baton/v1/apps/111")).bearer_auth(VIEWER).json(&json!({"name": "Mine"}));
+    let refused = w.send(change).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert!(refused.text.contains("your role is viewer"), "{}", refused.text);
+    assert_eq!(w.send(w.client.get(w.url("/metrics")).bearer_auth("viewer-token")).await.status, 401);
+    w.stop().await;
 }

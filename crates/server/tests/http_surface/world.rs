@@ -23,6 +23,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) const OPERATOR: &str = "operator-token";
+/// The token of programs that only look.
+pub(crate) const VIEWER: &str = "viewer-token-of-tests";
 /// 2026-01-01T00:00:00.000Z
 pub(crate) const START: i64 = 1_767_225_600_000;
 pub(crate) const BOT: &str = "111";
@@ -297,6 +299,7 @@ impl World {
         let state = State {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
+            viewer_token: Some(Secret::new(VIEWER)),
             limits,
             public_url: "http://baton.test".to_owned(),
             version: "0.0.0",

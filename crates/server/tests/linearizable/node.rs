@@ -74,6 +74,7 @@ impl Node {
         let state = serve::State {
             engine: engine.clone(),
             operator_token: Secret::new(OPERATOR),
+            viewer_token: None,
             start_link: None,
             wall: Arc::new(baton_engine::SystemClock),
             tls: None,
