@@ -8,6 +8,8 @@ export function kindOf(row: Row): Kind | "gap" {
   switch (row.event) {
     case "decision":
       return row.from_app_id === row.to_app_id ? "message" : "control";
+    case "comment":
+      return "message";
     case "refusal":
       return "refused";
     case "delivery":

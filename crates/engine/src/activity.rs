@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use baton_rules::{AppId, Refused, ThreadKey, Timestamp};
+use baton_rules::{AppId, Channel, Refused, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow};
 use bytes::Bytes;
 use tokio::sync::broadcast;
@@ -107,6 +107,7 @@ impl Activity {
             ActivityKind::Decision { rows, .. } | ActivityKind::Settings { told: rows, .. } => {
                 rows.iter().map(bodies).sum()
             }
+            ActivityKind::Comment { row, .. } => bodies(row),
             ActivityKind::Delivery { body, .. } => body.len(),
             ActivityKind::Refusal { .. }
             | ActivityKind::Verification { .. }
@@ -127,6 +128,7 @@ impl Activity {
             ActivityKind::Decision { rows, .. } | ActivityKind::Settings { told: rows, .. } => {
                 *rows = rows.iter().map(slim).collect();
             }
+            ActivityKind::Comment { row, .. } => *row = slim(row),
             ActivityKind::Delivery { body, .. } => *body = Bytes::new(),
             ActivityKind::Refusal { .. }
             | ActivityKind::Verification { .. }
@@ -195,8 +197,8 @@ pub enum ActivityKind {
         app: AppId,
         /// The events in it.
         events: Vec<Carried>,
-        /// Whether in `standby`.
-        standby: bool,
+        /// The array of the webhook in which they stand.
+        channel: Channel,
         /// The HTTP status; none where there was no answer.
         status: Option<u16>,
         /// What went wrong.
@@ -235,6 +237,13 @@ pub enum ActivityKind {
         /// What apps are told because of it (`app_roles`).
         told: Vec<Arc<JournalRow>>,
     },
+    /// A comment under a post was committed.
+    Comment {
+        /// Whose it is: of which side of the page, and by whom. They may have no conversation.
+        by: ThreadKey,
+        /// Its row.
+        row: Arc<JournalRow>,
+    },
     /// The virtual clock was moved.
     Clock {
         /// The time before.
@@ -255,7 +264,7 @@ mod tests {
             ActivityKind::Delivery {
                 app: AppId::PAGE_INBOX,
                 events: Vec::new(),
-                standby: false,
+                channel: Channel::Messaging,
                 status: Some(200),
                 error: None,
                 duration_ms: 1,

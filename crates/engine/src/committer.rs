@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::activity::ActivityKind;
 use crate::batch::{Decided, Outcome, Prepared, decide_batch};
 use crate::clock::Stopwatch;
+use crate::comments::{self, Came, CommentFailure, Commented, KeptComment};
 use crate::engine::Shared;
 use crate::receipt::{Failure, Receipt};
 
@@ -24,12 +25,14 @@ const LOOK_MS: i64 = 1_000;
 pub(crate) enum Job {
     /// A request on its way.
     Ask { prepared: Box<Prepared>, reply: oneshot::Sender<Result<Receipt, Failure>> },
+    /// A comment under a post.
+    Comment { commented: Box<Commented>, reply: oneshot::Sender<Result<KeptComment, CommentFailure>> },
     /// A thread of which something is due. The answer is how much of it ran.
     Due { thread: ThreadKey, reply: oneshot::Sender<Result<u64, StoreError>> },
 }
 
-/// What became of each thread that was due, and of each request.
-type Came = (Vec<Vec<Decided>>, Vec<Outcome>);
+/// What became of each thread that was due, of each request, and of each comment.
+type Became = (Vec<Vec<Decided>>, Vec<Outcome>, Vec<Came>);
 
 /// Runs until the engine drops its sender and everything taken is answered.
 pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Receiver<Job>) {
@@ -55,11 +58,16 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
 async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     let (mut requests, mut replies) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
     let (mut due, mut waiting) = (Vec::new(), Vec::new());
+    let (mut commented, mut commenters) = (Vec::new(), Vec::new());
     for job in jobs {
         match job {
             Job::Ask { prepared, reply } => {
                 requests.push(*prepared);
                 replies.push(reply);
+            }
+            Job::Comment { commented: one, reply } => {
+                commented.push(*one);
+                commenters.push(reply);
             }
             Job::Due { thread, reply } => {
                 due.push(thread);
@@ -67,15 +75,17 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             }
         }
     }
-    let wanted = wanted(shared, &due, &requests);
-    let asked = Arc::new((due, requests));
-    let came: Arc<Mutex<Came>> = Arc::default();
+    let mut wanted = wanted(shared, &due, &requests);
+    comments::want(&commented, &mut wanted);
+    let asked = Arc::new((due, requests, commented));
+    let came: Arc<Mutex<Became>> = Arc::default();
     let decide: Decide = {
         let (asked, came, key) = (Arc::clone(&asked), Arc::clone(&came), shared.key);
         Box::new(move |found| {
-            let (batch, told, outcomes) = decide_batch(found, &asked.0, &asked.1, stream, &key);
+            let (mut batch, told, outcomes) = decide_batch(found, &asked.0, &asked.1, stream, &key);
+            let commented = comments::decide(found, &asked.2, &mut batch);
             // The store may run this again; the last run is the one that counts.
-            *came.lock().unwrap_or_else(PoisonError::into_inner) = (told, outcomes);
+            *came.lock().unwrap_or_else(PoisonError::into_inner) = (told, outcomes, commented);
             batch
         })
     };
@@ -85,14 +95,22 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     };
     let watch = Stopwatch::start();
     let committed = shared.store.commit(stream, wanted, decide).await;
-    let (told, outcomes) = std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));
+    let (told, outcomes, commented) =
+        std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
-            shared.measures.committed(replies.len() + waiting.len(), watch.elapsed_ms_exact());
+            shared
+                .measures
+                .committed(replies.len() + waiting.len() + commenters.len(), watch.elapsed_ms_exact());
             // Before delivery hears of it: listeners are told the cause before its effect.
             told.iter().flatten().for_each(|decided| tell(shared, &batch.rows, decided));
             outcomes.iter().flat_map(|one| &one.decided).for_each(|one| tell(shared, &batch.rows, one));
+            for (by, row) in commented.iter().filter_map(|came| came.told.as_ref()) {
+                if let Some(row) = batch.rows.get(*row).map(Arc::clone) {
+                    shared.tell(ActivityKind::Comment { by: by.clone(), row });
+                }
+            }
             shared.committed(stream, &batch);
             for (ran, reply) in told.into_iter().zip(waiting) {
                 let _ = reply.send(Ok(ran.len() as u64));
@@ -100,6 +118,9 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
                 // Whoever asked may be gone; what was decided stands.
                 let _ = reply.send(outcome.answer);
+            }
+            for (came, reply) in commented.into_iter().zip(commenters) {
+                let _ = reply.send(came.answer);
             }
         }
         Err(error) => {
@@ -109,6 +130,9 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
             }
             for reply in waiting {
                 let _ = reply.send(Err(error.clone()));
+            }
+            for reply in commenters {
+                let _ = reply.send(Err(CommentFailure::Store(error.clone())));
             }
         }
     }

@@ -469,7 +469,7 @@ impl Worker {
         self.shared.tell(ActivityKind::Delivery {
             app: self.errand.app,
             events,
-            standby: reported.items.first().is_some_and(|item| item.notice.channel == Channel::Standby),
+            channel: reported.items.first().map_or(Channel::Messaging, |item| item.notice.channel),
             status: reported.status,
             error: (reported.answer != Answered::Served).then(|| reported.reason.as_str().into()),
             duration_ms: reported.took_ms,

@@ -494,6 +494,8 @@ impl Engine {
             threads: remembered.map(|known| (request.thread.clone(), known)).into_iter().collect(),
             seen: HashMap::new(),
             due: HashMap::new(),
+            ends: HashMap::new(),
+            assets: HashMap::new(),
         };
         let prepared = Prepared { request, creator, under, lack: None };
         let (_, _, outcomes) = decide_batch(&found, &[], &[prepared], stream, &self.shared.key);

@@ -9,6 +9,7 @@ mod announce;
 mod batch;
 mod books;
 mod clock;
+mod comments;
 mod committer;
 mod deliveries;
 mod delivery;
@@ -35,6 +36,7 @@ mod webhook;
 
 pub use activity::{Activity, ActivityKind, Carried, Standing};
 pub use clock::{Clock, ClockRefused, ClockState, SystemClock, VirtualClock};
+pub use comments::{CommentFailure, CommentId, KeptComment, Remark};
 pub use deliveries::{AppHealth, Bookmark, Delivery, Fate};
 pub use engine::{Applied, ClockFailure, Engine, Filter, Owner, Parts, Policy, ThreadState};
 pub use faults::Faults;

@@ -106,6 +106,10 @@ impl Measures {
                 self.webhook_seconds.get_or_create(&ByApp { app: app.clone() }).observe(took);
                 self.webhooks.get_or_create(&ByResult { app, result }).inc();
             }
+            ActivityKind::Comment { row, .. } => {
+                self.decisions.get_or_create(&ByRule { rule: row.rule.to_string() }).inc();
+                self.committed_events(std::slice::from_ref(row));
+            }
             ActivityKind::Settings { told, .. } => self.committed_events(told),
             ActivityKind::Verification { .. }
             | ActivityKind::Standing { .. }

@@ -159,6 +159,8 @@ pub enum Channel {
     Messaging,
     /// `standby`.
     Standby,
+    /// `changes`: what happens to the page outside of its conversations.
+    Changes,
 }
 
 /// How much of an event an app sees.

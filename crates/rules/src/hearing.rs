@@ -49,12 +49,20 @@ pub struct Heard<'a> {
     pub owner: Option<AppId>,
 }
 
+/// Fields of what happens to the page outside of its conversations.
+const PAGES_OWN: [Fields; 3] = [Fields::FEED, Fields::COMMENTS, Fields::LIVE_COMMENTS];
+
 /// Why an app is not told of an event by which nobody else is kept from it.
 pub fn unheard(routing: &Routing, app: AppId, heard: Heard<'_>) -> Unheard {
     let Some(connected) = routing.app(app) else { return Unheard::NotConnected };
     let Some(field) = Fields::named(heard.event) else { return Unheard::NotConcerned };
-    let is_echo = heard.by.is_some();
     let name = Fields::ALL.iter().find(|(known, _)| *known == field).map_or("", |(_, name)| *name);
+    if PAGES_OWN.contains(&field) {
+        // WH-CMT-1: no conversation, so nobody leads.
+        let lacks = !connected.fields.has(field);
+        return if lacks { Unheard::NotSubscribed(name) } else { Unheard::NotAnyMore };
+    }
+    let is_echo = heard.by.is_some();
     let leads = heard.by.or(heard.owner).or(routing.leader(routing.mode())) == Some(app);
     let open = heard.owner.is_none() && routing.mode().is_open();
     let lacks = !connected.fields.has(field);

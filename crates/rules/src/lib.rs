@@ -7,6 +7,7 @@ mod access;
 mod action;
 mod ads;
 pub mod build;
+mod commented;
 mod decision;
 mod few;
 mod hearing;
@@ -30,6 +31,7 @@ pub use action::{
     Action, Ask, Cause, Comment, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What,
 };
 pub use ads::AdCount;
+pub use commented::{CommentTold, Verb, commented};
 pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, Refused, Survey};
 pub use few::Few;
 pub use hearing::{Heard, Unheard, unheard};

@@ -327,6 +327,9 @@ fields! {
     STANDBY = 10: "standby",
     MESSAGING_ACCOUNT_LINKING = 11: "messaging_account_linking",
     MESSAGING_FEEDBACK = 12: "messaging_feedback",
+    FEED = 13: "feed",
+    COMMENTS = 14: "comments",
+    LIVE_COMMENTS = 15: "live_comments",
 }
 
 impl Fields {

@@ -41,6 +41,7 @@ fn seen(decision: &Decision) -> Outcome {
             match notice.channel {
                 Channel::Messaging => heard.messaging.insert(notice.app),
                 Channel::Standby => heard.standby.insert(notice.app),
+                Channel::Changes => panic!("no decision about a conversation is told in `changes`"),
             };
             if notice.form == Form::Reduced {
                 heard.partly.insert(notice.app);

@@ -14,6 +14,7 @@ mod changes;
 mod check;
 pub(crate) mod client;
 mod clock;
+mod comment;
 mod completions;
 mod deliveries;
 mod doctor;
@@ -91,6 +92,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Be the person: say or tap something
     Send(send::Arguments),
+    /// Comment under a post
+    Comment(comment::Arguments),
     /// Cause an event of a person, by name
     Trigger(trigger::Arguments),
     /// An app's webhooks live; forward them, signed, to a local receiver
@@ -193,6 +196,7 @@ impl Command {
             | Self::Man(_) => true,
             Self::Token(command) => command.is_alone(),
             Self::Send(_)
+            | Self::Comment(_)
             | Self::Trigger(_)
             | Self::Listen(_)
             | Self::Deliveries(_)
@@ -225,6 +229,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Dev(arguments) => crate::dev::run(&common, &arguments).await,
             Command::Serve(arguments) => serve::run(&common, &arguments).await,
             Command::Send(arguments) => send::run(&common, &arguments).await,
+            Command::Comment(arguments) => comment::run(&common, &arguments).await,
             Command::Trigger(arguments) => trigger::run(&common, &arguments).await,
             Command::Listen(arguments) => listen::run(&common, &arguments).await,
             Command::Faults(arguments) => faults::run(&common, &arguments).await,

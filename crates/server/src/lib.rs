@@ -5,7 +5,6 @@ mod api;
 mod caller;
 mod calls;
 pub mod cli;
-mod comments;
 pub mod config;
 mod console;
 pub mod demo;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baton_engine::{Activity, ActivityKind, Carried, Engine, Trace};
-use baton_rules::{AppId, ThreadKey, Timestamp};
+use baton_rules::{AppId, Channel, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow};
 use bytes::Bytes;
 use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
@@ -120,6 +120,12 @@ impl Spans {
                 let trace = self.engine.trace(&thread.clone().into(), line.at);
                 vec![decided(trace, "refused".to_owned(), line.at, attributes)]
             }
+            ActivityKind::Comment { row, .. } => {
+                let (Some(chain), Some(event)) = (&row.chain, &row.event) else { return Vec::new() };
+                let mut attributes = of_chain(chain);
+                attributes.push(KeyValue::new("baton.rule", row.rule.to_string()));
+                vec![decided(self.engine.trace(chain, row.at), event.to_string(), row.at, attributes)]
+            }
             ActivityKind::Settings { told, .. } => {
                 let of_row = |row: &Arc<JournalRow>| {
                     let (chain, event) = (row.chain.as_ref()?, row.event.as_deref()?);
@@ -127,14 +133,14 @@ impl Spans {
                 };
                 told.iter().filter_map(of_row).collect()
             }
-            ActivityKind::Delivery { app, events, standby, status, error, duration_ms, again_at, .. } => {
+            ActivityKind::Delivery { app, events, channel, status, error, duration_ms, again_at, .. } => {
                 let Some(first) = events.first() else { return Vec::new() };
                 let own = self.random.random_range(1..=u64::MAX);
                 let trace = |one: &Carried| self.engine.trace(&one.chain, one.at);
                 let mut attributes = of_chain(&first.chain);
                 attributes.push(KeyValue::new("http.request.method", "POST"));
                 attributes.push(KeyValue::new("baton.app", app.to_string()));
-                attributes.push(KeyValue::new("baton.standby", *standby));
+                attributes.push(KeyValue::new("baton.standby", *channel == Channel::Standby));
                 attributes
                     .push(KeyValue::new("baton.events", i64::try_from(events.len()).unwrap_or(i64::MAX)));
                 attributes.extend(

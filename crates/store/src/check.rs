@@ -8,7 +8,8 @@ use baton_rules::{Cause, PageId, Surface, Thread, ThreadKey, Timestamp};
 use bytes::Bytes;
 
 use crate::{
-    Announce, Batch, Chain, Changing, JournalRow, Page, Position, Settings, StoreError, Stream, stream_of,
+    Announce, AssetChange, Batch, Chain, Changing, JournalRow, Page, Position, Settings, StoreError, Stream,
+    stream_of,
 };
 
 /// How long the answer to a caller's key is kept, in seconds.
@@ -31,8 +32,12 @@ pub(crate) fn batch(batch: &Batch, stream: Stream, streams: u16, head: Position)
         tracing::error!(stream = stream.0, head = head.0, what, "a decision was not written");
         Err(StoreError::Unavailable(format!("a decision for stream {} is wrong: {what}", stream.0)))
     };
-    if batch.rows.iter().any(|row| row.thread().is_none()) {
-        return wrong("a row without a thread".to_owned());
+    if batch.rows.iter().any(|row| row.chain.is_none()) {
+        return wrong("a row that is a part of nothing".to_owned());
+    }
+    let astray = |chain: &&Chain| chain.thread().is_none() && chain.stream(streams) != stream;
+    if let Some(chain) = batch.rows.iter().filter_map(|row| row.chain.as_ref()).find(astray) {
+        return wrong(format!("{chain:?} belongs to another stream"));
     }
     let mut last = head;
     for row in &batch.rows {
@@ -64,7 +69,8 @@ fn keys(batch: &Batch) -> impl Iterator<Item = &ThreadKey> {
 
 /// Whether there is anything to write.
 pub(crate) fn is_empty(batch: &Batch) -> bool {
-    let Batch { rows, threads, control, seen, due, undue, counted } = batch;
+    let Batch { rows, threads, control, seen, due, undue, counted, assets } = batch;
+    let AssetChange { keep, forget, expire } = assets;
     rows.is_empty()
         && threads.is_empty()
         && control.is_empty()
@@ -72,6 +78,14 @@ pub(crate) fn is_empty(batch: &Batch) -> bool {
         && due.is_empty()
         && undue.is_empty()
         && counted.is_empty()
+        && keep.is_empty()
+        && forget.is_empty()
+        && expire.is_none()
+}
+
+/// Where chains of pages end after a batch: their last rows in it.
+pub(crate) fn page_rows(batch: &Batch) -> impl Iterator<Item = &Arc<JournalRow>> {
+    batch.rows.iter().filter(|row| row.thread().is_none())
 }
 
 /// Settings that a change made: the next version, or none when nothing changed.

@@ -229,6 +229,10 @@ pub struct Wanted {
     pub threads: Vec<ThreadKey>,
     /// Callers' keys.
     pub seen: Vec<SeenKey>,
+    /// Chains of pages, whose ends are needed.
+    pub chains: Vec<Chain>,
+    /// What is kept of the pages of these chains.
+    pub assets: Vec<AssetKey>,
 }
 
 /// What was found.
@@ -247,6 +251,10 @@ pub struct Found {
     pub seen: HashMap<SeenKey, Seen>,
     /// What must happen by itself of those threads that hold something back, in the order of its making.
     pub due: HashMap<ThreadKey, Vec<Due>>,
+    /// The last row of each chain of a page that has one.
+    pub ends: HashMap<Chain, Position>,
+    /// The assets that are kept.
+    pub assets: HashMap<AssetKey, Asset>,
 }
 
 /// A thread as it is kept.
@@ -277,6 +285,8 @@ pub struct Batch {
     pub undue: Vec<(ThreadKey, Position)>,
     /// What is counted for ads.
     pub counted: Vec<Counted>,
+    /// What is kept of pages, and forgotten.
+    pub assets: AssetChange,
 }
 
 /// The pure decision of a batch. It may be run more than once; the last run is the one that counts.

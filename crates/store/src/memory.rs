@@ -149,6 +149,8 @@ impl Image {
             let seen = self.seen.get(key).filter(|seen| check::seen_counts(seen.at, now))?;
             Some((key.clone(), seen.clone()))
         };
+        let end = |chain: &Chain| Some((chain.clone(), *self.ends.get(chain)?));
+        let kept = |key: &AssetKey| Some((key.clone(), self.assets.get(key)?.clone()));
         let threads: HashMap<_, _> = wanted.threads.iter().filter_map(thread).collect();
         let holds = threads.iter().filter(|(_, remembered)| remembered.thread.held > 0);
         let due = holds.map(|(key, _)| {
@@ -162,6 +164,8 @@ impl Image {
             head: log.head(),
             seen: wanted.seen.iter().filter_map(seen).collect(),
             due: due.collect(),
+            ends: wanted.chains.iter().filter_map(end).collect(),
+            assets: wanted.assets.iter().filter_map(kept).collect(),
             threads,
         }
     }
@@ -226,6 +230,18 @@ impl Image {
             sum.entries += counted.counts.entries;
             sum.conversations += counted.counts.conversations;
         }
+        for row in check::page_rows(batch) {
+            self.ends.extend(row.chain.clone().map(|chain| (chain, row.position)));
+        }
+        self.change_assets(&batch.assets);
+    }
+
+    fn change_assets(&mut self, change: &AssetChange) {
+        change.forget.iter().for_each(|key| drop(self.assets.remove(key)));
+        if let Some((kind, until)) = change.expire {
+            self.assets.retain(|key, asset| key.kind != kind || asset.at > until);
+        }
+        self.assets.extend(change.keep.iter().map(|asset| (asset.key.clone(), asset.clone())));
     }
 
     fn forget_seen(&mut self, now: Timestamp) {
@@ -603,11 +619,7 @@ impl Store for MemoryStore {
 
     fn change_assets(&self, change: AssetChange) -> BoxFuture<'_, Result<(), StoreError>> {
         self.at_once(move |image| {
-            change.forget.iter().for_each(|key| drop(image.assets.remove(key)));
-            if let Some((kind, until)) = change.expire {
-                image.assets.retain(|key, asset| key.kind != kind || asset.at > until);
-            }
-            image.assets.extend(change.keep.into_iter().map(|asset| (asset.key.clone(), asset)));
+            image.change_assets(&change);
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 //! everything that it goes by behind that lock; those of different streams are made side by side. Nothing about a
 //! thread is remembered from one transaction to the next.
 
+mod assets;
 mod commit;
 mod connect;
 mod delivery;
@@ -35,13 +36,14 @@ use crate::{
     Node, Nodes, Oldest, Parked, PastPage, Person, Place, Position, Remembered, Resend, Round, Settings,
     Size, Slice, Store, StoreError, Stream, Team, TooOld, Tried, Wanted, stream_of,
 };
+use assets::asset_writes;
 use commit::Commit;
 pub use connect::Address;
 use connect::Lent;
 use leases::{Held, Present};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
-use row::{big, free};
+use row::big;
 use settings::{Configure, Published, written};
 use settle::{Again, Settle};
 use trouble::Trouble;
@@ -632,37 +634,4 @@ impl Nodes for PostgresStore {
             self.writer.write(team::ChangeTeam { before, after }).await
         })
     }
-}
-
-fn asset_writes(change: &AssetChange, streams: u16) -> Vec<Write> {
-    let mut writes = Vec::new();
-    for key in &change.forget {
-        writes.push(statement!(
-            "DELETE FROM baton.assets WHERE stream = $1 AND page = $2 AND kind = $3 AND key = $4",
-            row::stream(stream_of_page(key.page, streams)),
-            big(key.page.number()),
-            key.kind.name(),
-            free(&key.key),
-        ));
-    }
-    if let Some((kind, until)) = change.expire {
-        let sql = "DELETE FROM baton.assets WHERE kind = $1 AND at <= $2";
-        writes.push(statement!(sql, kind.name(), until.0));
-    }
-    for asset in &change.keep {
-        writes.push(statement!(
-            "INSERT INTO baton.assets (stream, page, kind, key, at, document, content)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (stream, page, kind, key) DO UPDATE SET
-                 at = excluded.at, document = excluded.document, content = excluded.content",
-            row::stream(stream_of_page(asset.key.page, streams)),
-            big(asset.key.page.number()),
-            asset.key.kind.name(),
-            free(&asset.key.key),
-            asset.at.0,
-            asset.document.to_string(),
-            asset.content.clone().map(row::Raw),
-        ));
-    }
-    writes
 }

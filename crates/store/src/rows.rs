@@ -352,7 +352,7 @@ impl<'a> KeptEntered<'a> {
     }
 }
 
-/// The app, and three bits: standby, reduced, context.
+/// The app, and four bits: standby, reduced, context, changes.
 #[derive(Serialize, Deserialize)]
 struct KeptNotice(u64, u8);
 
@@ -360,12 +360,14 @@ impl KeptNotice {
     const STANDBY: u8 = 1;
     const REDUCED: u8 = 2;
     const CONTEXT: u8 = 4;
+    const CHANGES: u8 = 8;
 
     fn of(notice: &Notice) -> Self {
         let Notice { app, channel, form, context } = notice;
         let channel = match channel {
             Channel::Messaging => 0,
             Channel::Standby => Self::STANDBY,
+            Channel::Changes => Self::CHANGES,
         };
         let form = match form {
             Form::Whole => 0,
@@ -375,13 +377,19 @@ impl KeptNotice {
     }
 
     fn notice(&self) -> Result<Notice, Wrong> {
-        if self.1 > 7 {
+        let has = |bit: u8| self.1 & bit != 0;
+        let channel = match (has(Self::STANDBY), has(Self::CHANGES)) {
+            (false, false) => Channel::Messaging,
+            (true, false) => Channel::Standby,
+            (false, true) => Channel::Changes,
+            (true, true) => return Err("has a notice on two channels"),
+        };
+        if self.1 > 15 {
             return Err("has a notice of an unknown kind");
         }
-        let has = |bit: u8| self.1 & bit != 0;
         Ok(Notice {
             app: app(self.0)?,
-            channel: if has(Self::STANDBY) { Channel::Standby } else { Channel::Messaging },
+            channel,
             form: if has(Self::REDUCED) { Form::Reduced } else { Form::Whole },
             context: has(Self::CONTEXT),
         })
@@ -462,9 +470,11 @@ mod tests {
     }
 
     fn a_row() -> impl Strategy<Value = JournalRow> {
-        let notice = (app_id(), any::<[bool; 3]>()).prop_map(|(app, [standby, reduced, context])| Notice {
+        let channels = vec![Channel::Messaging, Channel::Standby, Channel::Changes];
+        let notice = (app_id(), proptest::sample::select(channels), any::<[bool; 2]>());
+        let notice = notice.prop_map(|(app, channel, [reduced, context])| Notice {
             app,
-            channel: if standby { Channel::Standby } else { Channel::Messaging },
+            channel,
             form: if reduced { Form::Reduced } else { Form::Whole },
             context,
         });

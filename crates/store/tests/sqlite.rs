@@ -61,7 +61,7 @@ fn person(number: usize) -> ThreadKey {
 async fn say(store: &SqliteStore, number: usize) -> Result<Batch, StoreError> {
     let key = person(number);
     let stream = stream_of(&key, store.streams());
-    let wanted = Wanted { now: Some(NOW), threads: vec![key.clone()], seen: Vec::new() };
+    let wanted = Wanted { now: Some(NOW), threads: vec![key.clone()], ..Wanted::default() };
     let decide: Decide = Box::new(move |found| {
         let position = found.head.next();
         let row = JournalRow {

@@ -55,7 +55,7 @@ impl Formatter for Platform {
 pub struct Entry<'a> {
     /// The page, or the Instagram account.
     pub id: PageId,
-    /// When it was committed, in milliseconds.
+    /// When it was committed, in milliseconds. Entries of `changes` say it in seconds (WH-CMT-3).
     pub time: i64,
     /// In which array the event stands.
     pub channel: Channel,
@@ -68,7 +68,7 @@ pub struct Entry<'a> {
 }
 
 /// `{"object":…,"entry":[…]}` (WH-10), spliced around rendered events: nothing is serialized twice. An entry has
-/// `messaging` or `standby` and never both (WH-11).
+/// `messaging` or `standby` or `changes` and never two of them (WH-11).
 pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
     let object = match surface {
         Surface::Messenger => "page",
@@ -83,9 +83,11 @@ pub fn envelope(surface: Surface, entries: &[Entry<'_>]) -> Bytes {
             Channel::Messaging => "messaging",
             Channel::Standby if entry.both => r#"messaging":[],"standby"#,
             Channel::Standby => "standby",
+            Channel::Changes => "changes",
         };
+        let time = if entry.channel == Channel::Changes { entry.time.div_euclid(1000) } else { entry.time };
         let comma = if index == 0 { "" } else { "," };
-        let head = format!(r#"{comma}{{"time":{},"id":"{}","{array}":["#, entry.time, entry.id);
+        let head = format!(r#"{comma}{{"time":{},"id":"{}","{array}":["#, time, entry.id);
         bytes.extend_from_slice(head.as_bytes());
         bytes.extend_from_slice(entry.item);
         bytes.push(b']');

@@ -1,6 +1,6 @@
 //! Rendering: a notice and its content become one item of `messaging` or `standby`.
 
-use baton_rules::{AppId, PageId, PersonId, Role, Surface, Timestamp};
+use baton_rules::{AppId, PageId, PersonId, Role, Surface, Timestamp, Verb};
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -206,6 +206,68 @@ pub fn app_roles(page: PageId, app: AppId, role: Option<Role>, at: Timestamp) ->
     let frame =
         Frame { sender: None, recipient: &page.to_string(), timestamp: at.0, key: "app_roles", body: &roles };
     Item { event: "app_roles", whole: escaped(&frame).into(), reduced: None }
+}
+
+/// A comment under a post, as it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Comment<'a> {
+    /// Which side of the page: the two say it in other words.
+    pub surface: Surface,
+    /// Its id.
+    pub id: &'a str,
+    /// Who wrote it.
+    pub person: &'a PersonId,
+    /// What they are called, where that is known: on Instagram their user name.
+    pub name: Option<&'a str>,
+    /// What became of it.
+    pub verb: Verb,
+    /// What it says.
+    pub text: Option<&'a str>,
+    /// The post, where that is known.
+    pub post: Option<&'a str>,
+    /// The comment that it answers.
+    pub parent: Option<&'a str>,
+    /// Whether the post is a live broadcast.
+    pub live: bool,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// An item of `changes` (wire.md 3.8): the field and its value.
+pub fn commented(field: &'static str, comment: &Comment<'_>) -> Item {
+    let Comment { id, person, post, parent, text, .. } = comment;
+    let person = person.as_str();
+    let value = match comment.surface {
+        Surface::Messenger => present(json!({
+            "item": "comment",
+            "verb": comment.verb.name(),
+            "comment_id": id,
+            "post_id": post,
+            // What answers no other comment hangs under the post itself.
+            "parent_id": parent.or(*post),
+            "from": present(json!({"id": person, "name": comment.name})),
+            "created_time": comment.at.seconds(),
+            "message": text.filter(|_| comment.verb != Verb::Remove),
+        })),
+        Surface::Instagram => present(json!({
+            "id": id,
+            "parent_id": parent,
+            "from": present(json!({"id": person, "username": comment.name})),
+            "text": text,
+            "media": post.map(|post| {
+                json!({"id": post, "media_product_type": if comment.live { "LIVE" } else { "FEED" }})
+            }),
+        })),
+    };
+    Item { event: field, whole: escaped(&json!({"field": field, "value": value})).into(), reduced: None }
+}
+
+/// An object without what is null in it.
+fn present(mut value: Value) -> Value {
+    if let Value::Object(object) = &mut value {
+        object.retain(|_, value| !value.is_null());
+    }
+    value
 }
 
 /// The value of `hop_context` beside an event (WH-HOP-1): `[{"app_id":N,"metadata":"…"}]`.

@@ -5,13 +5,13 @@
 
 use std::fmt::Write as _;
 
-use baton_rules::{AppId, Channel, PageId, PersonId, Role, Surface, Timestamp};
+use baton_rules::{AppId, Channel, PageId, PersonId, Role, Surface, Timestamp, Verb};
 use baton_wire::MessageId;
 use baton_wire::envelope::{Entry, envelope};
 use baton_wire::inbound::{Kind, PersonEvent};
 use baton_wire::requests::Message;
 use baton_wire::signature::sign;
-use baton_wire::webhook::{self, Between, Item};
+use baton_wire::webhook::{self, Between, Comment, Item};
 use serde_json::{Value, json};
 
 const SECRET: &str = "test_secret";
@@ -110,6 +110,48 @@ fn posted(surface: Surface, page: PageId, name: &str, item: &Item, channels: &[C
     text
 }
 
+/// Comments under posts: with all that is known, and with nothing but whose it is.
+fn comments(surface: Surface, person: &PersonId) -> Vec<(&'static str, Item)> {
+    let bare = Comment {
+        surface,
+        id: "77_1",
+        person,
+        name: None,
+        verb: Verb::Add,
+        text: None,
+        post: None,
+        parent: None,
+        live: false,
+        at: Timestamp(AT),
+    };
+    let full = Comment {
+        name: Some("Ada Ä"),
+        text: Some("In 100% blau? <ä> a/b @c"),
+        post: Some("2001_77"),
+        parent: Some("77_0"),
+        ..bare
+    };
+    let first = Comment { parent: None, ..full };
+    match surface {
+        Surface::Messenger => vec![
+            ("a comment", webhook::commented("feed", &first)),
+            ("an answer to a comment", webhook::commented("feed", &full)),
+            ("a comment of somebody", webhook::commented("feed", &bare)),
+            (
+                "a comment that was changed",
+                webhook::commented("feed", &Comment { verb: Verb::Edited, ..first }),
+            ),
+            ("a comment taken back", webhook::commented("feed", &Comment { verb: Verb::Remove, ..first })),
+        ],
+        Surface::Instagram => vec![
+            ("a comment", webhook::commented("comments", &first)),
+            ("an answer to a comment", webhook::commented("comments", &full)),
+            ("a comment of somebody", webhook::commented("comments", &bare)),
+            ("a live comment", webhook::commented("live_comments", &Comment { live: true, ..first })),
+        ],
+    }
+}
+
 fn every(surface: Surface) -> String {
     let page = PageId::new(if surface == Surface::Instagram { 17_841_400_000_001 } else { 2001 }).unwrap();
     let person: PersonId = "4001".parse().unwrap();
@@ -145,6 +187,9 @@ fn every(surface: Surface) -> String {
     ];
     for (name, item) in control {
         all += &posted(surface, page, name, &item, &both[..1]);
+    }
+    for (name, item) in comments(surface, &person) {
+        all += &posted(surface, page, name, &item, &[Channel::Changes]);
     }
     all
 }

@@ -22,7 +22,7 @@ export interface About {
 
 /** Whom a row is about; the first, where a webhook tells of several. */
 export function aboutOf(row: Row): About | null {
-  if (row.event === "decision" || row.event === "refusal") return row;
+  if (row.event === "decision" || row.event === "refusal" || row.event === "comment") return row;
   if (row.event === "delivery") return row.events[0] ?? null;
   return null;
 }
@@ -99,6 +99,8 @@ export function wordsOf(row: Row, name: (id: string) => string): string {
       return `${row.channel === "standby" ? "standby · " : ""}${eventWords(row)}`;
     case "settings":
       return settingsWords(row, name);
+    case "comment":
+      return row.events.length > 0 ? "A comment: apps are told of it" : "A comment: no app is told of it";
     case "clock": {
       const by = Date.parse(row.now) - Date.parse(row.was);
       return by > 0 ? `The clock went on by ${duration(by)}` : "The clock was frozen or let run";

@@ -80,6 +80,8 @@ fn found() -> Found {
         threads: HashMap::new(),
         seen: HashMap::new(),
         due: HashMap::new(),
+        ends: HashMap::new(),
+        assets: HashMap::new(),
     }
 }
 

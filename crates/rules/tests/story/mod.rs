@@ -247,6 +247,7 @@ fn heard(decision: &Decision, given: &str) -> String {
             word += match notice.channel {
                 Channel::Messaging => &active,
                 Channel::Standby => standby,
+                Channel::Changes => panic!("no decision about a conversation is told in `changes`"),
             };
             if notice.form == Form::Reduced {
                 word += "-payload";

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Activity, ActivityKind, Carried};
-use baton_rules::{AppId, Cause, Channel, Refused, ThreadKey, Timestamp};
+use baton_rules::{AppId, Cause, Refused, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow, Role};
 use baton_wire::GraphError;
 use futures_util::stream;
@@ -56,6 +56,8 @@ enum What {
     Delivery(Delivery),
     /// The settings changed, or an address was asked to verify itself.
     Settings(Settings),
+    /// A comment came, was changed or was taken back.
+    Comment(Comment),
     /// The virtual clock was moved.
     Clock(Clock),
 }
@@ -211,6 +213,19 @@ struct Verification {
     error: Option<String>,
 }
 
+/// A comment under a post came, was changed or was taken back.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CommentHappening")]
+struct Comment {
+    /// Of which page, by whom: they may have no conversation.
+    #[serde(flatten)]
+    whose: Whose,
+    /// The row of the specification.
+    rule: String,
+    /// Who hears of it.
+    events: Vec<Notice>,
+}
+
 /// The virtual clock was moved.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClockHappening")]
@@ -283,6 +298,7 @@ fn is_told(role: Role, kind: &ActivityKind) -> bool {
         ActivityKind::Decision { .. }
         | ActivityKind::Refusal { .. }
         | ActivityKind::Settings { .. }
+        | ActivityKind::Comment { .. }
         | ActivityKind::Clock { .. } => true,
     }
 }
@@ -429,6 +445,7 @@ impl What {
             Self::Refusal(_) => "refusal",
             Self::Delivery(_) => "delivery",
             Self::Settings(_) => "settings",
+            Self::Comment(_) => "comment",
             Self::Clock(_) => "clock",
         }
     }
@@ -444,7 +461,7 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
         ActivityKind::Delivery {
             app,
             events,
-            standby,
+            channel,
             status,
             error,
             duration_ms,
@@ -456,7 +473,7 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
             What::Delivery(Delivery {
                 app_id: (*app).into(),
                 events: events.iter().map(sent).collect(),
-                channel: Heard::on(*standby),
+                channel: (*channel).into(),
                 status: *status,
                 error: error.as_deref().map(str::to_owned),
                 duration_ms: *duration_ms,
@@ -488,6 +505,9 @@ pub(crate) fn happening(run: u64, line: &Activity) -> Happening {
                 (announced(told), changed.iter().map(|one| String::from(&**one)).collect());
             What::Settings(Settings { version: Some(*version), changed, events, ..Settings::default() })
         }
+        ActivityKind::Comment { by, row } => {
+            What::Comment(Comment { whose: by.into(), rule: row.rule.to_string(), events: heard(row) })
+        }
         ActivityKind::Clock { was } => What::Clock(Clock { now: Moment(line.at), was: Moment(*was) }),
     };
     // Numbers count anew with every start, so an id names the run too.
@@ -507,7 +527,7 @@ pub(super) fn announced(told: &[Arc<JournalRow>]) -> Vec<Announced> {
 fn heard(row: &JournalRow) -> Vec<Notice> {
     let notices = row.notices.iter().map(|notice| Notice {
         app_id: notice.app.into(),
-        channel: Heard::on(notice.channel == Channel::Standby),
+        channel: notice.channel.into(),
         event: row.event.as_deref().map(str::to_owned),
     });
     notices.collect()

@@ -57,7 +57,7 @@ impl Decided {
     pub(super) fn of(event_id: &str, receipt: &Receipt) -> Self {
         let notices = receipt.notices.iter().map(|notice| Notice {
             app_id: App(notice.app),
-            channel: Heard::on(notice.standby),
+            channel: if notice.standby { Heard::Standby } else { Heard::Messaging },
             event: Some(notice.event.clone()),
         });
         Self {

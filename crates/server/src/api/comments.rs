@@ -1,11 +1,13 @@
-//! `GET/PUT /pages/{page}/comments/{comment}`: what a person said under a post, which an app may answer in private by
-//! the Send API (`recipient: {"comment_id"}`, WIN-11).
+//! `GET/PUT/DELETE /pages/{page}/comments/{comment}`: what a person says under a post. Apps that are subscribed to `feed`
+//! (Instagram: `comments`, `live_comments`) are told (WH-CMT-1), and may answer it in private by the Send API
+//! (`recipient: {"comment_id"}`, WIN-11).
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use baton_rules::{PersonId, ThreadKey, Timestamp};
+use baton_engine::{CommentFailure, CommentId, KeptComment, Remark};
+use baton_rules::{Comment, PersonId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,13 +18,16 @@ use super::operation::Operation;
 use super::schemas::{Schemas, closed};
 use super::threads::READING;
 use super::values::{Moment, PERSON_ID, Person};
-use crate::comments::{Id, Kept, OPEN, Said};
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
 /// The longest text of a comment, in characters.
 const TEXT: usize = 8000;
+/// The longest id of a post.
+const LONGEST_ID: usize = 128;
+/// How long one may be answered, in milliseconds.
+const OPEN: i64 = Comment::OPEN * 1000;
 
 /// A comment.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,6 +37,12 @@ struct Shown {
     person_id: Person,
     /// What it says; null: nobody has said.
     message: Option<String>,
+    /// Under which post; null: nobody has said.
+    post_id: Option<String>,
+    /// The comment that it answers; null: none.
+    parent_id: Option<String>,
+    /// Whether the post is a live broadcast.
+    live: bool,
     /// When it came.
     at: Moment,
     /// Until when it may be answered in private.
@@ -48,7 +59,7 @@ pub(super) fn operations() -> Vec<Operation> {
             |_| json!({"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"}),
         )
     };
-    let example = json!({"person_id": "ada", "message": "Do you have it in blue?"});
+    let example = json!({"person_id": "ada", "message": "Do you have it in blue?", "post_id": "2001_77"});
     vec![
         of(Operation::get("/pages/{page}/comments/{name}", "getComment", get).needs(Needs::SignedIn))
             .says("People", "A comment under a post", "Kept for 30 days; for the first 7 it may be answered in private.")
@@ -59,21 +70,35 @@ pub(super) fn operations() -> Vec<Operation> {
             .says(
                 "People",
                 "A person comments on a post",
-                "A comment is no message: it makes no conversation, opens no window, and no webhook tells of it. An \
-                 app answers it in private, once, by the Send API with `recipient: {\"comment_id\"}`. The same \
-                 comment again changes its text at most.",
+                "A comment is no message: it makes no conversation and opens no window. Each app that is subscribed to \
+                 `feed` (on Instagram to `comments`, or `live_comments` under a live broadcast) is told of it by a \
+                 webhook with `changes`, and may answer it in private, once, by the Send API with `recipient: \
+                 {\"comment_id\"}`. The same comment again changes its text at most, which `feed` tells too.",
             )
             .takes_shape(shape, vec![("a question", example)])
             .answers::<Shown>(StatusCode::OK, "The comment.")
-            .refuses([&problem::REFUSED])
+            .refuses([&problem::REFUSED, &problem::BUSY, &problem::STOPPING])
+            .refuses(READING),
+        of(Operation::delete("/pages/{page}/comments/{name}", "deleteComment", delete).needs(Needs::Operating))
+            .says(
+                "People",
+                "A person takes a comment back",
+                "It cannot be answered any more; `feed` tells of it. Answers with the comment as it was.",
+            )
+            .answers::<Shown>(StatusCode::OK, "The comment.")
+            .refuses([&problem::NOTHING_KNOWN, &problem::BUSY, &problem::STOPPING])
             .refuses(READING),
     ]
 }
 
 fn shape(_: &mut Schemas) -> Value {
+    let id = |what: &str| json!({"type": ["string", "null"], "maxLength": LONGEST_ID, "description": what});
     let properties = json!({
         "person_id": {"type": "string", "pattern": PERSON_ID, "description": "Who comments."},
         "message": {"type": ["string", "null"], "maxLength": TEXT},
+        "post_id": id("Under which post. Absent: what the comment's id says (`POST_COMMENT`), if it says it."),
+        "parent_id": id("The comment that this one answers."),
+        "live": {"type": "boolean", "description": "Whether the post is a live broadcast."},
     });
     closed("NewComment", &properties, &["person_id"])
 }
@@ -84,10 +109,8 @@ async fn get(
     Named(name): Named,
 ) -> Result<axum::Json<Shown>, Problem> {
     let id = id(&page, &name)?;
-    let unknown =
-        || Problem::new(&problem::NOTHING_KNOWN).detail(format!("no comment {name} came within 30 days"));
-    let kept = id.find(&shared.engine).await?.ok_or_else(unknown)?;
-    show(&shared, id, kept).await
+    let kept = shared.engine.comment(&id).await?.ok_or(CommentFailure::Unknown)?;
+    show(&shared, &id, kept).await
 }
 
 async fn put(
@@ -99,42 +122,66 @@ async fn put(
     let id = id(&page, &name)?;
     let mut fields = Fields::of(&body)?;
     let message = fields.text("message", TEXT).map(str::to_owned);
+    let post = fields.text("post_id", LONGEST_ID).map(str::to_owned);
+    let parent = fields.text("parent_id", LONGEST_ID).map(str::to_owned);
+    let live = fields.flag("live").unwrap_or_default();
     let person = fields.required_text("person_id", 64).and_then(|text| match text.parse::<PersonId>() {
-        Ok(person) => Some(person.as_str().to_owned()),
+        Ok(person) => Some(person),
         Err(wrong) => {
             fields.wrong("person_id", format!("{wrong}"));
             None
         }
     });
-    let said = fields.done(&["person_id", "message"], person.map(|person| Said { person, message }))?;
-    let known = id.find(&shared.engine).await?;
-    if known.as_ref().is_some_and(|known| known.said.person != said.person) {
-        let detail = format!("the comment {name} is another person's, and stays theirs");
-        return Err(Problem::new(&problem::REFUSED).detail(detail));
-    }
-    let at = known.map_or(shared.engine.now(), |known| known.at);
-    let kept = Kept { at, said };
-    id.keep(&shared.engine, &kept).await?;
-    show(&shared, id, kept).await
+    let said = person.map(|person| Remark { person: person.as_str().into(), message, post, parent, live });
+    let said = fields.done(&["person_id", "message", "post_id", "parent_id", "live"], said)?;
+    let kept = shared.engine.commented(id.clone(), said).await?;
+    show(&shared, &id, kept).await
 }
 
-fn id(page: &OnPage, name: &str) -> Result<Id, Problem> {
+async fn delete(
+    State(shared): State<Arc<Shared>>,
+    page: OnPage,
+    Named(name): Named,
+) -> Result<axum::Json<Shown>, Problem> {
+    let id = id(&page, &name)?;
+    let was = shared.engine.uncommented(id.clone()).await?;
+    show(&shared, &id, was).await
+}
+
+fn id(page: &OnPage, name: &str) -> Result<CommentId, Problem> {
     let wrong = || Problem::new(&problem::BAD_ID).error("/name", "is not 1 to 128 of A-Z, a-z, 0-9, _ . : -");
-    Id::of(page.page, page.surface, name).ok_or_else(wrong)
+    CommentId::of(page.page, page.surface, name).ok_or_else(wrong)
 }
 
-async fn show(shared: &Shared, id: Id, kept: Kept) -> Result<axum::Json<Shown>, Problem> {
-    let person = kept.person().ok_or_else(|| Problem::new(&problem::NOTHING_KNOWN))?;
-    let key = ThreadKey { page: id.page, surface: id.surface, person: person.clone() };
-    let comment = id.at(kept.at);
-    let thread = shared.engine.thread(&key).await?;
+async fn show(shared: &Shared, id: &CommentId, kept: KeptComment) -> Result<axum::Json<Shown>, Problem> {
+    let KeptComment { at, said } = kept;
+    let person = said.person().ok_or_else(|| Problem::new(&problem::NOTHING_KNOWN))?;
+    let comment = id.at(at);
+    let thread = shared.engine.thread(&id.thread(person.clone())).await?;
     let answered = thread.is_some_and(|state| state.kept.answered.contains(&comment));
     Ok(axum::Json(Shown {
-        comment_id: id.id,
+        comment_id: id.as_str().to_owned(),
         person_id: Person(person),
-        message: kept.said.message,
-        at: Moment(kept.at),
-        closes_at: Moment(Timestamp(kept.at.0 + OPEN)),
+        message: said.message,
+        post_id: said.post,
+        parent_id: said.parent,
+        live: said.live,
+        at: Moment(at),
+        closes_at: Moment(Timestamp(at.0 + OPEN)),
         answered,
     }))
+}
+
+impl From<CommentFailure> for Problem {
+    fn from(failure: CommentFailure) -> Self {
+        let detail = failure.to_string();
+        match failure {
+            CommentFailure::NoPage => Self::new(&problem::UNKNOWN_PAGE),
+            CommentFailure::NotTheirs => Self::new(&problem::REFUSED).detail(detail),
+            CommentFailure::Unknown => Self::new(&problem::NOTHING_KNOWN).detail(detail),
+            CommentFailure::Store(error) => error.into(),
+            CommentFailure::Busy => Self::new(&problem::BUSY),
+            CommentFailure::Stopping => Self::new(&problem::STOPPING),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use baton_engine::{AppResumed, Bookmark, Fate, NotResent, Which};
-use baton_rules::{Channel, ThreadKey, Timestamp};
+use baton_rules::{ThreadKey, Timestamp};
 use baton_store::{Place, Position};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -560,7 +560,7 @@ impl From<baton_engine::Delivery> for Delivery {
             of: (&delivery.chain).into(),
             at: Moment(row.at),
             event: row.event.as_deref().unwrap_or_default().to_owned(),
-            channel: Heard::on(delivery.channel == Channel::Standby),
+            channel: delivery.channel.into(),
             message_id: message_id(&row.whole),
             rule: row.rule.to_string(),
             state: match delivery.fate {

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use baton_engine::{Request, WebhookId};
-use baton_rules::{
-    AppId, Channel, Heard as Told, Routing, Thread, ThreadKey, Timestamp, Unheard, standing, unheard,
-};
-use baton_store::{JournalRow, Place};
+use baton_rules::{AppId, Heard as Told, Routing, Thread, ThreadKey, Timestamp, Unheard, standing, unheard};
+use baton_store::{Chain, JournalRow, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -236,9 +234,10 @@ async fn get(State(shared): State<Arc<Shared>>, Named(id): Named) -> Result<axum
         (Some(key), Some(at)) => controls(&shared, key, row.as_ref().map(|(_, row)| &**row), at).await?,
         (None, _) | (_, None) => (None, None),
     };
-    let apps = match &key {
-        Some(key) => {
-            apps(&shared, key, row.as_ref().map(|(place, row)| (*place, &**row)), call.as_deref()).await?
+    let own = key.clone().map(Chain::from).or_else(|| row.as_ref().and_then(|(_, row)| row.chain.clone()));
+    let apps = match &own {
+        Some(own) => {
+            apps(&shared, own, row.as_ref().map(|(place, row)| (*place, &**row)), call.as_deref()).await?
         }
         None => Vec::new(),
     };
@@ -312,12 +311,12 @@ async fn control(
 /// What each app was told, or why not.
 async fn apps(
     shared: &Shared,
-    key: &ThreadKey,
+    own: &Chain,
     row: Option<(Place, &JournalRow)>,
     call: Option<&calls::Call>,
 ) -> Result<Vec<OfApp>, Problem> {
     let settings = shared.engine.settings();
-    let Some(routing) = settings.routing(key.page, key.surface) else { return Ok(Vec::new()) };
+    let Some(routing) = settings.routing(own.page(), own.surface()) else { return Ok(Vec::new()) };
     let connected = routing.apps.iter().map(|app| app.id);
     let told = row.into_iter().flat_map(|(_, row)| row.notices.iter().map(|notice| notice.app));
     // A call that made nothing concerns whoever made it.
@@ -346,12 +345,15 @@ async fn apps(
         all.push(OfApp {
             app_id: app.into(),
             delivery,
-            channel: notice.map(|notice| Heard::on(notice.channel == Channel::Standby)),
+            channel: notice.map(|notice| notice.channel.into()),
             webhook_id: notice.and(row).map(|(place, _)| WebhookId::single(app, place).to_string()),
             unheard: why.map(Reason::from),
             field,
             rule: why.and_then(Unheard::rule).map(|rule| rule.0),
-            could: could(shared, key, routing, app).await,
+            could: match own.thread() {
+                Some(key) => could(shared, key, routing, app).await,
+                None => Vec::new(),
+            },
         });
     }
     Ok(all)

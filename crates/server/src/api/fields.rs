@@ -82,6 +82,16 @@ impl<'a> Fields<'a> {
         found
     }
 
+    /// True or false.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let given = self.get(name)?;
+        let flag = given.as_bool();
+        if flag.is_none() {
+            self.wrong(name, "is neither true nor false");
+        }
+        flag
+    }
+
     /// An app that must be there.
     pub(super) fn app(&mut self, name: &str) -> Option<AppId> {
         if let Some(number @ Value::Number(_)) = self.get(name) {

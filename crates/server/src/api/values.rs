@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use baton_rules::{AppId, Cause, Folder, PageId, PersonId, Surface, ThreadKey, Timestamp};
+use baton_rules::{AppId, Cause, Channel, Folder, PageId, PersonId, Surface, ThreadKey, Timestamp};
 use baton_store::Chain;
 use baton_wire::GraphError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -121,11 +121,17 @@ pub(crate) enum Heard {
     Messaging,
     /// The app reads along.
     Standby,
+    /// It is no part of a conversation: a comment under a post.
+    Changes,
 }
 
-impl Heard {
-    pub(crate) const fn on(standby: bool) -> Self {
-        if standby { Self::Standby } else { Self::Messaging }
+impl From<Channel> for Heard {
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Messaging => Self::Messaging,
+            Channel::Standby => Self::Standby,
+            Channel::Changes => Self::Changes,
+        }
     }
 }
 

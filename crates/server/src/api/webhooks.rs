@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use baton_engine::{Engine, Places, Told, USER_AGENT};
-use baton_rules::{AppId, Channel};
+use baton_rules::AppId;
 use baton_store::Position;
 use futures_util::stream;
 use schemars::JsonSchema;
@@ -261,7 +261,7 @@ fn shown(told: &Told) -> Shown {
         delivery_id: told.place.to_string(),
         at: Moment(row.at),
         of: (&told.chain).into(),
-        channel: Heard::on(told.notice.channel == Channel::Standby),
+        channel: told.notice.channel.into(),
         event: row.event.as_deref().unwrap_or_default().to_owned(),
         message_id: message_id(&row.whole),
         rule: row.rule.to_string(),

@@ -41,12 +41,12 @@ pub(crate) fn body(webhook: &Value) -> Vec<String> {
     pretty.lines().map(|line| format!("          {}", look::styled(look::DIM, line))).collect()
 }
 
-/// The event of a webhook: the item of `messaging` or `standby`.
+/// The event of a webhook: the item of `messaging`, `standby` or `changes`.
 pub(crate) fn item(webhook: &Value) -> Value {
     let body: Value = serde_json::from_str(webhook["body"].as_str().unwrap_or_default()).unwrap_or_default();
     let entry = &body["entry"][0];
-    let list = if entry["standby"].is_array() { &entry["standby"] } else { &entry["messaging"] };
-    list[0].clone()
+    let lists = ["messaging", "standby", "changes"].into_iter();
+    lists.map(|list| &entry[list][0]).find(|item| item.is_object()).cloned().unwrap_or_default()
 }
 
 /// What an event says, in a few words.
@@ -57,6 +57,11 @@ pub(crate) fn said(item: &Value, names: &Names) -> String {
         _ => "nobody".to_owned(),
     };
     let has = |name: &str| item.get(name).filter(|content| content.is_object());
+    if let Some(comment) = has("value").filter(|_| item.get("field").is_some()) {
+        let text = comment["message"].as_str().or_else(|| comment["text"].as_str());
+        let verb = comment["verb"].as_str().filter(|verb| *verb != "add");
+        return text.map(|text| format!("{text:?}")).or(verb.map(str::to_owned)).unwrap_or_default();
+    }
     if let Some(message) = has("message") {
         return message_said(message);
     }

@@ -165,6 +165,12 @@ impl Log {
                 let changed = plain(at, "settings", &format!("changed, version {version}"));
                 std::iter::once(changed).chain(told).collect()
             }
+            ActivityKind::Comment { by, row } => {
+                let apps: Vec<_> = row.notices.iter().map(|notice| name(notice.app, settings)).collect();
+                let heard = if apps.is_empty() { "nobody".to_owned() } else { apps.join(", ") };
+                let event = row.event.as_deref().unwrap_or_default();
+                vec![plain(at, "comment", &format!("by {}: {heard} hears {event}", by.person))]
+            }
             ActivityKind::Clock { was } => vec![plain(at, "clock", &clock(*was, at))],
         };
         if told.is_empty() { told } else { self.with_day(at, told) }

@@ -2,6 +2,7 @@
 //! reaches is looked up here; whether it may be is a rule, and one that is too old is refused by it, so that the
 //! person's history has it.
 
+use baton_engine::CommentId;
 use baton_rules::{Ask, Comment, Edge, UNKNOWN_COMMENT};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
@@ -9,7 +10,6 @@ use baton_wire::requests::{self, Call};
 
 use super::Wrong;
 use crate::caller::{Caller, unavailable};
-use crate::comments::Id;
 
 /// The comment that a call answers, and the call with its person as the recipient; none where it answers none.
 pub(super) async fn found(caller: &Caller, params: &mut Params) -> Result<Option<Comment>, Wrong> {
@@ -19,10 +19,10 @@ pub(super) async fn found(caller: &Caller, params: &mut Params) -> Result<Option
         let (rule, why) = UNKNOWN_COMMENT;
         Wrong { error: GraphError::of(why, caller.side()), rule: Some(rule) }
     };
-    let id = Id::of(caller.page().id, caller.side(), &name).ok_or_else(unknown)?;
-    let kept = id.find(&caller.shared().engine).await.map_err(|error| unavailable(&error))?;
+    let id = CommentId::of(caller.page().id, caller.side(), &name).ok_or_else(unknown)?;
+    let kept = caller.shared().engine.comment(&id).await.map_err(|error| unavailable(&error))?;
     let (kept, person) =
-        kept.and_then(|kept| kept.person().map(|person| (kept, person))).ok_or_else(unknown)?;
+        kept.and_then(|kept| kept.said.person().map(|person| (kept, person))).ok_or_else(unknown)?;
     params.set_recipient(&person);
     Ok(Some(id.at(kept.at)))
 }

@@ -327,6 +327,7 @@ async fn told(
             let heard = match notice.channel {
                 Channel::Messaging => event.to_owned(),
                 Channel::Standby => format!("standby {event}"),
+                Channel::Changes => format!("changes {event}"),
             };
             came.heard.entry(stage.called(&notice.app.to_string())).or_default().push(heard);
             apps.push(notice.app);
@@ -353,7 +354,7 @@ async fn passed(stage: &mut Stage, step: &Step, from: Mark) -> Result<Came, Fail
 
 fn trouble_in_words(stage: &Stage, trouble: &Trouble) -> String {
     let app = stage.called(&trouble.app.to_string());
-    let standby = if trouble.standby { " on standby" } else { "" };
+    let standby = if trouble.channel == Channel::Standby { " on standby" } else { "" };
     let events: Vec<&str> = trouble.events.iter().map(|event| &**event).collect();
     format!(
         "{app} did not take {}{standby}: {} after {} ms",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use baton_engine::ActivityKind;
-use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
+use baton_rules::{AppId, Channel, PageId, Surface, ThreadKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::file::Scenario;
@@ -265,9 +265,9 @@ impl Stage {
     pub(super) fn last_heard(&self, app: &str) -> Option<String> {
         let id: AppId = self.app(app).ok()?.parse().ok()?;
         let all = self.watch.all(Mark::default(), |line| match &line.kind {
-            ActivityKind::Delivery { app, events, standby, status, duration_ms, .. } if *app == id => {
+            ActivityKind::Delivery { app, events, channel, status, duration_ms, .. } if *app == id => {
                 let events: Vec<&str> = events.iter().map(|one| &*one.event).collect();
-                let standby = if *standby { " on standby" } else { "" };
+                let standby = if *channel == Channel::Standby { " on standby" } else { "" };
                 let answer =
                     status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
                 Some(format!("{}{standby}, {answer} after {duration_ms} ms", events.join(", ")))

@@ -27,7 +27,7 @@ struct Webhook {
     app: AppId,
     chain: Chain,
     event: Box<str>,
-    standby: bool,
+    channel: Channel,
 }
 
 /// A receiver that did not take what it was sent.
@@ -35,7 +35,7 @@ struct Webhook {
 pub(super) struct Trouble {
     pub(super) app: AppId,
     pub(super) events: Vec<Box<str>>,
-    pub(super) standby: bool,
+    pub(super) channel: Channel,
     pub(super) error: Box<str>,
     pub(super) duration_ms: u64,
 }
@@ -156,18 +156,18 @@ impl Watch {
                         app: notice.app,
                         chain: thread.clone().into(),
                         event: event.into(),
-                        standby: notice.channel == Channel::Standby,
+                        channel: notice.channel,
                     });
                     self.owed.extend(owed);
                 }
             }
-            ActivityKind::Delivery { app, events, standby, error, duration_ms, .. } => match error {
+            ActivityKind::Delivery { app, events, channel, error, duration_ms, .. } => match error {
                 None => events.iter().for_each(|Carried { chain, event, .. }| {
                     let is = |owed: &Webhook| {
                         owed.app == *app
                             && owed.chain == *chain
                             && owed.event == *event
-                            && owed.standby == *standby
+                            && owed.channel == *channel
                     };
                     if let Some(at) = self.owed.iter().position(is) {
                         self.owed.remove(at);
@@ -176,7 +176,7 @@ impl Watch {
                 Some(error) => self.troubles.push(Trouble {
                     app: *app,
                     events: events.iter().map(|one| one.event.clone()).collect(),
-                    standby: *standby,
+                    channel: *channel,
                     error: error.clone(),
                     duration_ms: *duration_ms,
                 }),
@@ -185,6 +185,7 @@ impl Watch {
             | ActivityKind::Verification { .. }
             | ActivityKind::Standing { .. }
             | ActivityKind::Settings { .. }
+            | ActivityKind::Comment { .. }
             | ActivityKind::Clock { .. } => {}
         }
         self.log.push(line);

@@ -87,6 +87,23 @@ fn send() {
 }
 
 #[test]
+fn comment() {
+    let world = World::new();
+    let dev = shop(&world);
+    let mut screen = Transcript::new(&world);
+    screen.run(&["comment", "Shop", "77_1", "ada", "do you have it in blue?"]);
+    screen.run(&["comment", "2001", "77_1", "ada", "in red?", "--post", "2001_77", "--json"]);
+    screen.run(&["comment", "Shop", "77_1", "--remove"]);
+    // Gone, not an id, nothing said, contradictions.
+    screen.run(&["comment", "Shop", "77_1", "--remove"]);
+    screen.run(&["comment", "Shop", "7 7", "ada", "hi"]);
+    screen.run(&["comment", "Shop", "77_1", "ada"]);
+    screen.run(&["comment", "Shop", "77_1", "ada", "hi", "--remove"]);
+    insta::assert_snapshot!(screen.text());
+    dev.stop();
+}
+
+#[test]
 fn thread() {
     let world = World::new();
     let dev = shop(&world);

@@ -82,6 +82,7 @@ fn entry(page: PageId, row: &JournalRow, notice: &baton_rules::Notice) -> Value 
     match notice.channel {
         Channel::Messaging => entry["messaging"] = json!([item]),
         Channel::Standby => entry["standby"] = json!([item]),
+        Channel::Changes => entry["changes"] = json!([item]),
     }
     if let Some(context) = row.context.as_deref().filter(|_| notice.context) {
         entry["hop_context"] = serde_json::from_slice(context).unwrap();

@@ -197,6 +197,7 @@ fn receipt(decided: Result<Decision, Refused>) -> Told {
             let channel = match notice.channel {
                 baton_rules::Channel::Messaging => "messaging",
                 baton_rules::Channel::Standby => "standby",
+                baton_rules::Channel::Changes => "changes",
             };
             json!({"app_id": notice.app.to_string(), "channel": channel, "event": event})
         })

@@ -9,15 +9,16 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 
 use super::Time;
-use super::read::due_row;
+use super::assets::{ASSET, asset, asset_writes};
+use super::read::{due_row, stream_of_page};
 use super::row::{self, Raw, big, free, number, position, remembered, stream_in, thread_in, time};
 use super::settings::Published;
 use super::trouble::Trouble;
 use super::work::{Lock, Work, Write, statement};
 use crate::rows::{chain_text, damaged, encode_meta, encode_thread, side, thread_text};
 use crate::{
-    Batch, ControlRow, Counted, Decide, Due, Found, JournalRow, Position, Remembered, Seen, SeenKey,
-    StoreError, Stream, Wanted, check,
+    AssetKey, Batch, ControlRow, Counted, Decide, Due, Found, JournalRow, Position, Remembered, Seen,
+    SeenKey, StoreError, Stream, Wanted, check,
 };
 
 /// Where a stream ends, and the settings that it goes by; as long as its row is locked.
@@ -66,6 +67,8 @@ pub(super) struct Rows {
     threads: Vec<Row>,
     seen: Vec<Row>,
     due: Vec<Row>,
+    ends: Vec<Row>,
+    assets: Vec<(AssetKey, Row)>,
 }
 
 impl Work for Commit {
@@ -110,8 +113,18 @@ impl Work for Commit {
                 self.wanted.seen.iter().map(|(thread, key)| (thread_text(thread), free(key))).unzip();
             client.query(&statement, &[&stream, &threads, &keys]).await
         };
-        let (threads, seen, due) = futures_util::join!(threads, seen, due);
-        Ok(Rows { threads: threads?, seen: seen?, due: due? })
+        let ends = async {
+            if self.wanted.chains.is_empty() {
+                return Ok(Vec::new());
+            }
+            let sql = "SELECT chain, last FROM baton.page_chains WHERE stream = $1 AND chain = ANY ($2)";
+            let statement = client.prepare_cached(sql).await?;
+            let chains: Vec<String> = self.wanted.chains.iter().map(chain_text).collect();
+            client.query(&statement, &[&stream, &chains]).await
+        };
+        let (threads, seen, due, ends) = futures_util::join!(threads, seen, due, ends);
+        let assets = self.assets(client).await?;
+        Ok(Rows { threads: threads?, seen: seen?, due: due?, ends: ends?, assets })
     }
 
     async fn decide(
@@ -127,14 +140,37 @@ impl Work for Commit {
         let threads = threads(&rows.threads)?;
         let due = due(&rows.due, &threads)?;
         let seen = seen(&rows.seen, now)?;
-        let found = Found { now, settings, head: head.position, threads, seen, due };
+        let ends = rows
+            .ends
+            .iter()
+            .map(|row| Ok::<_, Trouble>((row::chain_in(row, 0, "page_chains")?, position(row, 1)?)));
+        let ends = ends.collect::<Result<_, _>>()?;
+        let assets = rows.assets.iter().map(|(key, row)| Ok::<_, Trouble>((key.clone(), asset(key, row)?)));
+        let assets = assets.collect::<Result<_, _>>()?;
+        let found = Found { now, settings, head: head.position, threads, seen, due, ends, assets };
         let batch = (self.decide)(&found);
         check::batch(&batch, self.stream, self.streams, head.position)?;
         if check::is_empty(&batch) {
             return Ok((batch, Vec::new()));
         }
-        let writes = writes(self.stream, &batch, &found)?;
+        let mut writes = writes(self.stream, &batch, &found)?;
+        writes.extend(asset_writes(&batch.assets, self.streams));
         Ok((batch, writes))
+    }
+}
+
+impl Commit {
+    /// The assets that are wanted and kept: hardly any batch wants one.
+    async fn assets(&self, client: &ClientWrapper) -> Result<Vec<(AssetKey, Row)>, Trouble> {
+        let mut found = Vec::new();
+        for key in &self.wanted.assets {
+            let statement = client.prepare_cached(ASSET).await?;
+            let stream = row::stream(stream_of_page(key.page, self.streams));
+            let (page, kind, name) = (big(key.page.number()), key.kind.name(), free(&key.key));
+            let rows = client.query(&statement, &[&stream, &page, &kind, &name]).await?;
+            found.extend(rows.into_iter().map(|row| (key.clone(), row)));
+        }
+        Ok(found)
     }
 }
 
@@ -201,6 +237,7 @@ fn writes(stream: Stream, batch: &Batch, found: &Found) -> Result<Vec<Write>, St
     if !batch.counted.is_empty() {
         writes.push(count(stream, &batch.counted));
     }
+    writes.extend(check::page_rows(batch).map(|row| end_of_chain(stream, row)));
     let position = batch.rows.last().map_or(found.head, |row| row.position);
     let last_at = batch.rows.iter().map(|row| row.at).fold(found.now, Timestamp::max);
     writes.push(statement!(
@@ -210,6 +247,17 @@ fn writes(stream: Stream, batch: &Batch, found: &Found) -> Result<Vec<Write>, St
         last_at.0,
     ));
     Ok(writes)
+}
+
+/// A page's chain ends with this row.
+pub(super) fn end_of_chain(stream: Stream, row: &JournalRow) -> Write {
+    statement!(
+        "INSERT INTO baton.page_chains (stream, chain, last) VALUES ($1, $2, $3)
+         ON CONFLICT (stream, chain) DO UPDATE SET last = excluded.last",
+        row::stream(stream),
+        row.chain.as_ref().map(chain_text),
+        big(row.position.0),
+    )
 }
 
 pub(super) fn journal(stream: Stream, rows: &[Arc<JournalRow>]) -> Result<Write, StoreError> {

@@ -8,6 +8,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::assets::{ASSET, asset};
 use super::row::{
     self, JOURNAL, app_in, at_most, big, bytes, number, position, remembered, text_in, thread_in, time,
 };
@@ -264,18 +265,10 @@ impl Reader {
     }
 
     pub(super) async fn asset(&self, key: &AssetKey) -> Result<Option<Asset>, Trouble> {
-        let sql = "SELECT at, document, content FROM baton.assets
-                   WHERE stream = $1 AND page = $2 AND kind = $3 AND key = $4";
         let stream = row::stream(stream_of_page(key.page, self.streams));
         let values: Values<'_> = &[&stream, &big(key.page.number()), &key.kind.name(), &row::free(&key.key)];
-        let rows = self.rows(sql, values).await?;
-        let asset = rows.first().map(|row| {
-            let document: &str = row.try_get(1)?;
-            let content: Option<&[u8]> = row.try_get(2)?;
-            let content = content.map(bytes::Bytes::copy_from_slice);
-            Ok(Asset { key: key.clone(), at: time(row, 0)?, document: document.into(), content })
-        });
-        asset.transpose()
+        let rows = self.rows(ASSET, values).await?;
+        rows.first().map(|row| asset(key, row)).transpose()
     }
 
     pub(super) async fn assets(

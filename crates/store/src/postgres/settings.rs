@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
 use super::Time;
-use super::commit::{Head, journal};
+use super::commit::{Head, end_of_chain, journal};
 use super::row::{self, big, number};
 use super::trouble::Trouble;
 use super::work::{Lock, Work, Write, statement};
-use crate::rows::{chain_text, damaged};
+use crate::rows::damaged;
 use crate::settings::has_first_address;
 use crate::{
     Announce, App, Chain, Change, Changing, Configured, JournalRow, Page, Position, Settings,
@@ -165,13 +165,7 @@ fn writes(
     for (stream, _, _, rows) in left {
         writes.push(journal(*stream, rows)?);
         for row in rows.iter().filter(|row| row.chain.is_some()) {
-            writes.push(statement!(
-                "INSERT INTO baton.page_chains (stream, chain, last) VALUES ($1, $2, $3)
-                 ON CONFLICT (stream, chain) DO UPDATE SET last = excluded.last",
-                row::stream(*stream),
-                row.chain.as_ref().map(chain_text),
-                big(row.position.0),
-            ));
+            writes.push(end_of_chain(*stream, row));
         }
     }
     for app in &after.apps {

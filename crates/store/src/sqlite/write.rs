@@ -95,8 +95,16 @@ impl Tx<'_> {
         for (key, _) in threads.iter().filter(|(_, kept): &(_, &Remembered)| kept.thread.held > 0) {
             due.insert(key.clone(), read::due_of(self.db, stream, key)?);
         }
+        let mut ends = HashMap::new();
+        for chain in &wanted.chains {
+            ends.extend(read::end(self.db, chain)?.map(|end| (chain.clone(), end)));
+        }
+        let mut kept = HashMap::new();
+        for key in &wanted.assets {
+            kept.extend(assets::asset(self.db, key)?.map(|asset| (key.clone(), asset)));
+        }
         let settings = Arc::clone(&self.state.settings);
-        Ok(Found { now, settings, head: head.position, threads, seen, due })
+        Ok(Found { now, settings, head: head.position, threads, seen, due, ends, assets: kept })
     }
 
     fn write(&self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
@@ -124,7 +132,10 @@ impl Tx<'_> {
         for counted in &batch.counted {
             self.count(stream, counted)?;
         }
-        Ok(())
+        for row in check::page_rows(batch) {
+            self.end_of_chain(row)?;
+        }
+        assets::change(self.db, &batch.assets)
     }
 
     /// Writes the heads that moved in this transaction: once, however many batches moved them.

@@ -1,16 +1,23 @@
 //! What is kept about a page beside its conversations.
 
-use baton_rules::Timestamp;
-use baton_store::{Asset, AssetChange, AssetKey, AssetKind};
+use std::sync::{Arc, Mutex};
+
+use baton_rules::{Surface, Thread, Timestamp};
+use baton_store::{
+    Asset, AssetChange, AssetKey, AssetKind, Batch, Chain, Decide, Found, JournalRow, Position, Store,
+    StoreError, Wanted,
+};
 use bytes::Bytes;
 
 use crate::disk::Disk;
-use crate::made::{at, configure, page};
+use crate::made::{STREAMS, at, configure, page, person, row};
 
 every_store! {
     assets_are_kept_by_page_kind_and_key
     what_is_too_old_goes_of_one_kind_only
     what_apps_kept_goes_with_its_page
+    a_decision_keeps_what_belongs_to_its_rows
+    a_decision_that_is_wrong_keeps_nothing
 }
 
 fn asset(of: u64, kind: AssetKind, key: &str, now: Timestamp) -> Asset {
@@ -96,4 +103,91 @@ async fn what_is_too_old_goes_of_one_kind_only(disk: Disk) {
         left.push(store.assets(page(of), kind, "", 9).await.unwrap().len());
     }
     assert_eq!(left, [1, 0, 1]);
+}
+
+/// A row of a page's chain.
+fn of_page(chain: &Chain, position: Position, previous: Option<Position>) -> Arc<JournalRow> {
+    let row = row(&person(1), position, previous, at(1));
+    Arc::new(JournalRow { chain: Some(chain.clone()), after: Thread::default(), ..row })
+}
+
+/// Writes what is made of what is found: where the page's chain ends, and one of its comments.
+async fn decide(
+    store: &dyn Store,
+    chain: &Chain,
+    key: &AssetKey,
+    make: impl Fn(&Found) -> Batch + Send + Sync + 'static,
+) -> (Result<Batch, StoreError>, Option<Position>, Option<Asset>) {
+    let seen: Arc<Mutex<(Option<Position>, Option<Asset>)>> = Arc::default();
+    let (to, of, which) = (Arc::clone(&seen), chain.clone(), key.clone());
+    let decide: Decide = Box::new(move |found| {
+        *to.lock().unwrap() = (found.ends.get(&of).copied(), found.assets.get(&which).cloned());
+        make(found)
+    });
+    let wanted = Wanted {
+        now: Some(at(1)),
+        chains: vec![chain.clone()],
+        assets: vec![key.clone()],
+        ..Wanted::default()
+    };
+    let done = store.commit(chain.stream(STREAMS), wanted, decide).await;
+    let (end, asset) = seen.lock().unwrap().clone();
+    (done, end, asset)
+}
+
+async fn a_decision_keeps_what_belongs_to_its_rows(disk: Disk) {
+    let store = disk.open().await;
+    let chain = Chain::Page(page(104), Surface::Instagram);
+    let kept = asset(104, AssetKind::Comment, "instagram/1", at(1));
+    let old = asset(105, AssetKind::Comment, "messenger/1", at(-9));
+    store.change_assets(keeps(vec![old.clone()])).await.unwrap();
+    let (of, mine) = (chain.clone(), kept.clone());
+    let (first, end, found) = decide(&*store, &chain, &kept.key, move |found| Batch {
+        rows: vec![
+            of_page(&of, found.head.next(), None),
+            of_page(&of, found.head.next().next(), Some(found.head.next())),
+        ],
+        assets: AssetChange { expire: Some((AssetKind::Comment, at(-1))), ..keeps(vec![mine.clone()]) },
+        ..Batch::default()
+    })
+    .await;
+    assert_eq!((end, found), (None, None));
+    let last = first.unwrap().rows[1].position;
+    assert_eq!(store.asset(&old.key).await.unwrap(), None, "too old");
+    drop(store);
+    let store = disk.open().await;
+    assert_eq!(store.chain(&chain, None, 10).await.unwrap().len(), 2);
+    let (of, key) = (chain.clone(), kept.key.clone());
+    let (next, end, found) = decide(&*store, &chain, &kept.key, move |found| Batch {
+        rows: vec![of_page(&of, found.head.next(), found.ends.get(&of).copied())],
+        assets: AssetChange { forget: vec![key.clone()], ..AssetChange::default() },
+        ..Batch::default()
+    })
+    .await;
+    assert_eq!((end, found), (Some(last), Some(kept.clone())));
+    let rows = store.chain(&chain, None, 10).await.unwrap();
+    assert_eq!(
+        (rows.len(), rows[0].previous, rows[0].position),
+        (3, Some(last), next.unwrap().rows[0].position)
+    );
+    assert_eq!(store.asset(&kept.key).await.unwrap(), None);
+}
+
+async fn a_decision_that_is_wrong_keeps_nothing(disk: Disk) {
+    let store = disk.open().await;
+    let chain = Chain::Page(page(104), Surface::Messenger);
+    let kept = asset(104, AssetKind::Comment, "messenger/1", at(1));
+    let other = (105..).map(|id| Chain::Page(page(id), Surface::Messenger));
+    let other = other.into_iter().find(|other| other.stream(STREAMS) != chain.stream(STREAMS)).unwrap();
+    let nobodys = JournalRow { chain: None, ..JournalRow::clone(&of_page(&chain, Position(1), None)) };
+    for wrong in [of_page(&other, Position(1), None), Arc::new(nobodys)] {
+        let mine = kept.clone();
+        let make = move |_: &Found| Batch {
+            rows: vec![Arc::clone(&wrong)],
+            assets: keeps(vec![mine.clone()]),
+            ..Batch::default()
+        };
+        assert!(decide(&*store, &chain, &kept.key, make).await.0.is_err());
+        assert_eq!(store.asset(&kept.key).await.unwrap(), None);
+    }
 }

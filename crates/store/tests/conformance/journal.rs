@@ -270,7 +270,7 @@ async fn a_clock_that_steps_back_does_not_take_decisions_along(disk: Disk) {
     say(&*store, at(40), own).await;
     assert_eq!(times(&*store).await, [100, 100]);
     let stream = stream_of(&key, STREAMS);
-    let rest = Wanted { now: None, threads: vec![key.clone()], seen: Vec::new() };
+    let rest = Wanted { threads: vec![key.clone()], ..Wanted::default() };
     let no_clock: Decide = Box::new(|found| {
         assert_eq!(found.now, at(100), "who has no clock goes by the stream's");
         Batch::default()

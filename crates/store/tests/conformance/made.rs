@@ -6,9 +6,9 @@ use baton_rules::{
     AppId, Cause, Channel, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey, Timestamp,
 };
 use baton_store::{
-    AdCounts, Announce, App, Batch, Change, Configured, Connection, ControlRow, Counted, DeadLetter, Decide,
-    Due, Found, JournalRow, KeptMoveToMain, Page, Parked, Position, Remembered, Secret, Seen, Settings, Side,
-    Store, StoreError, Stream, Token, Wanted, stream_of,
+    AdCounts, Announce, App, AssetChange, Batch, Change, Configured, Connection, ControlRow, Counted,
+    DeadLetter, Decide, Due, Found, JournalRow, KeptMoveToMain, Page, Parked, Position, Remembered, Secret,
+    Seen, Settings, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 
@@ -94,7 +94,7 @@ pub(crate) fn messages(keys: &[ThreadKey], found: &Found) -> Batch {
 }
 
 pub(crate) fn wants(now: Timestamp, keys: &[ThreadKey]) -> Wanted {
-    Wanted { now: Some(now), threads: keys.to_vec(), seen: Vec::new() }
+    Wanted { now: Some(now), threads: keys.to_vec(), ..Wanted::default() }
 }
 
 /// Persons of one stream write a message each, in one batch.
@@ -193,6 +193,7 @@ pub(crate) fn everything(key: &ThreadKey, position: Position, now: Timestamp) ->
         due: vec![due_row(key, 1, now)],
         undue: Vec::new(),
         counted: vec![counted(104, "9001", 1, 1)],
+        assets: AssetChange::default(),
     }
 }
 
@@ -205,7 +206,7 @@ pub(crate) async fn seen(store: &dyn Store, now: Timestamp, key: &ThreadKey) -> 
         *to.lock().unwrap() = found.seen.get(&of).cloned();
         Batch::default()
     });
-    let wanted = Wanted { now: Some(now), threads: Vec::new(), seen: vec![wanted] };
+    let wanted = Wanted { now: Some(now), seen: vec![wanted], ..Wanted::default() };
     store.commit(stream_of(key, STREAMS), wanted, decide).await.unwrap();
     let found = found.lock().unwrap();
     found.clone()

@@ -237,7 +237,7 @@ async fn histories_outlive_what_was_said(disk: Disk) {
     assert_eq!(times().await, [at(5)]);
 
     // An answer to a key goes when it no longer counts.
-    let wanted = Wanted { now: Some(at(5)), threads: Vec::new(), seen: vec![(key.clone(), "k".into())] };
+    let wanted = Wanted { now: Some(at(5)), seen: vec![(key.clone(), "k".into())], ..Wanted::default() };
     let counts = async || {
         let found = std::sync::Arc::new(std::sync::Mutex::new(0));
         let look = std::sync::Arc::clone(&found);
