@@ -74,7 +74,7 @@ impl GraphError {
             // E-HOP-DISABLED: S2 first note
             (R::HandoverDisabled, _) => (100, 0, "Handover Protocol APIs disabled for this page.",
                 "This page uses Conversation Routing",
-                "The page has a default app, so control is passed and released with thread_control in the Send API, or with pass_thread_control and release_thread_control."),
+                "Here nobody calls take_thread_control, request_thread_control or extend_thread_control. Control is passed and released with thread_control in the Send API, or with pass_thread_control and release_thread_control; an app that an operator allows to take control of conversations (take_control) takes it by sending."),
             // E-TAKE-DENIED: S4, S0
             (R::TakeDenied, _) => (10, 0, "The app is not allowed to take control of this thread.",
                 "This app may not take control",

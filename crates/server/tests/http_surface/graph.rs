@@ -272,8 +272,22 @@ async fn plain_words_name_the_owner_only_to_who_may_know() {
     let draft = w.call("market-draft", "/me/pass_thread_control", to("ann")).await;
     assert_eq!(
         words(&draft),
-        "Another app controls this conversation until 2026-01-02T00:00:00.000Z. Only the app in control can pass it on."
+        "Another app controls this conversation until 2026-01-02T00:00:00.000Z. It must pass or release control first. \
+         An app that an operator allows to take control of conversations (take_control) takes control by sending."
     );
+    // What the Handover Protocol has and this page has not: what works instead depends on who asks.
+    let asks = async |token: &str| words(&w.call(token, "/me/request_thread_control", to("ann")).await);
+    let owner = asks("market-desk").await;
+    assert!(
+        owner.ends_with("That is this app: it can send, pass_thread_control and release_thread_control."),
+        "{owner}"
+    );
+    let other = asks("market-draft").await;
+    assert!(other.starts_with("Another app controls this conversation until 2026-01-02"), "{other}");
+    assert!(other.ends_with("takes control by sending."), "{other}");
+    w.writes("2001", "bob").await;
+    let allowed = words(&w.call("market-desk", "/me/take_thread_control", to("bob")).await);
+    assert!(allowed.ends_with("a message that it sends takes control."), "{allowed}");
     assert!(!draft.text.contains("Desk") && !draft.text.contains("222"), "{}", draft.text);
     let default = words(&w.call("market-bot", "/me/messages", text("ann")).await);
     assert!(default.starts_with("\"Desk\" controls this conversation until 2026-01-02"), "{default}");
