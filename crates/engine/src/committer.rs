@@ -34,6 +34,45 @@ pub(crate) enum Job {
 /// What became of each thread that was due, of each request, and of each comment.
 type Became = (Vec<Vec<Decided>>, Vec<Outcome>, Vec<Came>);
 
+/// Where the answers of a batch go, in the order of what was asked.
+#[derive(Default)]
+struct Replies {
+    asked: Vec<oneshot::Sender<Result<Receipt, Failure>>>,
+    due: Vec<oneshot::Sender<Result<u64, StoreError>>>,
+    commented: Vec<oneshot::Sender<Result<KeptComment, CommentFailure>>>,
+}
+
+impl Replies {
+    const fn count(&self) -> usize {
+        self.asked.len() + self.due.len() + self.commented.len()
+    }
+
+    /// Whoever asked may be gone; what was decided stands.
+    fn answer(self, (ran, outcomes, commented): Became) {
+        for (ran, reply) in ran.into_iter().zip(self.due) {
+            let _ = reply.send(Ok(ran.len() as u64));
+        }
+        for (outcome, reply) in outcomes.into_iter().zip(self.asked) {
+            let _ = reply.send(outcome.answer);
+        }
+        for (came, reply) in commented.into_iter().zip(self.commented) {
+            let _ = reply.send(came.answer);
+        }
+    }
+
+    fn fail(self, error: &StoreError) {
+        for reply in self.asked {
+            let _ = reply.send(Err(Failure::Store(error.clone())));
+        }
+        for reply in self.due {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for reply in self.commented {
+            let _ = reply.send(Err(CommentFailure::Store(error.clone())));
+        }
+    }
+}
+
 /// Runs until the engine drops its sender and everything taken is answered.
 pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Receiver<Job>) {
     let mut gathered = Vec::with_capacity(BATCH);
@@ -56,22 +95,21 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
 
 /// Decides and commits; false: the store could not.
 async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
-    let (mut requests, mut replies) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
-    let (mut due, mut waiting) = (Vec::new(), Vec::new());
-    let (mut commented, mut commenters) = (Vec::new(), Vec::new());
+    let (mut requests, mut due, mut commented) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
+    let mut replies = Replies::default();
     for job in jobs {
         match job {
             Job::Ask { prepared, reply } => {
                 requests.push(*prepared);
-                replies.push(reply);
+                replies.asked.push(reply);
             }
             Job::Comment { commented: one, reply } => {
                 commented.push(*one);
-                commenters.push(reply);
+                replies.commented.push(reply);
             }
             Job::Due { thread, reply } => {
                 due.push(thread);
-                waiting.push(reply);
+                replies.due.push(reply);
             }
         }
     }
@@ -100,9 +138,7 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     let done = committed.is_ok();
     match committed {
         Ok(batch) => {
-            shared
-                .measures
-                .committed(replies.len() + waiting.len() + commenters.len(), watch.elapsed_ms_exact());
+            shared.measures.committed(replies.count(), watch.elapsed_ms_exact());
             // Before delivery hears of it: listeners are told the cause before its effect.
             told.iter().flatten().for_each(|decided| tell(shared, &batch.rows, decided));
             outcomes.iter().flat_map(|one| &one.decided).for_each(|one| tell(shared, &batch.rows, one));
@@ -112,28 +148,11 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
                 }
             }
             shared.committed(stream, &batch);
-            for (ran, reply) in told.into_iter().zip(waiting) {
-                let _ = reply.send(Ok(ran.len() as u64));
-            }
-            for (outcome, reply) in outcomes.into_iter().zip(replies) {
-                // Whoever asked may be gone; what was decided stands.
-                let _ = reply.send(outcome.answer);
-            }
-            for (came, reply) in commented.into_iter().zip(commenters) {
-                let _ = reply.send(came.answer);
-            }
+            replies.answer((told, outcomes, commented));
         }
         Err(error) => {
             tracing::warn!(stream = stream.0, %error, "a batch was not committed");
-            for reply in replies {
-                let _ = reply.send(Err(Failure::Store(error.clone())));
-            }
-            for reply in waiting {
-                let _ = reply.send(Err(error.clone()));
-            }
-            for reply in commenters {
-                let _ = reply.send(Err(CommentFailure::Store(error.clone())));
-            }
+            replies.fail(&error);
         }
     }
     done

@@ -62,7 +62,7 @@ async fn the_list_has_every_kind_newest_first() {
     assert_eq!(
         without_id(&lines[4]),
         json!({
-            "event": "settings", "at": early, "version": lines[4]["version"], "verification": null,
+            "event": "settings", "at": early, "version": lines[4]["version"], "changed": [], "verification": null,
             "delivery": null, "events": [],
         })
     );

@@ -189,6 +189,17 @@ async fn wh_cmt_1_apps_with_feed_hear_of_a_comment_of_its_change_and_of_its_end(
 }
 
 #[tokio::test]
+async fn wh_cmt_3_its_times_are_in_seconds() {
+    let (w, mut bot, _desk) = with_receivers().await;
+    subscribe(&w, "garage-bot", "feed").await;
+    comment(&w, "2002", "77_1", json!({"person_id": "cleo", "message": "In red?"})).await;
+    let body: Value = serde_json::from_str(&changed(&mut bot, "test_secret").await).unwrap();
+    let entry = &body["entry"][0];
+    let seconds = json!(crate::world::START / 1000);
+    assert_eq!((&entry["time"], &entry["changes"][0]["value"]["created_time"]), (&seconds, &seconds));
+}
+
+#[tokio::test]
 async fn wh_cmt_2_instagram_tells_comments_and_live_comments() {
     let (w, mut bot, mut desk) = with_receivers().await;
     for (token, fields) in [("market-bot", "messages,comments"), ("market-desk", "live_comments")] {

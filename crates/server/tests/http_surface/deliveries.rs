@@ -385,7 +385,7 @@ async fn an_address_that_is_not_public_is_refused_when_it_is_saved() {
     for path in ["/baton/v1/routing", "/baton/v1/routing?dry_run=true"] {
         let reply = w.put(path, "application/toml", file).await;
         assert_eq!((reply.status, reply.slug().as_str()), (400, "bad-body"), "{path}: {}", reply.text);
-        assert_eq!(reply.json()["errors"][0]["pointer"], "/apps/111/webhook_url");
+        assert_eq!(reply.json()["errors"][0]["pointer"], "/apps/0/webhook_url", "its place in what was sent");
     }
     let new = json!({"name": "Another", "webhook_url": "http://[fe80::1]/"});
     assert_eq!(w.post("/baton/v1/apps", new).await.json()["errors"][0]["pointer"], "/webhook_url");
