@@ -17,7 +17,12 @@ export const lookAtLink = (link: string) => answered(api.POST("/baton/v1/session
 export const useMembers = () =>
   useQuery({ queryKey: ["members"], queryFn: () => answered(api.GET("/baton/v1/members")) });
 export const useSessions = () =>
-  useQuery({ queryKey: ["members", "sessions"], queryFn: () => answered(api.GET("/baton/v1/sessions")) });
+  useQuery({
+    queryKey: ["members", "sessions"],
+    queryFn: () => answered(api.GET("/baton/v1/sessions")),
+    // Members shows it too: whoever signed in since then must be in the list.
+    staleTime: 0,
+  });
 
 export const useAudit = () =>
   useInfiniteQuery({

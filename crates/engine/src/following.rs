@@ -152,9 +152,6 @@ async fn look(shared: &Arc<Shared>, known: &mut Arc<Settings>) -> Result<bool, S
             let rows: Vec<_> = rows.into_iter().filter(|row| row.position <= until).collect();
             // What is not there any more was deleted for its age.
             let last = rows.last().map_or(until, |row| row.position);
-            if shared.has_listeners() {
-                tell(shared, stream, &rows).await?;
-            }
             if rows.is_empty() {
                 shared.went_on(stream, until);
             } else {
@@ -164,6 +161,12 @@ async fn look(shared: &Arc<Shared>, known: &mut Arc<Settings>) -> Result<bool, S
                 }
             }
             followed.reach(stream, last);
+            // Delivery has begun by now, and waits for no listener.
+            if shared.has_listeners()
+                && let Err(error) = tell(shared, stream, &rows).await
+            {
+                tracing::warn!(stream = stream.0, %error, "listeners are not told what another node decided");
+            }
         }
     }
     Ok(is_new)

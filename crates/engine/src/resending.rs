@@ -210,14 +210,16 @@ impl Engine {
             let ended = health.disabled.take();
             (health.failing_since, health.failing_since_lived, health.failed_lived) = (None, None, None);
             health.alerted = false;
-            health.resumed_at = ended.is_some().then_some(shared.clock.now().0).or(health.resumed_at);
-            ended.map(|ended| (ended.reason, health.clone()))
+            // Also where nothing is known of a stop: another node may have just stopped it.
+            health.resumed_at = Some(shared.clock.now().0);
+            (ended.map(|ended| ended.reason), health.clone())
         };
-        if let Some((reason, health)) = changed {
+        let (reason, health) = changed;
+        if let Some(reason) = reason {
             let reason = format!("somebody resumed it; it had stopped for {reason}").into();
             shared.tell(ActivityKind::Standing { app, standing: Standing::Resumed, reason });
-            shared.store.settle(Round { health: vec![(app, health)], ..Round::default() }).await?;
         }
+        shared.store.settle(Round { health: vec![(app, health)], ..Round::default() }).await?;
         let known = shared.store.settings();
         let asks = known.app(app).is_some_and(|known| known.webhook_url.is_some() && !known.verified);
         let not_verified = if asks { self.verify(app).await } else { None };

@@ -22,7 +22,7 @@ use read::Reader;
 pub use read::{Read, Sources, Wrong};
 pub use values::milliseconds;
 use values::{
-    address, age, database, duration, host_names, lease, level, networks, node, path, public_url,
+    address, age, collector, database, duration, host_names, lease, level, networks, node, path, public_url,
     viewer_token, whole, word,
 };
 
@@ -299,7 +299,7 @@ impl Config {
             database: reader.value("database", self.database, database),
             viewer_token: reader
                 .value("viewer_token", self.viewer_token, |value| viewer_token(value).map(Some)),
-            traces: reader.value("otlp_endpoint", self.traces, |value| public_url(value).map(Some)),
+            traces: reader.value("otlp_endpoint", self.traces, |value| collector(value).map(Some)),
             streams: reader.value("streams", self.streams, |value| whole(value, 1..=1024)),
             connections: reader.value("connections", self.connections, |value| whole(value, 4..=1000)),
             node: reader.value("node", self.node, |value| node(value).map(Some)),

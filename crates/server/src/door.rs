@@ -199,11 +199,14 @@ impl Door {
     pub(crate) fn link(&self, code: &str) -> Result<Link, Problem> {
         let given = hash(code);
         let start = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((link, _)) = start.as_ref().filter(|(_, own)| bool::from(own.ct_eq(&given))) {
+        let (team, now) = (self.team(), self.now());
+        // Another node may have printed another link, or somebody came in by the operator token: there is one first.
+        let still = |link: &StartLink| link.signs_in || team.members.is_empty();
+        let own = start.as_ref().filter(|(link, own)| bool::from(own.ct_eq(&given)) && still(link));
+        if let Some((link, _)) = own {
             return Ok(if link.signs_in { Link::SignsIn } else { Link::FirstOperator });
         }
         drop(start);
-        let (team, now) = (self.team(), self.now());
         let found = team.invitations.iter().find(|one| bool::from(one.hash.ct_eq(&given)) && now < one.until);
         let member = found.and_then(|found| team.member(found.member));
         member.map(|member| Link::Invitation(member.clone())).ok_or_else(|| {
@@ -500,13 +503,18 @@ impl Door {
                 let _turn = self.turn.lock().await;
                 self.engine.team().await.map(|team| self.publish(team))
             };
-            if let Err(error) = read.await {
-                // The next news tries again, as does every change.
-                tracing::warn!(%error, "who may sign in was not read");
-            }
+            let again = match read.await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::warn!(%error, "who may sign in was not read");
+                    Some(Timestamp(self.now().0 + AGAIN_MS))
+                }
+            };
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return,
+                // Whoever was sent away must not stay until the next news.
+                () = self.wall.sleep_until(again.unwrap_or(Timestamp(i64::MAX))), if again.is_some() => {}
                 changed = news.changed() => if changed.is_err() { return },
             }
         }
@@ -556,6 +564,9 @@ impl Door {
         tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(&problem::UNAVAILABLE))?
     }
 }
+
+/// How long after a failure to ask once more who may sign in, in milliseconds.
+const AGAIN_MS: i64 = 1_000;
 
 /// The longest path in the audit log, in characters.
 const LONGEST_PATH: usize = 300;

@@ -79,7 +79,9 @@ impl Presence {
             all.retain(|_, kept| kept.iter().any(is_there));
         }
         let has_room = all.len() < CONVERSATIONS;
-        let mut here = all.remove(thread).unwrap_or_default();
+        let known = all.remove(thread);
+        let has_room = has_room || known.is_some();
+        let mut here = known.unwrap_or_default();
         here.retain(is_there);
         let before = here.iter().position(|one| one.who == *who).map(|place| here.remove(place));
         let others = here.iter().map(|one| one.there.clone()).collect();

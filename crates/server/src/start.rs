@@ -31,6 +31,8 @@ pub(crate) mod https;
 
 pub(crate) use https::Https;
 
+/// How long a stop waits for the collector of traces.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// How long deliveries that are under way may take when the server stops. Requests before have 8 seconds.
 const LAST_DELIVERIES: Duration = Duration::from_millis(1_500);
 
@@ -212,6 +214,8 @@ pub(crate) struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     started: Arc<AtomicBool>,
     stopping: CancellationToken,
+    /// What tells the tracer to end, and the tracer.
+    tracing: (CancellationToken, Option<JoinHandle<()>>),
 }
 
 impl Server {
@@ -231,8 +235,9 @@ impl Server {
         let store = open(&place.database, config).await?;
         let member = member(config, &place.database, address);
         let engine = engine(config, store, mint.seed(), member, &wishes).await?;
+        let (ending, mut tracing) = (CancellationToken::new(), None);
         if let Some(endpoint) = &config.traces {
-            traces::start(engine.clone(), endpoint, mint.seed())?;
+            tracing = Some(traces::start(engine.clone(), endpoint, mint.seed(), ending.clone())?);
         }
         let url = format!("http://{address}");
         let public_url = config.public_url.clone().unwrap_or_else(|| url.clone());
@@ -273,6 +278,7 @@ impl Server {
             serving,
             started,
             stopping,
+            tracing: (ending, tracing),
         })
     }
 
@@ -312,6 +318,12 @@ impl Server {
             tracing::warn!(%error, "serving did not end well");
         }
         self.engine.stop(LAST_DELIVERIES).await;
+        let (ending, tracer) = self.tracing;
+        ending.cancel();
+        if let Some(tracer) = tracer {
+            // It waits for the collector no longer than that.
+            let _ = tokio::time::timeout(LAST_SPANS, tracer).await;
+        }
         self.place.leave(&file);
     }
 }

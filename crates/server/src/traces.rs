@@ -18,7 +18,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLink
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::cli::client::{builder, cannot_make, innermost, is_local};
@@ -30,14 +32,19 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long a collector may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends what happens to a collector (OTLP over HTTP, protobuf), until the engine ends.
-pub(crate) fn start(engine: Engine, endpoint: &str, seed: u64) -> Result<(), Failure> {
+/// Sends what happens to a collector (OTLP over HTTP, protobuf), until it is told to end: then what is left.
+pub(crate) fn start(
+    engine: Engine,
+    endpoint: &str,
+    seed: u64,
+    ending: CancellationToken,
+) -> Result<JoinHandle<()>, Failure> {
     let address = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let http =
         builder(is_local(endpoint)).timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
     let http = http.map_err(|error| cannot_make("traces", innermost(&error)))?;
     let exporter = SpanExporter::builder().with_http().with_http_client(Http(http)).with_endpoint(&address);
-    let cannot = |error| Failure::new(format!("cannot send traces to {endpoint}")).why(error);
+    let cannot = |error| Failure::new("cannot send traces to the `otlp_endpoint`").why(error);
     let mut exporter = exporter.with_timeout(PATIENCE).build().map_err(cannot)?;
     exporter.set_resource(
         &Resource::builder()
@@ -46,11 +53,10 @@ pub(crate) fn start(engine: Engine, endpoint: &str, seed: u64) -> Result<(), Fai
             .build(),
     );
     let spans = Spans { engine, random: SmallRng::seed_from_u64(seed) };
-    tokio::spawn(run(spans, exporter, address));
-    Ok(())
+    Ok(tokio::spawn(run(spans, exporter, ending)))
 }
 
-async fn run(mut make: Spans, exporter: SpanExporter, address: String) {
+async fn run(mut make: Spans, exporter: SpanExporter, ending: CancellationToken) {
     let mut lines = make.engine.activity();
     let mut spans = Vec::new();
     let mut tick = tokio::time::interval(EVERY);
@@ -59,6 +65,7 @@ async fn run(mut make: Spans, exporter: SpanExporter, address: String) {
     let mut fails = false;
     loop {
         let over = tokio::select! {
+            biased;
             line = lines.recv() => match line {
                 Ok(line) => {
                     spans.extend(make.of(&line));
@@ -71,18 +78,19 @@ async fn run(mut make: Spans, exporter: SpanExporter, address: String) {
                 Err(RecvError::Closed) => true,
             },
             _ = tick.tick() => !spans.is_empty(),
+            () = ending.cancelled() => true,
         };
+        if over && spans.is_empty() {
+            return;
+        }
         if over || spans.len() >= BATCH {
             let sent = exporter.export(std::mem::take(&mut spans)).await;
             match (&sent, fails) {
-                (Err(error), false) => tracing::warn!(address, %error, "the collector does not take traces"),
-                (Ok(()), true) => tracing::info!(address, "the collector takes traces again"),
+                (Err(error), false) => tracing::warn!(%error, "the collector does not take traces"),
+                (Ok(()), true) => tracing::info!("the collector takes traces again"),
                 (Err(_), true) | (Ok(()), false) => {}
             }
             fails = sent.is_err();
-        }
-        if lines.is_closed() {
-            return;
         }
     }
 }

@@ -74,6 +74,9 @@ pub struct Asset {
     pub content: Option<Bytes>,
 }
 
+/// How many old ones go with one change at most.
+pub(crate) const EXPIRING: i64 = 256;
+
 /// What to write, all of it or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct AssetChange {
@@ -81,6 +84,6 @@ pub struct AssetChange {
     pub keep: Vec<Asset>,
     /// Forgotten, where there.
     pub forget: Vec<AssetKey>,
-    /// Of this kind, all that was kept at this moment or before is forgotten, of every page.
+    /// Of this kind, what was kept at this moment or before is forgotten, of every page: some hundreds with each change.
     pub expire: Option<(AssetKind, Timestamp)>,
 }

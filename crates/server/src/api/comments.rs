@@ -98,7 +98,7 @@ fn shape(_: &mut Schemas) -> Value {
         "message": {"type": ["string", "null"], "maxLength": TEXT},
         "post_id": id("Under which post. Absent: what the comment's id says (`POST_COMMENT`), if it says it."),
         "parent_id": id("The comment that this one answers."),
-        "live": {"type": "boolean", "description": "Whether the post is a live broadcast."},
+        "live": {"type": ["boolean", "null"], "description": "Whether the post is a live broadcast."},
     });
     closed("NewComment", &properties, &["person_id"])
 }

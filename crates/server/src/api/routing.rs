@@ -21,7 +21,7 @@ use super::query::Query;
 use super::schemas::Schemas;
 use super::settings::{CHANGING, if_match};
 use super::values::{self, App, Person};
-use crate::door::Needs;
+use crate::door::{Needs, Recording};
 use crate::problem::{self, Problem};
 use crate::routing_file::{
     Change, FileTable, Generated, Mint, Plan, RoutingInput, RoutingShown, Warning, apply, render, shown,
@@ -87,7 +87,7 @@ pub(super) fn operations() -> Vec<Operation> {
     });
     let toml = "[[apps]]\nname = \"Sales bot\"\n\n[[pages]]\nid = \"2001\"\nname = \"Jasper's Market\"\n\
                 messenger = { default_app = \"Sales bot\" }\nconnections = [{ app = \"Sales bot\" }]\n";
-    let put = Operation::put("/routing", "putRouting", put).needs(Needs::Operating).says(
+    let put = Operation::put("/routing", "putRouting", put).needs(Needs::Operating).records(Recording::ButDryRuns).says(
         "Settings",
         "Make the server be what a file says",
         "It replaces each app and page that it names, a page's connections, link routes and ads included; apps and \

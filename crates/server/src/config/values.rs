@@ -52,6 +52,11 @@ pub(super) fn public_url(value: &Value) -> Result<String, String> {
     }
 }
 
+/// Where traces go. It may have a password in it, so the value itself is in no message.
+pub(super) fn collector(value: &Value) -> Result<String, String> {
+    public_url(value).map_err(|_| "an address that starts with http:// or https:// belongs here".to_owned())
+}
+
 /// A token that nobody guesses: whoever has it reads everything.
 pub(super) fn viewer_token(value: &Value) -> Result<Secret, String> {
     // The value itself is in no message.

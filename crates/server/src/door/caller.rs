@@ -141,7 +141,9 @@ pub(crate) enum Recording {
     Nothing,
     /// Those of people at the console. Programs make too many of them.
     People,
-    /// All but dry runs, which the console makes with every edit.
+    /// All but dry runs (`?dry_run=true`), which the console makes with every edit: of an operation that has them.
+    ButDryRuns,
+    /// All.
     All,
 }
 
@@ -208,7 +210,8 @@ pub(crate) async fn gate(
     let records = match recording {
         Recording::Nothing => false,
         Recording::People => !is_program,
-        Recording::All => !is_dry_run,
+        Recording::ButDryRuns => !is_dry_run,
+        Recording::All => true,
     };
     if records {
         response.extensions_mut().insert(Recorded(operation));

@@ -337,6 +337,9 @@ async fn what_was_done_and_what_was_refused_is_written_down_with_who_did_it() {
         .send(w.client.put(w.url("/baton/v1/routing?dry_run=true")).bearer_auth(OPERATOR).json(&json!({})))
         .await;
     assert_eq!(dry.status, 200, "{}", dry.text);
+    // Where nothing is tried out, saying so hides nothing.
+    let nobody = w.url("/baton/v1/members/77?dry_run=true");
+    assert_eq!(w.send(w.client.delete(nobody).bearer_auth(OPERATOR)).await.status, 404);
     let audit = w.get("/baton/v1/audit").await;
     let lines: Vec<(String, String, String, u64)> = audit.json()["data"]
         .as_array()
@@ -351,6 +354,7 @@ async fn what_was_done_and_what_was_refused_is_written_down_with_who_did_it() {
         (name.to_owned(), operation.to_owned(), path.to_owned(), status)
     };
     let must_be = [
+        line("operator token", "deleteMember", "/members/77", 404),
         line("Aki", "patchApp", "/apps/111", 403),
         line("Aki", "actInInbox", "/pages/2001/threads/ada/inbox", 200),
         line("somebody", "signIn", "/session", 401),
@@ -362,8 +366,8 @@ async fn what_was_done_and_what_was_refused_is_written_down_with_who_did_it() {
     assert!(!audit.text.contains("secret typed"), "{}", audit.text);
     let first = w.get("/baton/v1/audit?limit=2").await.json();
     let rest =
-        w.get(&format!("/baton/v1/audit?limit=4&after={}", first["next"].as_str().unwrap())).await.json();
-    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["next"]), (4, &Value::Null));
+        w.get(&format!("/baton/v1/audit?limit=5&after={}", first["next"].as_str().unwrap())).await.json();
+    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["next"]), (5, &Value::Null));
     w.stop().await;
 }
 

@@ -6,6 +6,7 @@ use super::read::stream_of_page;
 use super::row::{self, big, free, time};
 use super::trouble::Trouble;
 use super::work::{Write, statement};
+use crate::asset::EXPIRING;
 use crate::{Asset, AssetChange, AssetKey};
 
 /// One of a page's assets, by its stream, page, kind and key.
@@ -32,8 +33,10 @@ pub(super) fn asset_writes(change: &AssetChange, streams: u16) -> Vec<Write> {
         ));
     }
     if let Some((kind, until)) = change.expire {
-        let sql = "DELETE FROM baton.assets WHERE kind = $1 AND at <= $2";
-        writes.push(statement!(sql, kind.name(), until.0));
+        // A few at a time: this is a part of a commit that others wait for. The next one goes on.
+        let sql = "DELETE FROM baton.assets WHERE (stream, page, kind, key) IN
+                       (SELECT stream, page, kind, key FROM baton.assets WHERE kind = $1 AND at <= $2 LIMIT $3)";
+        writes.push(statement!(sql, kind.name(), until.0, EXPIRING));
     }
     for asset in &change.keep {
         writes.push(statement!(

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::trouble::Trouble;
+use crate::asset::EXPIRING;
 use crate::{Asset, AssetChange, AssetKey, AssetKind};
 
 pub(super) fn asset(db: &Connection, key: &AssetKey) -> Result<Option<Asset>, Trouble> {
@@ -42,8 +43,10 @@ pub(super) fn change(db: &Connection, change: &AssetChange) -> Result<(), Troubl
         db.prepare_cached(sql)?.execute(params![key.page.number(), key.kind.name(), key.key])?;
     }
     if let Some((kind, until)) = change.expire {
-        let sql = "DELETE FROM assets WHERE kind = ?1 AND at <= ?2";
-        db.prepare_cached(sql)?.execute(params![kind.name(), until.0])?;
+        // A few at a time: this is a part of a commit that others wait for. The next one goes on.
+        let sql = "DELETE FROM assets WHERE (page, kind, key) IN
+                       (SELECT page, kind, key FROM assets WHERE kind = ?1 AND at <= ?2 LIMIT ?3)";
+        db.prepare_cached(sql)?.execute(params![kind.name(), until.0, EXPIRING])?;
     }
     for asset in &change.keep {
         let sql = "INSERT OR REPLACE INTO assets (page, kind, key, at, document, content)
