@@ -8,6 +8,8 @@ import socket
 import subprocess
 import threading
 
+from programs import free_port
+
 
 def programs():
     """Where PostgreSQL's programs are: Debian keeps them out of PATH."""
@@ -20,12 +22,6 @@ def programs():
     if in_path:
         return pathlib.Path(in_path).parent
     raise SystemExit("PostgreSQL 15 or newer is missing: on Debian, apt-get install postgresql")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Database:

@@ -23,10 +23,12 @@ import threading
 import time
 import urllib.parse
 
-from database import Database, Way, free_port
-from ledger import Ledger, text_of
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from database import Database, Way
+from ledger import Ledger, text_of
+from programs import free_port, program_of
+
 TOKEN = "operator-of-the-nodes"
 PAGE = "2001"
 LEASE = 4.0
@@ -376,15 +378,6 @@ def play(arguments, folder):
         database.stop()
     faults, twice = ledger.verdict(story.resumed)
     return story.told, len(ledger.acknowledged), story.faults + faults, twice
-
-
-def program_of(text):
-    """The program to test: what was named, else what the makefile built."""
-    names = [text] if text else [ROOT / "target" / profile / "baton" for profile in ("release", "debug")]
-    for name in names:
-        if pathlib.Path(name).exists():
-            return pathlib.Path(name).resolve()
-    sys.exit(f"no program at {' or '.join(map(str, names))}: build it with `make release`, or name it with --baton")
 
 
 def main():

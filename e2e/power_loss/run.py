@@ -17,7 +17,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,11 @@ import threading
 import time
 import urllib.parse
 
-from disk import Disk, compile_library
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from disk import Disk, compile_library
+from programs import free_port, program_of
+
 OPERATOR_TOKEN = "operator-of-the-power-loss-run"
 START_SECONDS = 30
 # A sync takes 3 ms, as on an ordinary disk: most kills then find one under way.
@@ -323,12 +324,6 @@ class Person(threading.Thread):
         return json.loads(body)["message_id"]
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def routing(receivers):
     """The routing file: both apps on both pages."""
     lines = []
@@ -407,15 +402,6 @@ def finish(crowd, ledger, stop, quiet_seconds):
         if person.is_alive():
             raise Broken(f"{person.name} still waits for an answer")
     ledger.wait_until_delivered(quiet_seconds)
-
-
-def program_of(text):
-    """The program to test: what was named, else what the makefile built."""
-    names = [text] if text else [ROOT / "target" / profile / "baton" for profile in ("release", "debug")]
-    for name in names:
-        if pathlib.Path(name).exists():
-            return pathlib.Path(name).resolve()
-    sys.exit(f"no program at {' or '.join(map(str, names))}: build it with `make release`, or name it with --baton")
 
 
 def main():

@@ -1,6 +1,6 @@
 //! The handle: what the server may ask of the engine.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,14 +42,13 @@ use crate::verification;
 
 mod assets;
 mod makers;
+mod recent;
 mod team;
+
+use recent::Recent;
 
 /// What the number of a run is drawn with, so that it has nothing to do with anything else that is drawn.
 const RUN: u64 = 0x6261_746f_6e5f_7275;
-/// Rows of each stream that are kept in memory near its head: delivery that keeps up never reads the store.
-const RECENT: usize = 4_096;
-/// And no more than this many bytes of them.
-const RECENT_BYTES: usize = 4 * 1024 * 1024;
 /// How often a thread and the settings are read again until both are of one moment. A change of settings takes a
 /// commit, and a row is said to be there right after its own.
 const LOOKS: usize = 10_000;
@@ -125,43 +124,6 @@ pub enum Owner {
     App(AppId),
     /// The inbox's, on whichever side of the page.
     Inbox,
-}
-
-/// The newest rows of a stream, without a gap.
-#[derive(Default)]
-struct Recent {
-    rows: VecDeque<Arc<JournalRow>>,
-    bytes: usize,
-}
-
-impl Recent {
-    fn add(&mut self, rows: &[Arc<JournalRow>]) {
-        // What was written elsewhere before what is known here stays out: memory must have no gap.
-        let known = self.rows.back().map(|last| last.position);
-        let rows = &rows[rows.partition_point(|row| Some(row.position) <= known)..];
-        let Some(first) = rows.first() else { return };
-        // A change of settings wrote a row of its own in between, or another node did: it starts anew.
-        if known.is_some_and(|known| known.next() != first.position) {
-            *self = Self::default();
-        }
-        self.bytes += rows.iter().map(|row| weight(row)).sum::<usize>();
-        self.rows.extend(rows.iter().cloned());
-        while self.rows.len() > RECENT || self.bytes > RECENT_BYTES {
-            let Some(oldest) = self.rows.pop_front() else { return };
-            self.bytes -= weight(&oldest);
-        }
-    }
-
-    fn forget(&mut self, up_to: Position) {
-        while let Some(oldest) = self.rows.pop_front_if(|oldest| oldest.position <= up_to) {
-            self.bytes -= weight(&oldest);
-        }
-    }
-}
-
-/// What a row takes in memory, about.
-fn weight(row: &JournalRow) -> usize {
-    size_of::<JournalRow>() + row.whole.len() + row.reduced.as_ref().map_or(0, bytes::Bytes::len)
 }
 
 /// What committers, delivery and the handle share.
@@ -279,13 +241,7 @@ impl Shared {
     /// Rows for an app from memory; none where they are not all there.
     pub(crate) fn recent(&self, app: AppId, stream: Stream, after: Position, limit: usize) -> Option<Slice> {
         let recent = self.recent.get(usize::from(stream.0))?;
-        let recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = recent.rows.front().filter(|row| row.position <= after.next())?.position;
-        let skip = usize::try_from(after.next().0 - first.0).ok()?;
-        let looked = recent.rows.iter().skip(skip).take(limit);
-        let scanned = looked.clone().next_back()?.position;
-        let rows = looked.filter(|row| row.notices.iter().any(|notice| notice.app == app)).cloned().collect();
-        Some(Slice { rows, scanned })
+        recent.lock().unwrap_or_else(PoisonError::into_inner).slice(app, after, limit)
     }
 
     /// Rows of a stream are deleted: what is not there any more is not delivered from memory either.

@@ -197,21 +197,22 @@ pub(crate) async fn gate(
         Err(problem) => return problem.into_response(),
     };
     let is_program = matches!(caller, Caller::Program | Caller::Onlooker);
-    let query = request.uri().query().unwrap_or_default();
-    let is_dry_run =
-        url::form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "dry_run" && value == "true");
+    let records = match recording {
+        Recording::Nothing => false,
+        Recording::People => !is_program,
+        Recording::ButDryRuns => {
+            let query = request.uri().query().unwrap_or_default();
+            let mut given = url::form_urlencoded::parse(query.as_bytes());
+            !given.any(|(key, value)| key == "dry_run" && value == "true")
+        }
+        Recording::All => true,
+    };
     let mut response = if needs.admits(caller.role()) {
         next.run(request).await
     } else {
         let role = caller.role().name();
         let detail = format!("your role is {role}; this is for: {}", needs.words().to_lowercase());
         Problem::new(&problem::FORBIDDEN).detail(detail.trim_end_matches('.')).into_response()
-    };
-    let records = match recording {
-        Recording::Nothing => false,
-        Recording::People => !is_program,
-        Recording::ButDryRuns => !is_dry_run,
-        Recording::All => true,
     };
     if records {
         response.extensions_mut().insert(Recorded(operation));
