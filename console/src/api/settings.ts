@@ -79,8 +79,8 @@ export const useTokens = (page: string, app: string, enabled: boolean) =>
 export const useEndToken = () =>
   useChange(({ page, app, token }: { page: string; app: string; token: string }) =>
     answered(
-      api.DELETE("/baton/v1/pages/{page}/connections/{app}/tokens/{token}", {
-        params: { path: { page, app, token } },
+      api.DELETE("/baton/v1/pages/{page}/connections/{app}/tokens/{name}", {
+        params: { path: { page, app, name: token } },
       }),
     ),
   );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawPathParams, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use baton_rules::AppId;
 use baton_store::Settings;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::change;
 use super::cursor::List;
-use super::input::{Json, OnApp, OnPage};
+use super::input::{Json, Named, OnApp, OnPage};
 use super::operation::Operation;
 use super::settings::CHANGING;
 use crate::door::Needs;
@@ -48,8 +48,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers::<TokenMade>(StatusCode::CREATED, "The token.")
             .refuses([&problem::NOT_FOUND])
             .refuses(CHANGING),
-        on(Operation::delete("/pages/{page}/connections/{app}/tokens/{token}", "deleteToken", remove).needs(Needs::Operating))
-            .named("token", "The token's id, as the list has it.", |_| json!({"type": "string", "pattern": "^[0-9a-f]{16}$"}))
+        on(Operation::delete("/pages/{page}/connections/{app}/tokens/{name}", "deleteToken", remove).needs(Needs::Operating))
+            .named("name", "The token's id, as the list has it.", |_| json!({"type": "string", "pattern": "^[0-9a-f]{16}$"}))
             .says(
                 "Settings",
                 "End a page access token",
@@ -76,9 +76,8 @@ async fn remove(
     State(shared): State<Arc<Shared>>,
     at: OnPage,
     OnApp(app): OnApp,
-    names: RawPathParams,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    let id = names.iter().find(|(name, _)| *name == "token").map(|(_, id)| id.to_owned()).unwrap_or_default();
     let plan = move |settings: &Settings, _: &mut Mint| {
         let after = end_token((at.page, app), &id, settings).map_err(|why| match why {
             NotEnded::NotConnected => not_connected(&at, app),
