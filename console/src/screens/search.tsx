@@ -2,7 +2,7 @@
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, useEffect, useState } from "react";
 import { useConversations } from "../api/conversations";
 import type { Conversation } from "../api/types";
 import { personName } from "../model/people";
@@ -11,7 +11,20 @@ import { Avatar, Key, SURFACES } from "../parts/basic";
 import { screensFor, useAround } from "./shell";
 import css from "./shell.module.css";
 
+/** What had the focus has it again. */
+function useFocusBack() {
+  const [before] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      const free = document.activeElement === document.body;
+      if (free && before instanceof HTMLElement) before.focus({ preventScroll: true });
+    },
+    [before],
+  );
+}
+
 function Found({ close }: { close: () => void }) {
+  useFocusBack();
   const { apps, me, page } = useAround();
   const [typed, setTyped] = useState("");
   const [q] = useDebouncedValue(typed, 150);
@@ -80,6 +93,9 @@ function Found({ close }: { close: () => void }) {
         aria-expanded="true"
         aria-controls="found"
         aria-activedescendant={all[chosen] ? `found-${all[chosen].id}` : undefined}
+        // At once: the dialog would do it a moment later, and the first letters would be lost.
+        // biome-ignore lint/a11y/noAutofocus: a dialog that was asked for takes the focus
+        autoFocus
         data-autofocus
       />
       <div id="found" role="listbox" aria-label="Found" className={css.results}>
@@ -109,6 +125,7 @@ export function Search({ open, close }: { open: boolean; close: () => void }) {
       opened={open}
       onClose={close}
       withCloseButton={false}
+      returnFocus={false}
       size="lg"
       lockScroll={false}
       title={<span className="hidden">Search or jump to</span>}

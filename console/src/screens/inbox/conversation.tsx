@@ -70,6 +70,7 @@ export function ConversationView({
   const began = oldest ? Date.parse(oldest.at) : null;
   const owner = one?.owner_app_id ?? null;
   const timeline = useMemo(() => fold(history.data ?? [], began, owner), [history.data, began, owner]);
+  const last = history.data ? (timeline.entries.findLast((entry) => entry.changes) ?? null) : undefined;
   const [seen, setSeen] = useState<number | null>(null);
   const chosen = timeline.entries.find((entry) => entry.key === search.at) ?? null;
   const choose = (entry: Entry | null) => change({ at: entry?.key ?? "" });
@@ -106,7 +107,7 @@ export function ConversationView({
       )}
       <Messages one={one} query={messages} entries={timeline.entries} chosen={chosen} onSeen={setSeen} />
       <Composer one={one} phone={phone} />
-      <Announcements one={one} entries={timeline.entries} apps={apps} />
+      <Announcements one={one} last={last} apps={apps} />
     </section>
   );
 }
@@ -271,30 +272,33 @@ function PhoneRequest({ one }: { one: OneConversation }) {
   );
 }
 
-/** Says changes of control aloud, and nothing else: messages would drown them. */
+/**
+ * Says changes of control aloud, and nothing else: messages would drown them. Who is in control and what happened come
+ * in two answers, in either order: it waits for both.
+ */
 function Announcements({
   one,
-  entries,
+  last,
   apps,
 }: {
   one: OneConversation;
-  entries: Entry[];
+  /** The change that came last; null where there was none, undefined while that is not known. */
+  last: Entry | null | undefined;
   apps: ReturnType<typeof useAround>["apps"];
 }) {
   const [words, setWords] = useState("");
-  const before = useRef<string | null | undefined>(undefined);
+  const told = useRef<string | null | undefined>(undefined);
   const owner = one.owner_app_id;
   useEffect(() => {
-    if (before.current !== undefined && before.current !== owner) {
-      const last = entries.findLast((entry) => entry.changes);
-      const until = one.expires_at
-        ? `until ${moment(Date.parse(one.expires_at), batonNow())}`
-        : "without end";
-      const now = owner ? `${apps.app(owner).name} now has control, ${until}` : "Nobody is in control now";
-      setWords(last ? `${plain(sentence(last), (id) => apps.app(id).name)}. ${now}` : now);
-    }
-    before.current = owner;
-  }, [owner, entries, one.expires_at, apps]);
+    if (last === undefined) return;
+    const key = last?.key ?? null;
+    if (told.current === undefined) told.current = key;
+    if (!last || told.current === key || last.to_app_id !== owner) return;
+    told.current = key;
+    const until = one.expires_at ? `until ${moment(Date.parse(one.expires_at), batonNow())}` : "without end";
+    const now = owner ? `${apps.app(owner).name} now has control, ${until}` : "Nobody is in control now";
+    setWords(`${plain(sentence(last), (id) => apps.app(id).name)}. ${now}`);
+  }, [owner, last, one.expires_at, apps]);
   return (
     <p className="hidden" role="status" data-part="announcements">
       {words}
