@@ -23,6 +23,8 @@ const LIGHT: usize = 2_048;
 /// Tells listeners what happens, and remembers the last of it.
 pub(crate) struct Activities {
     lines: broadcast::Sender<Arc<Activity>>,
+    /// The same without what happened on other nodes: who listens here has nothing read for it.
+    own: broadcast::Sender<Arc<Activity>>,
     kept: Mutex<Kept>,
 }
 
@@ -36,7 +38,11 @@ struct Kept {
 
 impl Default for Activities {
     fn default() -> Self {
-        Self { lines: broadcast::channel(BEHIND).0, kept: Mutex::default() }
+        Self {
+            lines: broadcast::channel(BEHIND).0,
+            own: broadcast::channel(BEHIND).0,
+            kept: Mutex::default(),
+        }
     }
 }
 
@@ -61,12 +67,15 @@ impl Activities {
             kept.lines.pop_front();
         }
         // Nobody listening is no error. Under the lock, or two lines might change places on their way.
+        if !elsewhere && self.own.receiver_count() > 0 {
+            let _ = self.own.send(Arc::clone(&whole));
+        }
         if self.lines.receiver_count() > 0 {
             let _ = self.lines.send(whole);
         }
     }
 
-    /// Whether anybody listens.
+    /// Whether anybody listens to what happens on whichever node.
     pub(crate) fn has_listeners(&self) -> bool {
         self.lines.receiver_count() > 0
     }
@@ -74,6 +83,11 @@ impl Activities {
     /// What happens from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Activity>> {
         self.lines.subscribe()
+    }
+
+    /// What happens on this node from now on.
+    pub(crate) fn listen_to_own(&self) -> broadcast::Receiver<Arc<Activity>> {
+        self.own.subscribe()
     }
 
     /// What is kept, oldest first, and what happens from then on: nothing is missing in between.
@@ -276,6 +290,20 @@ mod tests {
         assert_eq!(listener.try_recv().unwrap().weight(), size, "who listens gets all of it");
         let (lines, _) = activities.listen_from();
         Arc::clone(&lines[0])
+    }
+
+    #[test]
+    fn who_listens_to_this_node_hears_no_other_and_has_nothing_read_for_it() {
+        let activities = Activities::default();
+        let mut own = activities.listen_to_own();
+        assert!(!activities.has_listeners());
+        activities.heard(Timestamp(1), ActivityKind::Clock { was: Timestamp(0) });
+        activities.tell(Timestamp(2), ActivityKind::Clock { was: Timestamp(1) });
+        assert_eq!(own.try_recv().unwrap().number, 2);
+        assert!(own.try_recv().is_err());
+        let mut all = activities.listen();
+        activities.heard(Timestamp(3), ActivityKind::Clock { was: Timestamp(2) });
+        assert!(activities.has_listeners() && all.try_recv().unwrap().elsewhere && own.try_recv().is_err());
     }
 
     #[test]

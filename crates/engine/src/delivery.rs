@@ -672,15 +672,6 @@ fn served_again(health: &mut DeliveryHealth, now: Timestamp) -> Option<(Standing
     std::mem::take(&mut health.alerted).then_some((Standing::Recovered, reason))
 }
 
-/// The node is there again: the time for which it was not is nobody's failure. How long the app had failed until the last
-/// try counts on from now.
-pub(crate) fn back(health: &mut DeliveryHealth, lived_ms: i64) {
-    if let Some(since) = health.failing_since_lived {
-        let failed_ms = health.failed_lived.map_or(0, |last| last - since);
-        (health.failing_since_lived, health.failed_lived) = (Some(lived_ms - failed_ms), Some(lived_ms));
-    }
-}
-
 /// One did not.
 fn failed_again(
     health: &mut DeliveryHealth,
@@ -756,7 +747,7 @@ mod tests {
         for minute in [0, 10, 40] {
             failed_again(&mut health, Profile::Meta, Timestamp(0), minute * MINUTE);
         }
-        back(&mut health, 10_000 * MINUTE);
+        health.back(10_000 * MINUTE);
         let mut told = |minute: i64| {
             let what = failed_again(&mut health, Profile::Meta, Timestamp(0), (10_000 + minute) * MINUTE);
             what.map(|(standing, _)| standing)
@@ -764,14 +755,11 @@ mod tests {
         assert_eq!((told(0), told(19), told(20)), (None, None, Some(Standing::Disabled)));
         // What an earlier version kept does not say when the last failure was.
         let mut old = DeliveryHealth { failing_since_lived: Some(0), ..DeliveryHealth::default() };
-        back(&mut old, 10_000 * MINUTE);
+        old.back(10_000 * MINUTE);
         assert_eq!(
             failed_again(&mut old, Profile::Meta, Timestamp(0), 10_059 * MINUTE).map(|(is, _)| is),
             Some(Standing::Alerted)
         );
-        let mut well = DeliveryHealth::default();
-        back(&mut well, 5);
-        assert_eq!(well, DeliveryHealth::default());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::{Activities, Activity, ActivityKind};
+use crate::agreed::AgreedClock;
 use crate::announce;
 use crate::batch::{Prepared, decide_batch};
 use crate::clock::{Clock, ClockRefused, ClockState};
@@ -130,6 +131,8 @@ pub enum Owner {
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The same clock, where it is the store's; none: it is the node's own.
+    pub(crate) agreed: Option<Arc<AgreedClock>>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) faults: Arc<faults::Table>,
     pub(crate) policy: Policy,
@@ -201,11 +204,25 @@ impl Shared {
         self.commits.send_replace(());
     }
 
+    /// What the node's own clock shows, where it goes by the store's.
+    pub(crate) fn own_time(&self) -> Option<Timestamp> {
+        self.agreed.as_ref().map(|agreed| agreed.own())
+    }
+
     /// Changes the settings. The row of the change stands in every stream and is nobody's to hear; what it
     /// tells apps stands right after it.
-    pub(crate) async fn configure(&self, change: Change) -> Result<Configured, ConfigureError> {
+    pub(crate) async fn configure(self: &Arc<Self>, change: Change) -> Result<Configured, ConfigureError> {
         let announce = Box::new(|change: &Changing<'_>| announce::roles(change));
+        let mut known = match &self.followed {
+            Some(followed) => Some(followed.settings().await),
+            None => None,
+        };
         let configured = self.store.configure(self.clock.now(), change, announce).await?;
+        if let Some(known) = &mut known {
+            // Another node may have been faster; what this one does it tells itself.
+            following::changed_elsewhere(self, known, &configured.before);
+            **known = Arc::clone(&configured.after);
+        }
         let told = configured.told.iter().map(|(stream, row)| (*stream, row.position));
         let own = (0..).map(Stream).zip(configured.positions.iter().copied());
         for (stream, position) in own.chain(told) {
@@ -219,6 +236,20 @@ impl Shared {
         self.dues.news.notify_one();
         self.commits.send_replace(());
         Ok(configured)
+    }
+
+    /// How apps do, as it is kept. For the time for which nobody was there no app failed: a store of several nodes, which
+    /// knows whether anybody was, has left it out itself.
+    async fn kept_health(&self) -> Result<Vec<(AppId, DeliveryHealth)>, StoreError> {
+        let mut healths = Vec::new();
+        for app in &self.store.settings().apps {
+            let mut health = self.store.delivery_state(app.id).await?.health;
+            if self.store.nodes().is_none() {
+                health.back(self.clock.lived_ms());
+            }
+            healths.push((app.id, health));
+        }
+        Ok(healths)
     }
 
     /// Learns of rows that were written although the store said that they were not: the answer to a commit
@@ -292,12 +323,6 @@ impl Engine {
         // those of the next one.
         let heads = parts.store.heads().await?;
         let errands = parts.store.errands().await?;
-        let mut healths = Vec::new();
-        for app in &parts.store.settings().apps {
-            let mut health = parts.store.delivery_state(app.id).await?.health;
-            delivery::back(&mut health, parts.clock.lived_ms());
-            healths.push((app.id, health));
-        }
         let waiting = parts.policy.waiting.max(1);
         let faults = Arc::<faults::Table>::default();
         let transport = if parts.clock.as_virtual().is_some() {
@@ -307,16 +332,20 @@ impl Engine {
             parts.transport
         };
         let (holding, followed) = match parts.store.nodes() {
-            Some(_) => (Holding::nothing(), Some(Followed::from(&heads))),
+            Some(_) => (Holding::nothing(), Some(Followed::from(&heads, parts.store.settings()))),
             None => (Holding::all(streams), None),
         };
+        let is_agreed = parts.store.nodes().is_some() && parts.clock.as_virtual().is_none();
+        let agreed = is_agreed.then(|| Arc::new(AgreedClock::by(Arc::clone(&parts.clock))));
+        let clock = agreed.clone().map_or(parts.clock, |agreed| agreed as Arc<dyn Clock>);
         let shared = Arc::new(Shared {
             holding,
             followed,
             membership: Membership::new(parts.member),
             key: parts.store.key(),
             store: parts.store,
-            clock: parts.clock,
+            clock,
+            agreed,
             transport,
             faults,
             policy: parts.policy,
@@ -335,6 +364,7 @@ impl Engine {
         });
         // Nothing runs yet: where this node may not be there, it was not.
         membership::beat(&shared).await?;
+        let healths = shared.kept_health().await?;
         let committers = (0..streams)
             .map(|stream| {
                 let (jobs, taken) = mpsc::channel(waiting);
@@ -780,6 +810,11 @@ impl Engine {
     /// What happens from now on; a slow listener misses lines.
     pub fn activity(&self) -> broadcast::Receiver<Arc<Activity>> {
         self.shared.activity.listen()
+    }
+
+    /// What happens on this node from now on; nothing of what others do.
+    pub fn own_activity(&self) -> broadcast::Receiver<Arc<Activity>> {
+        self.shared.activity.listen_to_own()
     }
 
     /// What happened last, oldest first, and what happens from then on: nothing is missing in between.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, ThreadKey, Timestamp, standing};
-use baton_store::{JournalRow, Position, Settings, StoreError, Stream};
+use baton_store::{Chain, JournalRow, Position, Settings, StoreError, Stream};
+use baton_wire::webhook;
 
 use crate::activity::ActivityKind;
 use crate::clock::pause;
@@ -20,8 +21,13 @@ const STORE_MS: u64 = 500;
 /// Rows that are read at once.
 const PIECE: u64 = 512;
 
-/// Up to where each stream is known without a gap.
-pub(crate) struct Followed(Vec<Stretch>);
+/// Up to where each stream is known without a gap, and which settings are.
+pub(crate) struct Followed {
+    streams: Vec<Stretch>,
+    /// What listeners were told of last. Held by whoever changes the settings, until it is known what they became: else
+    /// that would be taken for another node's.
+    settings: tokio::sync::Mutex<Arc<Settings>>,
+}
 
 struct Stretch {
     known: Mutex<Known>,
@@ -53,24 +59,26 @@ impl Known {
 }
 
 impl Followed {
-    /// Streams that are known up to here.
-    pub(crate) fn from(heads: &[Position]) -> Self {
+    /// Streams that are known up to here, and settings.
+    pub(crate) fn from(heads: &[Position], settings: Arc<Settings>) -> Self {
         let known = |head: &Position| Mutex::new(Known { up_to: *head, own: BTreeMap::new() });
-        Self(
-            heads
-                .iter()
-                .map(|head| Stretch { known: known(head), turn: tokio::sync::Mutex::default() })
-                .collect(),
-        )
+        let stretch = |head| Stretch { known: known(head), turn: tokio::sync::Mutex::default() };
+        let settings = tokio::sync::Mutex::new(settings);
+        Self { streams: heads.iter().map(stretch).collect(), settings }
+    }
+
+    /// The settings that listeners were told of last. Held from before they are changed until it is known what they became.
+    pub(crate) async fn settings(&self) -> tokio::sync::MutexGuard<'_, Arc<Settings>> {
+        self.settings.lock().await
     }
 
     /// Held from before something is written until [`wrote`](Self::wrote) says what.
     pub(crate) async fn turn(&self, stream: Stream) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        Some(self.0.get(usize::from(stream.0))?.turn.lock().await)
+        Some(self.streams.get(usize::from(stream.0))?.turn.lock().await)
     }
 
     fn known(&self, stream: Stream) -> Option<MutexGuard<'_, Known>> {
-        let stretch = self.0.get(usize::from(stream.0))?;
+        let stretch = self.streams.get(usize::from(stream.0))?;
         Some(stretch.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -96,10 +104,10 @@ impl Followed {
 
 /// Looks until the engine stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut settings = shared.store.settings();
+    let mut seen = 0;
     let mut is_told = false;
     loop {
-        let looked = look(&shared, &mut settings).await;
+        let looked = look(&shared, &mut seen).await;
         let wait_ms = match &looked {
             Ok(true) => BUSY_MS,
             Ok(false) => QUIET_MS,
@@ -119,19 +127,15 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Looks once; whether anything was new.
-async fn look(shared: &Arc<Shared>, known: &mut Arc<Settings>) -> Result<bool, StoreError> {
+/// Looks once, by the version of the settings that was seen before; whether anything was new.
+async fn look(shared: &Arc<Shared>, seen: &mut u64) -> Result<bool, StoreError> {
     let (Some(nodes), Some(followed)) = (shared.store.nodes(), &shared.followed) else { return Ok(false) };
     // It makes settings known too that another node changed.
     let heads = shared.store.heads().await?;
-    let settings = shared.store.settings();
-    if settings.version > known.version {
-        let before = std::mem::replace(known, Arc::clone(&settings));
-        // What was learnt of an app's address says nothing of another one.
-        let address = |settings: &Settings, app| Some(settings.app(app)?.webhook_url.clone());
-        shared.delivery.health().retain(|app, _| address(&before, *app) == address(&settings, *app));
-        shared.dues.news.notify_one();
-        settings.apps.iter().for_each(|app| delivery::wake(shared, app.id));
+    if shared.store.settings().version > *seen {
+        let mut known = followed.settings().await;
+        changed_elsewhere(shared, &mut known, &shared.store.settings());
+        *seen = known.version;
     }
     let mut is_new = false;
     for (stream, head) in (0..).map(Stream).zip(heads) {
@@ -172,12 +176,32 @@ async fn look(shared: &Arc<Shared>, known: &mut Arc<Settings>) -> Result<bool, S
     Ok(is_new)
 }
 
-/// Tells listeners what was decided elsewhere: neighbouring rows of a thread as one decision.
+/// Makes settings known that other nodes changed, if these are newer.
+pub(crate) fn changed_elsewhere(shared: &Arc<Shared>, known: &mut Arc<Settings>, newer: &Arc<Settings>) {
+    if newer.version <= known.version {
+        return;
+    }
+    let before = std::mem::replace(known, Arc::clone(newer));
+    // What was learnt of an app's address says nothing of another one.
+    let address = |settings: &Settings, app| Some(settings.app(app)?.webhook_url.clone());
+    shared.delivery.health().retain(|app, _| address(&before, *app) == address(newer, *app));
+    shared.dues.news.notify_one();
+    before.apps.iter().chain(&newer.apps).for_each(|app| delivery::wake(shared, app.id));
+    let changed = (shared.membership.member.names)(&before, newer);
+    // What apps are told by it stands in the journal, and is told as it is read there.
+    shared.heard(ActivityKind::Settings { version: newer.version, changed, told: Vec::new() });
+}
+
+/// Tells listeners what was decided elsewhere: neighbouring rows of a thread as one decision, a comment, what apps are told
+/// of their roles.
 async fn tell(shared: &Shared, stream: Stream, rows: &[Arc<JournalRow>]) -> Result<(), StoreError> {
     let mut stood: HashMap<ThreadKey, Option<AppId>> = HashMap::new();
     for same in rows.chunk_by(|one, other| one.thread().is_some() && one.thread() == other.thread()) {
         let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
-        let Some(thread) = first.thread() else { continue };
+        let Some(thread) = first.thread() else {
+            first.chain.iter().for_each(|chain| of_page(shared, chain, first));
+            continue;
+        };
         let from = match (stood.get(thread), first.previous) {
             (Some(owner), _) => *owner,
             (None, None) => None,
@@ -192,6 +216,21 @@ async fn tell(shared: &Shared, stream: Stream, rows: &[Arc<JournalRow>]) -> Resu
         shared.heard(ActivityKind::Decision { thread, from, to, expires_at, rows: same.to_vec() });
     }
     Ok(())
+}
+
+/// Tells listeners of a row that is no conversation's but its page's.
+fn of_page(shared: &Shared, chain: &Chain, row: &Arc<JournalRow>) {
+    let row = Arc::clone(row);
+    shared.heard(match webhook::commenter(&row.whole) {
+        Some(person) => {
+            let by = ThreadKey { page: chain.page(), surface: chain.surface(), person };
+            ActivityKind::Comment { by, row }
+        }
+        None => {
+            let version = shared.store.settings().version;
+            ActivityKind::Settings { version, changed: Vec::new(), told: vec![row] }
+        }
+    });
 }
 
 /// Who controls a thread after a row, and until when.
@@ -217,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_stands_between_what_was_written_here() {
-        let followed = Followed::from(&[Position(10)]);
+        let followed = Followed::from(&[Position(10)], Arc::new(Settings::default()));
         let known = || followed.known(Stream(0)).unwrap();
         assert_eq!(gap(&known(), 10), None);
         followed.wrote(Stream(0), Position(11), Position(12));
@@ -235,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_before_it_is_known_to_be_its_own_is_no_gap_later() {
-        let followed = Followed::from(&[Position(0)]);
+        let followed = Followed::from(&[Position(0)], Arc::new(Settings::default()));
         followed.reach(Stream(0), Position(3));
         followed.wrote(Stream(0), Position(2), Position(3));
         assert_eq!(gap(&followed.known(Stream(0)).unwrap(), 3), None);

@@ -5,6 +5,7 @@
 //! [`Engine`] is the handle that the server holds; [`Engine::submit`] is the one way to make a decision.
 
 mod activity;
+mod agreed;
 mod announce;
 mod batch;
 mod books;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use baton_store::{Beat, Beaten, Node, StoreError, Stream};
+use baton_store::{Beat, Beaten, Node, Settings, StoreError, Stream};
 use tokio::sync::watch;
 
 use crate::clock::{Stopwatch, pause};
@@ -28,11 +28,20 @@ pub struct Member {
     pub alone: bool,
     /// How long after it was last heard of others deliver in its place.
     pub lease: Duration,
+    /// Names what other nodes changed of the settings, as whoever changes them here does
+    /// ([`Engine::configure_telling`](crate::Engine::configure_telling)).
+    pub names: fn(&Settings, &Settings) -> Vec<Box<str>>,
 }
 
 impl Default for Member {
     fn default() -> Self {
-        Self { name: "node".into(), version: "".into(), alone: false, lease: Duration::from_secs(10) }
+        Self {
+            name: "node".into(),
+            version: "".into(),
+            alone: false,
+            lease: Duration::from_secs(10),
+            names: |_, _| Vec::new(),
+        }
     }
 }
 
@@ -104,6 +113,7 @@ pub(crate) async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let to_go = surplus.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let delivered = shared.holding.streams();
     let (waiting, oldest) = shared.delivery.waiting();
+    let asked_at = shared.own_time();
     let beat = Beat {
         name: member.name.clone(),
         version: member.version.clone(),
@@ -113,8 +123,16 @@ pub(crate) async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
         shunned: in_lanes.iter().copied().filter(|stream| !delivered.contains(stream)).collect(),
         waiting,
         oldest,
+        lived_ms: shared.clock.lived_ms(),
     };
-    let Beaten { held, surplus: too_much, team, .. } = nodes.beat(beat).await?;
+    let Beaten { held, surplus: too_much, team, now, back, .. } = nodes.beat(beat).await?;
+    if let (Some(agreed), Some(asked_at), Some(now)) = (&shared.agreed, asked_at, now) {
+        agreed.heard(asked_at, now, agreed.own());
+    }
+    if let Some(lived) = back {
+        // Before anything is begun: what was known here counts that time.
+        shared.delivery.health().values_mut().for_each(|health| health.back(lived));
+    }
     let streams: BTreeSet<Stream> = held.difference(&too_much).copied().collect();
     *surplus.lock().unwrap_or_else(PoisonError::into_inner) = too_much;
     let lasting_ms = u64::try_from(member.lasting().as_millis()).unwrap_or(u64::MAX);

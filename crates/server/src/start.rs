@@ -24,7 +24,7 @@ use crate::cli::server_file::{
 use crate::cli::{Common, Failure, client};
 use crate::config::{ClockKind, Config, Database};
 use crate::door::StartLink;
-use crate::routing_file::Mint;
+use crate::routing_file::{self, Mint};
 use crate::{serve, traces};
 
 pub(crate) mod https;
@@ -413,6 +413,7 @@ fn member(config: &Config, at: &Location, address: SocketAddr) -> Member {
         version: env!("CARGO_PKG_VERSION").into(),
         alone: config.clock == ClockKind::Virtual && matches!(at, Location::Postgres(_)),
         lease: config.lease,
+        names: routing_file::changed,
     }
 }
 

@@ -57,7 +57,8 @@ pub(crate) fn start(
 }
 
 async fn run(mut make: Spans, exporter: SpanExporter, ending: CancellationToken) {
-    let mut lines = make.engine.activity();
+    // What happens on other nodes they send themselves.
+    let mut lines = make.engine.own_activity();
     let mut spans = Vec::new();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,10 +104,6 @@ struct Spans {
 
 impl Spans {
     fn of(&mut self, line: &Activity) -> Vec<SpanData> {
-        if line.elsewhere {
-            // The node that did it sends it.
-            return Vec::new();
-        }
         match &line.kind {
             ActivityKind::Decision { thread, from, to, rows, .. } => {
                 let Some(last) = rows.last() else { return Vec::new() };

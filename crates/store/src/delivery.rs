@@ -198,9 +198,9 @@ pub struct DeliveryState {
     pub again: Vec<(Box<str>, u64)>,
 }
 
-/// How an app does, as it is kept.
+/// How an app does, as it is kept. What a newer version keeps beside it is passed over: two may use one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct DeliveryHealth {
     /// When a webhook last arrived, in milliseconds.
     pub delivered_at: Option<i64>,
@@ -210,6 +210,9 @@ pub struct DeliveryHealth {
     pub failing_since_lived: Option<i64>,
     /// When the last of these failures was, by that clock.
     pub failed_lived: Option<i64>,
+    /// When, by that clock, nodes were there again after none was: before that time was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_lived: Option<i64>,
     /// Somebody was told that it fails.
     pub alerted: bool,
     /// The last failure.
@@ -221,25 +224,55 @@ pub struct DeliveryHealth {
 }
 
 impl DeliveryHealth {
+    /// Somebody is there again after nobody was: that time is nobody's failure. How long the app had failed until the last
+    /// try counts on from now, by the clock that no advance moves.
+    pub fn back(&mut self, lived: i64) {
+        if let Some(since) = self.failing_since_lived {
+            let failed = self.failed_lived.map_or(0, |last| last - since);
+            (self.failing_since_lived, self.failed_lived) = (Some(lived - failed), Some(lived));
+            self.back_lived = self.back_lived.max(Some(lived));
+        }
+    }
+
+    /// The same, said by who did not know that nobody was there.
+    fn known_back(&self, at: Option<i64>) -> Self {
+        let mut known = self.clone();
+        if let Some(at) = at.filter(|at| self.back_lived < Some(*at)) {
+            if self.failed_lived < Some(at) {
+                known.back(at);
+            } else {
+                // It failed since then too: how much of the time before was nobody's is not known.
+                known.failing_since_lived = self.failing_since_lived.max(Some(at));
+            }
+        }
+        known.back_lived = at;
+        known
+    }
+
     /// What two nodes know of an app together: it fails since what arrived last at either of them, and is stopped if either
     /// of them stopped it after somebody last let it go on.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let newest = |of: fn(&Self) -> Option<i64>| of(self).max(of(other));
+        let back_lived = newest(|one| one.back_lived);
+        let (one, other) = (&self.known_back(back_lived), &other.known_back(back_lived));
+        let newest = |of: fn(&Self) -> Option<i64>| of(one).max(of(other));
         let (delivered_at, resumed_at) = (newest(|one| one.delivered_at), newest(|one| one.resumed_at));
-        let last_failure = [&self.last_failure, &other.last_failure].into_iter().flatten();
+        let last_failure = [&one.last_failure, &other.last_failure].into_iter().flatten();
         let last_failure = last_failure.max_by_key(|failure| failure.at).cloned();
-        let disabled = [&self.disabled, &other.disabled].into_iter().flatten();
+        let disabled = [&one.disabled, &other.disabled].into_iter().flatten();
         let disabled = disabled.max_by_key(|disabled| disabled.at).cloned();
         let disabled = disabled.filter(|disabled| Some(disabled.at) > resumed_at);
         let good = delivered_at.max(resumed_at);
         let still = last_failure.as_ref().is_none_or(|failure| Some(failure.at) > good);
-        let failing = [self, other].into_iter().filter(|_| still);
+        let failing = [one, other].into_iter().filter(|_| still);
         let (mut since, mut since_lived, mut lived) = (None, None, None);
         for (one, begun) in failing.filter_map(|one| Some((one, one.failing_since?))) {
             let later = good.map_or(0, |good| (good - begun).max(0));
             since = Some(since.map_or(begun + later, |at: i64| at.min(begun + later)));
-            let begun_lived = one.failing_since_lived.map(|at| at + later);
+            // The other clock may have been advanced meanwhile, or nobody was there: not after its last failure.
+            let begun_lived =
+                one.failing_since_lived.map(|at| (at + later).min(one.failed_lived.unwrap_or(at)));
             since_lived = since_lived.into_iter().chain(begun_lived).min();
             lived = lived.max(one.failed_lived);
         }
@@ -248,7 +281,8 @@ impl DeliveryHealth {
             failing_since: since,
             failing_since_lived: since_lived,
             failed_lived: lived,
-            alerted: (since.is_some() || disabled.is_some()) && (self.alerted || other.alerted),
+            back_lived,
+            alerted: (since.is_some() || disabled.is_some()) && (one.alerted || other.alerted),
             last_failure,
             disabled,
             resumed_at,
@@ -315,6 +349,31 @@ mod tests {
         assert_eq!((since.failing_since, since.failed_lived, since.alerted), (None, None, false));
         assert_eq!(since.last_failure.map(|failure| failure.at), Some(30));
         assert_eq!(both(&fails(10, 30), &DeliveryHealth::default()), fails(10, 30));
+    }
+
+    #[test]
+    fn time_for_which_nobody_was_there_is_left_out_whoever_says_the_old_again() {
+        let old = fails(10, 30);
+        let mut back = old.clone();
+        back.back(1_000);
+        assert_eq!((back.failing_since_lived, back.failed_lived), (Some(980), Some(1_000)));
+        assert_eq!(both(&old, &back), back, "who was paused all the while does not know");
+        let later = DeliveryHealth { failed_lived: Some(1_007), ..back.clone() };
+        assert_eq!(both(&old, &later).failing_since_lived, Some(980));
+        // Who failed since without knowing has counted some of that time.
+        let through = fails(10, 1_005);
+        assert_eq!(both(&through, &back).failing_since_lived, Some(980));
+        let other = DeliveryHealth { back_lived: Some(1_000), ..DeliveryHealth::default() };
+        assert_eq!(both(&through, &other).failing_since_lived, Some(1_000));
+        // One that began to fail since then.
+        assert_eq!(both(&fails(1_003, 1_005), &other).failing_since_lived, Some(1_003));
+        // What arrived somewhere since then ends it, as ever; by the clock that no advance moves nothing is negative.
+        let arrives =
+            both(&DeliveryHealth { last_failure: fails(0, 1_009).last_failure, ..back }, &arrived(1_005));
+        assert_eq!((arrives.failing_since, arrives.failing_since_lived), (Some(1_005), Some(1_000)));
+        let mut well = DeliveryHealth::default();
+        well.back(5);
+        assert_eq!(well, DeliveryHealth::default());
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Beat {
     pub waiting: u64,
     /// When the oldest of them was committed.
     pub oldest: Option<Timestamp>,
+    /// How long its clock has lived, in milliseconds, where the store does not go by a clock of its own.
+    pub lived_ms: i64,
 }
 
 /// What a node is told in return.
@@ -68,8 +70,11 @@ pub struct Beaten {
     pub surplus: BTreeSet<Stream>,
     /// Nodes that are there, itself included.
     pub nodes: usize,
-    /// The time, by the store's clock.
-    pub now: Timestamp,
+    /// The time that decides, where that is the store's own; none: it is that of whoever asks.
+    pub now: Option<Timestamp>,
+    /// Nobody was there until now, this node included: since when that is over, by the clock that no advance moves. What is
+    /// kept of how apps do has that time left out already.
+    pub back: Option<i64>,
     /// Changes when who may sign in does.
     pub team: Box<str>,
 }

@@ -598,7 +598,7 @@ impl Nodes for PostgresStore {
     fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Beaten, StoreError>> {
         Box::pin(async move {
             self.still_open()?;
-            let present = Present { node: self.name(), beat, known: self.held.epochs() };
+            let present = Present { node: self.name(), beat, known: self.held.epochs(), time: self.time };
             let (beaten, held) = self.writer.write(present).await?;
             self.held.set(held);
             Ok(beaten)

@@ -70,6 +70,14 @@ pub async fn operate(crowd: Crowd, seed: u64, end: Timestamp) {
     }
 }
 
+/// A change of who is connected, who leads, where apps are reached and what they hear; nobody goes by it.
+pub fn change(random: &mut SmallRng) -> impl Fn(&Settings) -> Settings + Clone + Send + Sync + 'static {
+    let kinds = [5, 6, 7, 8, 9, 10, 12, 13];
+    let what = kinds[random.random_range(0..kinds.len())];
+    let deed = deed(random, what);
+    move |settings| changed(settings, deed)
+}
+
 fn deed(random: &mut SmallRng, what: u32) -> Deed {
     let page = if random.random_bool(0.5) { HANDOVER } else { ROUTING };
     let role = apps_of(page)[random.random_range(0..apps_of(page).len())];

@@ -179,30 +179,40 @@ impl Crowd {
 
     /// Something new.
     fn question(&self, random: &mut SmallRng) -> Question {
-        let page = if random.random_bool(0.5) { HANDOVER } else { ROUTING };
-        let thread = thread(page, random.random_range(0..self.people));
+        let thread = somebodys(random, self.people);
         let op = self.record.op(&thread, String::new());
-        let (what, sure) = match random.random_range(0..100) {
-            0..45 => (Requested::Person(event(random, page, op)), true),
-            45..70 => (sending(random, &thread, op), random.random_bool(0.5)),
-            70..95 => (controlling(random, &thread, op), random.random_bool(0.2)),
-            _ => (Requested::Inbox(desk(random, op)), random.random_bool(0.2)),
-        };
-        let key = sure.then(|| {
-            let mut fingerprint = [0; 32];
-            fingerprint[..8].copy_from_slice(&op.to_be_bytes());
-            CallersKey { key: token(op), fingerprint }
-        });
-        let text = describe(&what);
-        self.record.note(
-            self.clock.now(),
-            format_args!("{} of {}: {text}{}", token(op), thread.person, if sure { "" } else { " (no key)" }),
-        );
+        let request = asked(random, thread, op);
+        let text = describe(&request.what);
+        let sure = if request.key.is_some() { "" } else { " (no key)" };
+        self.record
+            .note(self.clock.now(), format_args!("{} of {}: {text}{sure}", token(op), request.thread.person));
         if let Some(known) = self.record.seen().ops.get_mut(op) {
             known.what = text;
         }
-        Question { op, request: Request { thread, what, key } }
+        Question { op, request }
     }
+}
+
+/// The conversation of one of so many people of either page.
+pub fn somebodys(random: &mut SmallRng, people: usize) -> ThreadKey {
+    let page = if random.random_bool(0.5) { HANDOVER } else { ROUTING };
+    thread(page, random.random_range(0..people))
+}
+
+/// What somebody asks about a conversation; known again by a number, and where it came with a key by that.
+pub fn asked(random: &mut SmallRng, thread: ThreadKey, op: usize) -> Request {
+    let (what, sure) = match random.random_range(0..100) {
+        0..45 => (Requested::Person(event(random, thread.page, op)), true),
+        45..70 => (sending(random, &thread, op), random.random_bool(0.5)),
+        70..95 => (controlling(random, &thread, op), random.random_bool(0.2)),
+        _ => (Requested::Inbox(desk(random, op)), random.random_bool(0.2)),
+    };
+    let key = sure.then(|| {
+        let mut fingerprint = [0; 32];
+        fingerprint[..8].copy_from_slice(&op.to_be_bytes());
+        CallersKey { key: token(op), fingerprint }
+    });
+    Request { thread, what, key }
 }
 
 fn describe(what: &Requested) -> String {

@@ -262,6 +262,12 @@ pub fn commented(field: &'static str, comment: &Comment<'_>) -> Item {
     Item { event: field, whole: escaped(&json!({"field": field, "value": value})).into(), reduced: None }
 }
 
+/// Who commented, if that is what a rendered item tells of ([`commented`]).
+pub fn commenter(item: &[u8]) -> Option<PersonId> {
+    let item: Value = serde_json::from_slice(item).ok()?;
+    item["value"]["from"]["id"].as_str()?.parse().ok()
+}
+
 /// An object without what is null in it.
 fn present(mut value: Value) -> Value {
     if let Value::Object(object) = &mut value {

@@ -1,5 +1,6 @@
-//! The program over PostgreSQL: as one node, while the database is away, and as several nodes. A program of its own, like the
-//! store's tests over PostgreSQL: starting a server forks.
+//! PostgreSQL under all of it: the program as one node, while the database is away, and as several; and several nodes in this
+//! process, where a test has their clock and receivers in its hand. A program of its own, like the store's tests over
+//! PostgreSQL: starting a server forks.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may unwrap like the test")]
 
@@ -8,6 +9,8 @@
 mod support;
 
 mod away;
+mod cluster;
+mod known;
 mod together;
 
 use std::collections::BTreeSet;

@@ -12,7 +12,10 @@ use baton_rules::Timestamp;
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 
+use super::Time;
 use super::row::{self, big, number, stream_in, time};
+use super::settings::written;
+use super::settle::health_in;
 use super::trouble::Trouble;
 use super::work::{Lock, Work, Write, statement};
 use crate::{Beat, Beaten, Node, StoreError, Stream};
@@ -51,12 +54,16 @@ pub(super) struct Present {
     pub(super) beat: Beat,
     /// What it holds as far as it knows.
     pub(super) known: BTreeMap<Stream, i64>,
+    /// Whose time decides.
+    pub(super) time: Time,
 }
 
 /// What was found: each stream's epoch, whose it is, and whether that still holds; who is there; the time.
 pub(super) struct Standing {
     leases: Vec<Lease>,
     nodes: BTreeSet<String>,
+    /// Whether anybody was there, this node included, before it says so now.
+    somebody: bool,
     others_must_be_alone: bool,
     now: Timestamp,
     team: Box<str>,
@@ -83,10 +90,9 @@ impl Work for Present {
         client.batch_execute("SET LOCAL idle_in_transaction_session_timeout = '1s'").await?;
         let turn = client.prepare_cached("SELECT pg_advisory_xact_lock($1)").await?;
         client.execute(&turn, &[&TURN]).await?;
-        let nodes =
-            "SELECT node, alone FROM baton.nodes WHERE there_until > clock_timestamp() AND node <> $1";
+        let nodes = "SELECT node, alone FROM baton.nodes WHERE there_until > clock_timestamp()";
         let nodes = client.prepare_cached(nodes).await?;
-        let nodes = client.query(&nodes, &[&self.node]).await?;
+        let nodes = client.query(&nodes, &[]).await?;
         let leases = "SELECT stream, epoch, node, coalesce(held_until > clock_timestamp(), false),
                           (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
                           coalesce((SELECT md5(document) FROM baton.team), '')
@@ -96,13 +102,14 @@ impl Work for Present {
         let mut standing = Standing {
             leases: Vec::with_capacity(leases.len()),
             nodes: BTreeSet::from([self.node.clone()]),
+            somebody: !nodes.is_empty(),
             others_must_be_alone: false,
             now: Timestamp(0),
             team: Box::default(),
         };
         for row in &nodes {
-            standing.nodes.insert(row.try_get(0)?);
-            standing.others_must_be_alone |= row.try_get::<_, bool>(1)?;
+            let is_other = standing.nodes.insert(row.try_get(0)?);
+            standing.others_must_be_alone |= is_other && row.try_get::<_, bool>(1)?;
         }
         for row in &leases {
             standing.leases.push(Lease {
@@ -137,14 +144,20 @@ impl Work for Present {
                 () => None,
             })
             .collect();
+        let now = (self.time == Time::Database).then_some(found.now);
+        let mut writes = self.writes(&epochs);
+        let back = (!found.somebody).then(|| now.map_or(self.beat.lived_ms, |now| now.0));
+        if let Some(lived) = back {
+            writes.extend(come_back(client, lived).await?);
+        }
         let beaten = Beaten {
             held: epochs.keys().copied().collect(),
             surplus: shares.surplus,
             nodes: found.nodes.len(),
-            now: found.now,
+            now,
+            back,
             team: found.team,
         };
-        let writes = self.writes(&epochs);
         Ok(((beaten, epochs), writes))
     }
 }
@@ -201,6 +214,26 @@ impl Present {
             statement!("DELETE FROM baton.nodes WHERE there_until < now() - interval '1 hour'"),
         ]
     }
+}
+
+/// Somebody is there again: what apps did until then does not count the time between.
+async fn come_back(client: &ClientWrapper, lived: i64) -> Result<Vec<Write>, Trouble> {
+    let sql = "SELECT app, document FROM baton.delivery_health ORDER BY app FOR UPDATE";
+    let statement = client.prepare_cached(sql).await?;
+    let mut writes = Vec::new();
+    for row in &client.query(&statement, &[]).await? {
+        let (app, mut health) = health_in(row)?;
+        let before = health.clone();
+        health.back(lived);
+        if health != before {
+            writes.push(statement!(
+                "UPDATE baton.delivery_health SET document = $2 WHERE app = $1",
+                big(app.number()),
+                written(&health)?,
+            ));
+        }
+    }
+    Ok(writes)
 }
 
 /// What a node does about the streams.
@@ -287,7 +320,14 @@ mod tests {
 
     fn found(nodes: &[&str], leases: Vec<Lease>) -> Standing {
         let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
-        Standing { leases, nodes, others_must_be_alone: false, now: Timestamp(0), team: Box::default() }
+        Standing {
+            leases,
+            nodes,
+            somebody: true,
+            others_must_be_alone: false,
+            now: Timestamp(0),
+            team: Box::default(),
+        }
     }
 
     fn set(streams: &[u16]) -> BTreeSet<Stream> {

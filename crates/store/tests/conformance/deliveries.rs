@@ -152,6 +152,7 @@ async fn how_an_app_does_is_kept_and_goes_with_it(disk: Disk) {
         failing_since: Some(at(2).0),
         failing_since_lived: Some(7),
         failed_lived: Some(8),
+        back_lived: Some(6),
         alerted: true,
         last_failure: Some(LastFailure { at: at(3).0, status: None, error: "no answer".into() }),
         disabled: Some(Disabled { at: at(4).0, reason: "nothing but failures".into() }),

@@ -363,6 +363,41 @@ async fn what_one_node_says_of_an_app_does_not_wipe_what_another_said() {
 }
 
 #[tokio::test]
+async fn time_for_which_nobody_was_there_is_no_apps_failure() {
+    let address = Server::shared().database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    configure(&one, at(0), &[11], &[104]).await;
+    let failing = DeliveryHealth {
+        failing_since: Some(10),
+        failing_since_lived: Some(10),
+        failed_lived: Some(30),
+        ..DeliveryHealth::default()
+    };
+    let say = async |store: &PostgresStore, health: &DeliveryHealth| {
+        let health = vec![(app(11), health.clone())];
+        store.settle(Round { health, ..Round::default() }).await.unwrap();
+    };
+    let kept_of = async |store: &PostgresStore| {
+        let health = Nodes::health(store).await.unwrap().remove(0).1;
+        (health.failing_since_lived, health.failed_lived)
+    };
+    assert_eq!(beat(&one, Beat { lived_ms: 5, ..there() }).await.back, Some(5), "it is the first");
+    say(&one, &failing).await;
+    // One that joins others, or says again that it is there, changes nothing.
+    assert_eq!(beat(&other, Beat { lived_ms: 900, ..there() }).await.back, None);
+    assert_eq!(beat(&one, Beat { lived_ms: 900, lasting: Duration::ZERO, ..there() }).await.back, None);
+    other.close().await.unwrap();
+    let other = open(&address).await;
+    assert_eq!(kept_of(&other).await, (Some(10), Some(30)));
+    // Nobody was there any more, and then somebody is.
+    assert_eq!(beat(&other, Beat { lived_ms: 1_000, ..there() }).await.back, Some(1_000));
+    assert_eq!(kept_of(&other).await, (Some(980), Some(1_000)));
+    // Who slept through it says what it knew.
+    say(&one, &failing).await;
+    assert_eq!(kept_of(&other).await, (Some(980), Some(1_000)));
+}
+
+#[tokio::test]
 async fn of_two_changes_of_the_team_at_once_one_is_told_so() {
     let address = Server::shared().database();
     let (one, other) = (open(&address).await, open(&address).await);
@@ -384,7 +419,7 @@ async fn the_time_that_decides_is_the_databases() {
     let address: Address = Server::shared().database().parse().unwrap();
     let options = Options { streams: STREAMS, connections: 8, time: Time::Database };
     let store = PostgresStore::open(&address, options).await.unwrap();
-    let now = beat(&store, there()).await.now;
+    let now = beat(&store, there()).await.now.unwrap();
     for wrong in [at(0), Timestamp(now.0 + 1_000_000_000)] {
         let decide: Decide = Box::new(move |found| {
             assert!((now.0..now.0 + 600_000).contains(&found.now.0), "{:?}", found.now);
