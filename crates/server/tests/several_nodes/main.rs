@@ -8,6 +8,7 @@
 #[path = "../cli_program/support.rs"]
 mod support;
 
+mod alike;
 mod away;
 mod cluster;
 mod known;
