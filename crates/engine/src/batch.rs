@@ -19,6 +19,7 @@ use baton_wire::webhook::{self, Between, Item};
 use bytes::Bytes;
 
 use self::surveys::{HELD, Holding};
+use crate::optins;
 use crate::receipt::{CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, ThreadSeen};
 
 mod surveys;
@@ -261,6 +262,9 @@ impl Work<'_> {
             previous = Some(position);
         }
         self.keep(request, &decision);
+        if let Requested::Person(event) = &request.what {
+            optins::keep(&request.thread, event, now, &mut self.batch.assets);
+        }
         let receipt = Receipt {
             message_id,
             at: now.0,

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use baton_rules::{Cause, Comment, PageId, PersonId, Surface, Thread, ThreadKey, Timestamp, Verb, commented};
+use baton_rules::{
+    Cause, Invitation, Invited, PageId, PersonId, Surface, Thread, ThreadKey, Timestamp, Verb, commented,
+};
 use baton_store::{
     Asset, AssetKey, AssetKind, Batch, Chain, Found, JournalRow, Position, StoreError, Wanted,
 };
@@ -112,10 +114,8 @@ impl CommentId {
     }
 
     /// The comment, as the rules know it.
-    pub fn at(&self, at: Timestamp) -> Comment {
-        let digest = Sha256::digest(self.id.as_bytes());
-        let digest = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-        Comment { digest, at }
+    pub fn at(&self, at: Timestamp) -> Invitation {
+        Invitation { digest: short(&Sha256::digest(self.id.as_bytes())), at, kind: Invited::Comment }
     }
 
     /// The conversation that an answer in private goes to.
@@ -131,6 +131,11 @@ impl CommentId {
     fn chain(&self) -> Chain {
         Chain::Page(self.page, self.surface)
     }
+}
+
+/// The number by which the rules know something that has this digest.
+pub(crate) fn short(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl Remark {
@@ -250,7 +255,7 @@ pub(crate) fn decide(found: &Found, commented: &[Commented], batch: &mut Batch) 
             None => {}
         }
     }
-    if !batch.assets.keep.is_empty() {
+    if batch.assets.keep.iter().any(|asset| asset.key.kind == AssetKind::Comment) {
         batch.assets.expire = Some((AssetKind::Comment, Timestamp(found.now.0 - KEPT)));
     }
     came

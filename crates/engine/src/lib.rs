@@ -23,6 +23,7 @@ mod holding;
 mod lanes;
 mod measures;
 mod membership;
+mod optins;
 mod probe;
 mod receipt;
 mod resending;
@@ -44,6 +45,7 @@ pub use faults::Faults;
 pub use history::HistoryEntry;
 pub use lanes::GivenUp;
 pub use membership::Member;
+pub use optins::OptinId;
 pub use probe::{Probe, Probed, Signed};
 pub use receipt::{
     CallersKey, DeskAct, Failure, NoticeSeen, Receipt, Request, Requested, Supposed, ThreadSeen,

@@ -151,8 +151,8 @@ pub enum Ask {
         /// `target_app_id`.
         to: AppId,
     },
-    /// Answer a comment in private (WIN-11).
-    ReplyPrivately(Comment),
+    /// Send a message by what the person gave for it (WIN-11, WIN-13 to WIN-15).
+    Answer(Invitation),
     /// Set or delete a persistent menu.
     SetMenu {
         /// The page's, or one person's.
@@ -160,18 +160,54 @@ pub enum Ask {
     },
 }
 
-/// What a person said under a post of the page: no message, and known only so that it can be answered in private.
+/// What a person gave by which a message may reach them, whatever the messaging window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Comment {
-    /// A number that stands for its id.
+pub struct Invitation {
+    /// A number that stands for its id, or for its token.
     pub digest: u64,
-    /// When it was made.
+    /// When it was given.
     pub at: Timestamp,
+    /// What it is.
+    pub kind: Invited,
 }
 
-impl Comment {
-    /// How long it may be answered, in seconds (WIN-11).
-    pub const OPEN: i64 = 7 * DAY;
+/// The ways in which a person gives that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invited {
+    /// They said something under a post of the page: no message, and it can be answered in private (WIN-11).
+    Comment,
+    /// They ticked the checkbox plugin, and are known by its `user_ref` (WIN-13).
+    Checkbox,
+    /// They let themselves be notified once, of one thing (WIN-14).
+    Once,
+    /// They want to hear of a topic, again and again (WIN-15).
+    Topic {
+        /// How often at most: seconds between two messages.
+        every: i64,
+        /// When their token ends.
+        until: Timestamp,
+        /// Whether they have stopped it.
+        stopped: bool,
+    },
+}
+
+impl Invitation {
+    /// How long a comment may be answered, in seconds (WIN-11).
+    pub const COMMENT: i64 = 7 * DAY;
+    /// How long whoever ticked the checkbox may be written to, in seconds (WIN-13).
+    pub const CHECKBOX: i64 = DAY;
+    /// How long a one-time token counts, in seconds (WIN-14).
+    pub const ONCE: i64 = 365 * DAY;
+
+    /// From when on nothing can be sent by it.
+    pub fn closes(&self) -> Timestamp {
+        match self.kind {
+            Invited::Comment => self.at.plus_seconds(Self::COMMENT),
+            Invited::Checkbox => self.at.plus_seconds(Self::CHECKBOX),
+            Invited::Once => self.at.plus_seconds(Self::ONCE),
+            Invited::Topic { until, .. } => until,
+        }
+    }
 }
 
 /// A message that an app wants to send.
@@ -336,7 +372,7 @@ impl Action<'_> {
                 What::Signal(_) => Cause::Signal,
             },
             Action::App { ask, .. } => match ask {
-                Ask::Send(_) | Ask::ReplyPrivately(_) => Cause::Send,
+                Ask::Send(_) | Ask::Answer(_) => Cause::Send,
                 Ask::Pass { .. } => Cause::Pass,
                 Ask::Take => Cause::Take,
                 Ask::Request => Cause::Request,

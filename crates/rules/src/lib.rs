@@ -12,11 +12,11 @@ mod decision;
 mod few;
 mod hearing;
 mod ids;
+mod invited;
 mod modes;
 mod notices;
 mod ownership;
 pub mod practice;
-mod private_reply;
 mod refusal;
 mod routing;
 mod row;
@@ -28,7 +28,8 @@ mod window;
 
 pub use access::{Edge, Lack, lacks};
 pub use action::{
-    Action, Ask, Cause, Comment, Desk, Did, Entry, MenuLevel, Send, Signal, Tag, ThreadControl, What,
+    Action, Ask, Cause, Desk, Did, Entry, Invitation, Invited, MenuLevel, Send, Signal, Tag, ThreadControl,
+    What,
 };
 pub use ads::AdCount;
 pub use commented::{CommentTold, Verb, commented};
@@ -36,14 +37,16 @@ pub use decision::{Channel, Decision, Event, EventKind, Form, Metadata, Notice, 
 pub use few::Few;
 pub use hearing::{Heard, Unheard, unheard};
 pub use ids::{AppId, NotAnId, PageId, PersonId, Surface, ThreadKey, Timestamp};
+pub use invited::UNKNOWN_COMMENT;
 pub use ownership::{
     OwnerElement, OwnerSeen, Role, is_owner, roles_changed, secondary_receivers, thread_owner,
 };
-pub use private_reply::UNKNOWN_COMMENT;
 pub use refusal::Refusal;
 pub use routing::{Ad, ConnectedApp, Fields, Link, Mode, MoveToMain, Profile, Routing};
 pub use row::Rule;
-pub use thread::{Entered, Folder, Grant, Lapse, Resettled, Standing, Thread, Waiting, resettled, standing};
+pub use thread::{
+    Answered, Entered, Folder, Grant, Lapse, Resettled, Standing, Thread, Waiting, resettled, standing,
+};
 pub use timers::Granted;
 pub use window::{human_closes, standard_open};
 
@@ -83,7 +86,7 @@ pub fn decide(
     if matches!(action, Action::App { .. }) && case.caller().is_none() {
         return settle(&case, action, no("API-13", Refusal::Permission));
     }
-    if matches!(action, Action::App { ask: Ask::Send(_) | Ask::ReplyPrivately(_), .. })
+    if matches!(action, Action::App { ask: Ask::Send(_) | Ask::Answer(_), .. })
         && case.caller().is_some_and(|app| !app.may_reach(person))
     {
         return settle(&case, action, no("API-14", Refusal::NotLive));
@@ -107,7 +110,7 @@ pub fn decide(
                 | Ask::Release
                 | Ask::Extend { .. }
                 | Ask::Metadata { .. }
-                | Ask::ReplyPrivately(_)
+                | Ask::Answer(_)
                 | Ask::SetMenu { .. } => row,
             }
         }
@@ -134,9 +137,9 @@ pub fn decide(
 /// are looked at before the recipient, everything else after it.
 fn to_nobody(row: Row, action: &Action<'_>) -> Row {
     let has_recipient = match action {
-        // A person's event makes the thread, and so does an answer to a comment; the page's menu is about no person.
+        // A person's event makes the thread, and so does a message by an invitation; the page's menu is about no person.
         Action::Person(_)
-        | Action::App { ask: Ask::SetMenu { level: MenuLevel::Page } | Ask::ReplyPrivately(_), .. } => false,
+        | Action::App { ask: Ask::SetMenu { level: MenuLevel::Page } | Ask::Answer(_), .. } => false,
         Action::App { .. } | Action::Inbox { .. } | Action::Due { .. } => true,
     };
     if has_recipient && !row.refusal.is_some_and(Refusal::precedes_recipient) {

@@ -61,6 +61,10 @@ pub enum Refusal {
     NotLive,
     /// A comment that is not to be answered in private, or not any more (WIN-11).
     CommentInvalid,
+    /// A topic of which the person was notified too lately (WIN-15).
+    NotifiedLately,
+    /// A topic of which the person does not want to hear any more (WIN-15).
+    NotificationsStopped,
     /// An entry by an ad that is not published, not known, or not meant for this person (AD-4, AD-5).
     AdNotAvailable,
 }
@@ -97,6 +101,8 @@ impl Refusal {
         (Refusal::Permission, "E-PERM"),
         (Refusal::NotLive, "API-14"),
         (Refusal::CommentInvalid, "WIN-11"),
+        (Refusal::NotifiedLately, "WIN-15"),
+        (Refusal::NotificationsStopped, "WIN-15"),
         (Refusal::AdNotAvailable, "AD-4"),
     ];
 
@@ -132,6 +138,8 @@ impl Refusal {
             | Refusal::SecondariesHidden
             | Refusal::WindowClosed
             | Refusal::CommentInvalid
+            | Refusal::NotifiedLately
+            | Refusal::NotificationsStopped
             | Refusal::AdNotAvailable => false,
         }
     }

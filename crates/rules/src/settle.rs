@@ -7,8 +7,8 @@ use crate::ads;
 use crate::decision::{Decision, Event, EventKind, Metadata, Refused, Survey};
 use crate::few::Few;
 use crate::ids::AppId;
+use crate::invited;
 use crate::notices::{Speech, control_event, echo, said};
-use crate::private_reply;
 use crate::row::{Case, Hook, Owner, Row};
 use crate::thread::{Folder, Grant, Thread, Waiting};
 use crate::timers;
@@ -44,7 +44,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
     folder(case, action, &mut thread, after, new_owner);
     queue(case, action, &row, &mut thread, after);
     surveys(action, &row, &mut thread);
-    private_reply::remember(case, action, &mut thread);
+    invited::remember(case, action, &mut thread);
     thread.answer_by = timers::answer_by(case, action, &thread, new_owner);
 
     // Who owns the thread while the message goes out: a take comes before it, a pass in the same call after it.
@@ -56,7 +56,7 @@ pub(crate) fn settle(case: &Case<'_>, action: &Action<'_>, row: Row) -> Result<D
     let message = match action {
         Action::Person(Did { what: What::Menu { url: true, .. }, .. }) => None,
         Action::Person(did) => Some(said(case, did, Speech { owner: after, payload: row.payload.or(after) })),
-        Action::App { ask: Ask::Send(_) | Ask::ReplyPrivately(_), .. }
+        Action::App { ask: Ask::Send(_) | Ask::Answer(_), .. }
         | Action::Inbox { desk: Desk::Reply, .. }
         | Action::Due { .. } => (row.survey == Survey::None).then(|| echo(case, speaker.or(after))),
         Action::App { .. } | Action::Inbox { .. } => None,

@@ -1,7 +1,6 @@
 //! A thread as it is remembered, and as it stands at a given moment: control lapses by comparison with
 //! `now`, so that nothing has to run for a thread nobody touches.
 
-use crate::action::Comment;
 use crate::ids::{AppId, Timestamp};
 use crate::routing::{Mode, Routing};
 use crate::row::Rule;
@@ -31,10 +30,20 @@ pub struct Thread {
     pub entered: Option<Entered>,
     /// Until when its owner must have answered, where the settings want that (TIMER-1).
     pub answer_by: Option<Timestamp>,
-    /// The person's comments that were answered in private, none of them older than a week (WIN-11).
-    pub answered: Vec<Comment>,
+    /// By which invitations of the person something was sent, while that keeps anything else from being sent by them
+    /// (WIN-11, WIN-13 to WIN-15).
+    pub answered: Vec<Answered>,
     /// The mode that last decided about this thread: a change of mode drops the queue.
     pub mode: Option<Mode>,
+}
+
+/// That something was sent by an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The invitation's.
+    pub digest: u64,
+    /// Until when nothing more can be sent by it.
+    pub until: Timestamp,
 }
 
 /// Control of a thread by an app, until a moment.

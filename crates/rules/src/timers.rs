@@ -35,7 +35,7 @@ pub(crate) fn answer_by(
     let owner = thread.control?.app;
     let due = case.now.plus_seconds(within).whole_second();
     let speaks = match action {
-        Action::App { by, ask: Ask::Send(_) | Ask::ReplyPrivately(_), .. } => Some(*by),
+        Action::App { by, ask: Ask::Send(_) | Ask::Answer(_), .. } => Some(*by),
         Action::Inbox { desk: Desk::Reply, .. } => Some(case.by),
         Action::App { .. } | Action::Inbox { .. } | Action::Person(_) | Action::Due { .. } => None,
     };

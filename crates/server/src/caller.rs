@@ -349,8 +349,8 @@ impl Caller {
         call: Result<Call, GraphError>,
     ) -> Result<(Request, Option<Lack>), Wrong> {
         let surface = match &call {
-            // A comment is of the side that the path names.
-            Ok(Call { ask: Ask::ReplyPrivately(_), .. }) => self.side(),
+            // What is not the person's id is of the side that the path names.
+            Ok(Call { ask: Ask::Answer(_), .. }) => self.side(),
             _ => self.surface(call.as_ref().ok().map(|call| &call.person)).await?,
         };
         let moves = matches!(&call, Ok(Call { ask: Ask::Send(Send { control: Some(_), .. }), .. }));

@@ -31,6 +31,7 @@ mod custom_user_settings;
 mod edges;
 mod extend_thread_control;
 mod ids;
+mod invited;
 mod kept;
 mod message_attachments;
 mod messages;
@@ -45,7 +46,6 @@ mod pass_thread_metadata;
 mod person;
 mod personas;
 mod plain;
-mod private_reply;
 mod release_thread_control;
 mod request_thread_control;
 mod said;
@@ -149,11 +149,14 @@ pub(crate) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
 /// `/v19.0/me/messages/` → `v19.0`, `me`, `messages`. Any version is a label and refused never (API-1).
 fn split(path: &str) -> (&str, Vec<&str>) {
     let mut components: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let is_version = |part: &str| {
-        part.strip_prefix('v').is_some_and(|number| {
-            number.starts_with(|first: char| first.is_ascii_digit())
-                && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        })
+    let is_number = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_digit())
+            && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    // Without its letter it needs its dot: anything else is a node's id.
+    let is_version = |part: &str| match part.strip_prefix('v') {
+        Some(number) => is_number(number),
+        None => is_number(part) && part.contains('.'),
     };
     match components.first().copied() {
         Some(first) if is_version(first) => {
@@ -327,6 +330,8 @@ impl Asked<'_> {
                 return oauth::access_token(self.shared, &self.params);
             }
             [] => return Err(GraphError::unknown_node(method, "").into()),
+            // One library posts to `/v2.9/messages`.
+            [edge] if method == "POST" && edges::is_posted_to(edge) => ("me", *edge),
             [node] => (*node, ""),
             [node, edge] => (*node, *edge),
             [_, rest @ ..] => {

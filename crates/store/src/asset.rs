@@ -20,6 +20,8 @@ pub enum AssetKind {
     Labelled,
     /// A comment on a post; by surface and its id.
     Comment,
+    /// What a person gave in an opt-in; by surface, what it is, and a digest of the token.
+    Optin,
 }
 
 impl AssetKind {
@@ -33,6 +35,7 @@ impl AssetKind {
             AssetKind::Label => "label",
             AssetKind::Labelled => "labelled",
             AssetKind::Comment => "comment",
+            AssetKind::Optin => "optin",
         }
     }
 }

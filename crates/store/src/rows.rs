@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use baton_rules::{
-    AppId, Cause, Channel, Comment, Entered, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread,
+    Answered, AppId, Cause, Channel, Entered, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread,
     ThreadKey, Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
@@ -158,13 +158,13 @@ pub(crate) fn hears(meta: &[u8], app: AppId) -> Result<bool, Wrong> {
 #[derive(Default)]
 struct Rest {
     entered: Option<Entered>,
-    answered: Vec<Comment>,
+    answered: Vec<Answered>,
     answer_by: Option<Timestamp>,
 }
 
 fn encode<T: Serialize>(kept: &T, thread: &Thread, room: usize) -> Result<Vec<u8>, StoreError> {
     let entered = thread.entered.as_ref().map(KeptEntered::of);
-    let answered: Vec<(u64, i64)> = thread.answered.iter().map(|one| (one.digest, one.at.0)).collect();
+    let answered: Vec<(u64, i64)> = thread.answered.iter().map(|one| (one.digest, one.until.0)).collect();
     let answer_by = thread.answer_by.map(|at| at.0);
     let more = !answered.is_empty() || answer_by.is_some();
     let mut bytes = Vec::with_capacity(room);
@@ -193,10 +193,10 @@ fn decode_all<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, Rest), Wron
         Some(&WITH_MORE) => take::<More<'_>>(after)?,
         _ => ((None, Vec::new(), None), after),
     };
-    let comment = |(digest, at): (u64, i64)| Comment { digest, at: Timestamp(at) };
+    let one = |(digest, until): (u64, i64)| Answered { digest, until: Timestamp(until) };
     let rest = Rest {
         entered: entered.map(KeptEntered::entered).transpose()?,
-        answered: answered.into_iter().map(comment).collect(),
+        answered: answered.into_iter().map(one).collect(),
         answer_by: answer_by.map(Timestamp),
     };
     if after.is_empty() { Ok((kept, rest)) } else { Err("goes on where it should end") }
@@ -433,7 +433,7 @@ mod tests {
         let rest = (proptest::sample::select(folders), option::of(proptest::sample::select(modes)));
         let entered = (text(), app_id(), any::<bool>());
         let entered = option::of(entered.prop_map(|(ad, app, opened)| Entered { ad, app, opened }));
-        let comment = (any::<u64>(), time()).prop_map(|(digest, at)| Comment { digest, at });
+        let sent = (any::<u64>(), time()).prop_map(|(digest, until)| Answered { digest, until });
         let rest = (
             rest.0,
             rest.1,
@@ -441,7 +441,7 @@ mod tests {
             any::<u16>(),
             any::<u8>(),
             entered,
-            vec(comment, 0..3),
+            vec(sent, 0..3),
             option::of(time()),
         );
         (option::of(grant), times, vec(waiting, 0..3), rest).prop_map(
@@ -599,7 +599,7 @@ mod tests {
     fn win_11_timer_1_a_thread_with_what_few_have_has_a_version_of_its_own() {
         // Bytes of version 3, as they were first written. If this fails, the format changed: make a version 4.
         let bytes = [3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 10, 1, 12];
-        let answered = vec![Comment { digest: 7, at: Timestamp(5) }];
+        let answered = vec![Answered { digest: 7, until: Timestamp(5) }];
         let thread = Thread { length_days: 1, answered, answer_by: Some(Timestamp(6)), ..Thread::default() };
         assert_eq!(encode_thread(&thread).unwrap(), bytes);
         assert_eq!(decode_thread(&bytes), Ok(thread));

@@ -163,6 +163,13 @@ impl GraphError {
             (R::CommentInvalid, _) => (100, 2534025, "The comment is invalid for a private reply",
                 "This comment cannot be answered in private",
                 "A comment is answered in private once, and within 7 days. Later, write when the person has answered."),
+            // WIN-15: wire.md 6.3
+            (R::NotifiedLately, _) => (4, 2018354, "There is a minimum delay between 2 notifications of the same topic.",
+                "The person was notified of this a short while ago",
+                "Wait for as long as the person chose when they opted in: a day, a week or a month after the last message."),
+            (R::NotificationsStopped, _) => (10, 1893015, "This user has currently stopped notification messages for this topic",
+                "The person does not want to hear of this any more",
+                "Wait until they resume it: messaging_optins tells of that."),
             // AD-4, AD-5: S2 Assign a marketing app
             (R::AdNotAvailable, _) => (100, 0, "The ad is not available to this person",
                 "This ad cannot be entered",
@@ -207,7 +214,7 @@ impl GraphError {
             ),
             other => {
                 let error = Self { subcode: Some(2_018_001), ..Self::parameter("No matching user found") };
-                let text = format!("Baton reaches nobody by recipient[{other}]. {to}.");
+                let text = format!("Nobody gave this recipient[{other}] in an opt-in to this page. {to}.");
                 error.with_plain("This names nobody here", &text)
             }
         }
@@ -283,12 +290,6 @@ impl GraphError {
     pub fn unknown_alias(name: &str) -> Self {
         let text = format!("(#803) Some of the aliases you requested do not exist: {name}");
         Self::bare(404, 803, text)
-    }
-
-    /// Nothing is known of the person (wire.md 5.4).
-    pub fn no_profile() -> Self {
-        let text = "(#100) No profile available for this user.".to_owned();
-        Self { subcode: Some(2_018_218), ..Self::bare(400, 100, text) }
     }
 
     /// A path that no edge has. `components` starts with `/`.
@@ -422,7 +423,6 @@ impl GraphError {
             Self::wrong_proof().of_instagram(),
             Self::unknown_node("POST", "77"),
             Self::unknown_alias("jaspers.market"),
-            Self::no_profile(),
             Self::unknown_path("/x"),
             Self::account_linking_token(),
             Self::no_field("accounts", "Page"),

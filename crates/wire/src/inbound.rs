@@ -76,9 +76,16 @@ impl Kind {
     /// What the object named like the type may hold: the platform's webhook fields.
     const fn fields(self) -> &'static [&'static str] {
         match self {
-            Kind::Message => {
-                &["text", "attachments", "quick_reply", "reply_to", "sticker_id", "nlp", "commands"]
-            }
+            Kind::Message => &[
+                "text",
+                "attachments",
+                "quick_reply",
+                "reply_to",
+                "is_unsupported",
+                "sticker_id",
+                "nlp",
+                "commands",
+            ],
             Kind::Postback => &["payload", "title", "mid"],
             Kind::Menu => &["payload", "url", "title"],
             Kind::GetStarted | Kind::IceBreaker => &["payload", "title"],
@@ -367,7 +374,18 @@ fn check(shape: &mut Shape, at: &str, content: &Map<String, Value>, kind: Kind) 
             texts(&["payload"], PAYLOAD);
         }
         Kind::Referral => texts(&["ref", "source", "type", "ad_id", "referer_uri"], REF),
-        Kind::Optin => texts(&["ref", "user_ref", "type", "payload", "title"], REF),
+        Kind::Optin => texts(
+            &[
+                "ref",
+                "user_ref",
+                "type",
+                "payload",
+                "title",
+                "one_time_notif_token",
+                "notification_messages_token",
+            ],
+            REF,
+        ),
         Kind::Read | Kind::Delivery => watermark(shape, at, content, kind),
         Kind::Reaction => {
             texts(&["reaction", "emoji"], SHORT);
@@ -398,11 +416,17 @@ fn check(shape: &mut Shape, at: &str, content: &Map<String, Value>, kind: Kind) 
 fn message(shape: &mut Shape, at: &str, content: &Map<String, Value>) {
     let text = shape.text(at, content, "text", TEXT);
     let attachments = shape.array(at, content, "attachments");
-    let nothing = text.is_none_or(str::is_empty) && attachments.is_none_or(<[_]>::is_empty);
+    let unsupported = content.get("is_unsupported");
+    if unsupported.is_some_and(|value| !value.is_boolean()) {
+        shape.wrong(&format!("{at}/is_unsupported"), "must be true or false");
+    }
+    let nothing = text.is_none_or(str::is_empty)
+        && attachments.is_none_or(<[_]>::is_empty)
+        && unsupported != Some(&Value::Bool(true));
     // A wrong `text` has been reported as that.
     let wrong = |key: &str, read: bool| content.contains_key(key) && !read;
     if nothing && !wrong("text", text.is_some()) && !wrong("attachments", attachments.is_some()) {
-        shape.wrong(at, "a message needs `text` or `attachments`");
+        shape.wrong(at, "a message needs `text` or `attachments`, or `is_unsupported`");
     }
     for (index, attachment) in attachments.unwrap_or_default().iter().enumerate() {
         let at = format!("{at}/attachments/{index}");

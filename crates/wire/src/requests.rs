@@ -322,6 +322,19 @@ pub fn comment(params: &Params) -> Option<String> {
     if given == ["comment_id"] { recipient.get("comment_id").and_then(text_of) } else { None }
 }
 
+/// The token that `recipient` has from an opt-in, with its name, where that is how it says who is meant.
+pub fn optin(params: &Params) -> Option<(&'static str, String)> {
+    let recipient = params.object("recipient").ok().flatten()?;
+    let given: Vec<&str> = ways(&recipient).collect();
+    match given.as_slice() {
+        [name @ ("user_ref" | "one_time_notif_token" | "notification_messages_token")] => {
+            let name = RECIPIENTS.iter().find(|known| *known == name)?;
+            Some((name, recipient.get(*name).and_then(text_of)?))
+        }
+        _ => None,
+    }
+}
+
 /// The ways in which a recipient says who is meant.
 fn ways(recipient: &Map<String, Value>) -> impl Iterator<Item = &'static str> {
     RECIPIENTS.iter().copied().filter(|key| recipient.get(*key).is_some_and(|value| !value.is_null()))

@@ -94,6 +94,11 @@ fn wrong_events_say_where() {
         (json!({"type": "message", "message": {}}), &["/message"]),
         (json!({"type": "message", "message": {"text": ""}}), &["/message"]),
         (json!({"type": "message", "message": {"text": 5}}), &["/message/text"]),
+        (json!({"type": "message", "message": {"is_unsupported": false}}), &["/message"]),
+        (
+            json!({"type": "message", "message": {"text": "a", "is_unsupported": 1}}),
+            &["/message/is_unsupported"],
+        ),
         (text(2001), &["/message/text"]),
         (
             json!({"type": "message", "message": {"attachments": [1, {"payload": {}}]}}),

@@ -26,6 +26,7 @@ fn contents(kind: Kind) -> Vec<Value> {
             {"text": "M", "quick_reply": {"payload": "SIZE_M"}, "reply_to": {"mid": "m_x", "is_self_reply": false}},
             {"attachments": [{"type": "image", "payload": {"url": "https://cdn.test/a.png"}}, {"type": "ephemeral"}]},
             {"attachments": [{"type": "sticker", "payload": {"url": "https://cdn.test/s.png", "sticker_id": 369_239_263_222_822_u64}}], "sticker_id": 369_239_263_222_822_u64},
+            {"is_unsupported": true},
             {"text": "x", "reply_to": {"story": {"url": "https://cdn.test/s", "id": "1"}}, "nlp": {"entities": {}}, "commands": [{"name": "flights"}]},
         ]),
         Kind::Postback => json!([{"title": "Start", "payload": "P"}]),

@@ -6,7 +6,7 @@
 use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
 use crate::decision::Survey;
 use crate::ids::AppId;
-use crate::private_reply;
+use crate::invited;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
 use crate::window::{DAY, Expiry, LONGEST_EXTENSION};
@@ -132,7 +132,7 @@ pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         (Ask::Send(Send { control: None, tag, survey: true }), D | O) if !c.may_take() => refer("MCR-SURVEY-1", send(c, tag)),
         (Ask::Send(Send { control: None, tag, .. }), _)           => send(c, tag),
         (Ask::Send(Send { control: Some(control), tag, .. }), _)  => send_with_control(c, tag, control),
-        (Ask::ReplyPrivately(to), _)                              => private_reply::reply(c, to, send(c, None)),
+        (Ask::Answer(to), _)                              => invited::answer(c, to, send(c, None)),
 
         (Ask::Pass { to: Some(a) }, _) if !c.routing.reaches(a)   => no("MCR-PASS-5", UnknownApp),
         (Ask::Pass { .. },          O | D)                        => no("MCR-PASS-3", PassNotOwner),

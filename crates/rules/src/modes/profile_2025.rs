@@ -15,7 +15,7 @@ fn with_messengers_error(ask: Ask, mut row: Row) -> Row {
             Ask::Release => Refusal::ReleaseNotOwner,
             Ask::Extend { .. } => Refusal::ExtendNotOwner,
             Ask::Send(_)
-            | Ask::ReplyPrivately(_)
+            | Ask::Answer(_)
             | Ask::Take
             | Ask::Request
             | Ask::Metadata { .. }
@@ -71,7 +71,7 @@ pub(crate) mod routing {
             Ask::Take | Ask::Extend { .. }            => refer("M25-3", row),
             Ask::Release                              => refer("M25-2", row),
             Ask::SetMenu { level: MenuLevel::User }   => user_menu(c),
-            Ask::ReplyPrivately(_)                    => row,
+            Ask::Answer(_)                    => row,
             Ask::Send(_) | Ask::Pass { .. } | Ask::Metadata { .. } | Ask::SetMenu { level: MenuLevel::Page }
                                                       => refer("M25-1", row),
         }
@@ -109,7 +109,7 @@ pub(crate) mod zero_config {
     pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
         match ask {
             Ask::SetMenu { level: MenuLevel::User }   => user_menu(c),
-            Ask::ReplyPrivately(_)                    => with_messengers_error(ask, instagram::app(c, ask)),
+            Ask::Answer(_)                    => with_messengers_error(ask, instagram::app(c, ask)),
             Ask::Send(_) | Ask::Pass { .. } | Ask::Take | Ask::Request | Ask::Release | Ask::Extend { .. } | Ask::Metadata { .. } | Ask::SetMenu { level: MenuLevel::Page }
                                                       => refer("ZCM-1", with_messengers_error(ask, instagram::app(c, ask))),
         }

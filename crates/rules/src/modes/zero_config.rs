@@ -6,7 +6,7 @@
 use crate::action::{Ask, Desk, Did, MenuLevel, Send, Tag, ThreadControl, What};
 use crate::decision::Metadata;
 use crate::ids::AppId;
-use crate::private_reply;
+use crate::invited;
 use crate::refusal::Refusal::*;
 use crate::row::{Case, Row, Way, no, ok, refer, signal};
 use crate::window::{Expiry, LONGEST_EXTENSION};
@@ -74,7 +74,7 @@ fn postback(c: &Case<'_>, creator: Option<AppId>) -> Row {
 pub(crate) fn app(c: &Case<'_>, ask: Ask) -> Row {
     match (ask, state(c)) {
         (Ask::Send(message),        _)                          => send(c, message),
-        (Ask::ReplyPrivately(to),   _)                          => private_reply::reply(c, to, send(c, Send::default())),
+        (Ask::Answer(to),   _)                          => invited::answer(c, to, send(c, Send::default())),
 
         (Ask::Pass { to: None },    Idle | C | O)               => no("ZC-PASS-4", TargetMissing),
         (Ask::Pass { to: Some(a) }, _) if !c.routing.reaches(a) => no("ZC-PASS-6", UnknownApp),

@@ -460,7 +460,7 @@ impl Moment<'_> {
                 }
             },
             Ask::SetMenu { level } => self.menu(by, level),
-            Ask::ReplyPrivately(_) => panic!("no walk answers comments: tests/private_reply.rs does"),
+            Ask::Answer(_) => panic!("no walk answers comments: tests/private_reply.rs does"),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use baton_engine::{CommentFailure, CommentId, KeptComment, Remark};
-use baton_rules::{Comment, PersonId, Timestamp};
+use baton_rules::{Invitation, PersonId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const TEXT: usize = 8000;
 /// The longest id of a post.
 const LONGEST_ID: usize = 128;
 /// How long one may be answered, in milliseconds.
-const OPEN: i64 = Comment::OPEN * 1000;
+const OPEN: i64 = Invitation::COMMENT * 1000;
 
 /// A comment.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -156,9 +156,9 @@ fn id(page: &OnPage, name: &str) -> Result<CommentId, Problem> {
 async fn show(shared: &Shared, id: &CommentId, kept: KeptComment) -> Result<axum::Json<Shown>, Problem> {
     let KeptComment { at, said } = kept;
     let person = said.person().ok_or_else(|| Problem::new(&problem::NOTHING_KNOWN))?;
-    let comment = id.at(at);
+    let digest = id.at(at).digest;
     let thread = shared.engine.thread(&id.thread(person.clone())).await?;
-    let answered = thread.is_some_and(|state| state.kept.answered.contains(&comment));
+    let answered = thread.is_some_and(|state| state.kept.answered.iter().any(|known| known.digest == digest));
     Ok(axum::Json(Shown {
         comment_id: id.as_str().to_owned(),
         person_id: Person(person),

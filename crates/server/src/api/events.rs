@@ -225,13 +225,16 @@ fn message() -> Value {
         "attachments": {"type": ["array", "null"], "items": attachment},
         "quick_reply": quick_reply,
         "reply_to": reply_to,
+        "is_unsupported": {"type": ["boolean", "null"]},
         "sticker_id": {}, "nlp": {}, "commands": {},
     });
     let mut all = object(properties, &[]);
-    all["description"] = json!("A message: a text, attachments, or both.");
+    all["description"] =
+        json!("A message: a text, attachments, or both; or one that Instagram does not tell of.");
     all["anyOf"] = json!([
         {"required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
         {"required": ["attachments"], "properties": {"attachments": {"type": "array", "minItems": 1}}},
+        {"required": ["is_unsupported"], "properties": {"is_unsupported": {"const": true}}},
     ]);
     all
 }
@@ -245,11 +248,18 @@ fn menu() -> Value {
 }
 
 fn optin() -> Value {
-    let texts = ["ref", "user_ref", "type", "payload", "title"].map(|name| (name.to_owned(), text(REF)));
-    let others = [
-        "source",
+    let texts = [
+        "ref",
+        "user_ref",
+        "type",
+        "payload",
+        "title",
         "one_time_notif_token",
         "notification_messages_token",
+    ];
+    let texts = texts.map(|name| (name.to_owned(), text(REF)));
+    let others = [
+        "source",
         "notification_messages_frequency",
         "notification_messages_timezone",
         "notification_messages_status",

@@ -199,6 +199,11 @@ pub(super) async fn of_app(
     }
 }
 
+/// Whether this is an edge that pages have and clients post to.
+pub(super) fn is_posted_to(edge: &str) -> bool {
+    !edge.is_empty() && call(OF_PAGE, "POST", "", edge).is_ok()
+}
+
 /// Whether an app may call this about itself with one of its page access tokens too: what clients report at start-up.
 pub(super) fn is_report(method: &str, edge: &str) -> bool {
     matches!(call(OF_APP, method, "", edge), Ok(OwnCall::Nothing))

@@ -3,14 +3,14 @@
 //! A sender action (typing, seen, a reaction) is asked as a send of nothing is: allowed to whoever may send now,
 //! refused to others with a send's error. It changes nothing, and leaves no trace: the person's side has no screen yet.
 
-use baton_rules::{Edge, PersonId};
+use baton_rules::{Edge, Invited, PersonId};
 use baton_store::{AssetKey, AssetKind};
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use baton_wire::requests::{self, Call};
 use serde_json::{Value, json};
 
-use super::{Answer, Wrong, message_attachments, private_reply};
+use super::{Answer, Wrong, invited, message_attachments};
 use crate::caller::{Caller, unavailable};
 
 pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer, Wrong> {
@@ -28,12 +28,12 @@ pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer,
         let body = json!({"recipient_id": done.person.as_str()});
         return Ok(Answer { body, rule: Some(done.receipt.rule.into()) });
     }
-    // As it was asked: another comment, or another file, under the same key is another call.
+    // As it was asked: another comment or token, or another file, under the same key is another call.
     let key = caller.key(params);
-    let comment = private_reply::found(caller, params).await?;
+    let invitation = invited::found(caller, params).await?;
     let call = requests::messages(params);
-    let call = match (call, comment) {
-        (Ok(call), Some(comment)) => private_reply::answering(call, comment),
+    let call = match (call, invitation) {
+        (Ok(call), Some(invitation)) => invited::answering(call, invitation),
         (call, _) => call,
     };
     let call = answering(caller, call).await?;
@@ -41,6 +41,10 @@ pub(super) async fn post(caller: &Caller, params: &mut Params) -> Result<Answer,
     let (call, attachment) = message_attachments::placed(caller, call, params).await?;
     let done = caller.ask_once(Edge::Messages, call, key).await?;
     let mut body = json!({"recipient_id": done.person.as_str()});
+    // Who is known by a checkbox alone has no id yet (wire.md 2.5).
+    if invitation.is_some_and(|given| given.kind == Invited::Checkbox) {
+        body = json!({});
+    }
     if let Some(id) = done.receipt.message_id {
         body["message_id"] = Value::String(id);
     }

@@ -1,9 +1,8 @@
 //! `GET /{person}`: the user profile (wire.md 5.4). What is not known of a person, and what Baton does not have, is
-//! left out, as deployed clients need (clients.md 10).
+//! left out, as deployed clients need (clients.md 10): of somebody of whom nothing is known there is the id alone.
 
 use baton_rules::{Edge, Surface, ThreadKey};
 use baton_store::Person;
-use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::Value;
 
@@ -14,9 +13,6 @@ pub(super) async fn get(caller: &Caller, params: &Params, thread: &ThreadKey) ->
     caller.may(thread.surface, Edge::Other)?;
     let known = caller.shared().engine.person(thread).await.map_err(|error| unavailable(&error))?;
     let known = known.unwrap_or_default();
-    if known == Person::default() {
-        return Err(GraphError::no_profile().into());
-    }
     let usual: &[&str] = match thread.surface {
         Surface::Messenger => &["first_name", "last_name", "profile_pic"],
         Surface::Instagram => &["name", "username", "profile_pic"],

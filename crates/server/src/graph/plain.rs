@@ -91,6 +91,8 @@ fn what_works(refused: Refused, routing: &Routing, stands: &ThreadSeen) -> Optio
         | Refusal::Permission
         | Refusal::NotLive
         | Refusal::CommentInvalid
+        | Refusal::NotifiedLately
+        | Refusal::NotificationsStopped
         | Refusal::AdNotAvailable => return None,
     };
     Some(text)

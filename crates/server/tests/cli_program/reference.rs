@@ -128,7 +128,7 @@ fn other_errors() -> [(&'static str, GraphError, &'static str); 18] {
         (
             "–",
             GraphError::unknown_recipient("user_ref"),
-            "The same of tokens for notifications and of `live_chat_id`: nobody gets one here.",
+            "No opt-in brought it to this page: the same of tokens for notifications, and of `live_chat_id` always.",
         ),
         (
             "–",

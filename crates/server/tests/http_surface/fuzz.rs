@@ -65,6 +65,8 @@ const BODIES: &[&str] = &[
     "null",
     "{\"recipient\":{\"id\":\"ann\"},\"message\":{\"text\":\"hi\"}}",
     "{\"recipient\":{\"id\":{}},\"message\":[]}",
+    "{\"recipient\":{\"user_ref\":\"u\"},\"message\":{\"text\":\"hi\"}}",
+    "{\"recipient\":{\"one_time_notif_token\":\"u\"},\"message\":{\"text\":\"hi\"}}",
     "recipient[id]=ann&message[text]=hi",
     "recipient[id]=ann&message[][]=x",
     "--x\r\nContent-Disposition: form-data; name=\"filedata\"; filename=\"f\"\r\n\r\nbytes\r\n--x--\r\n",

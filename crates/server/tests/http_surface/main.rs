@@ -31,6 +31,7 @@ mod modes;
 mod old_clients;
 mod once;
 mod openapi;
+mod optins;
 mod paging;
 mod person;
 mod printed;

@@ -86,6 +86,8 @@ async fn one_call_in_every_spelling() {
         ),
         spelling("POST as such", format!("{edge}?{token}&method=post"), JSON, &body),
         spelling("an old version", format!("/v2.6{edge}?{token}"), JSON, &body),
+        spelling("a version without its letter", format!("/2.12{edge}?{token}"), JSON, &body),
+        spelling("no node", format!("/v2.9/pass_thread_control?{token}"), JSON, &body),
         spelling("a version to come", format!("/v99.0{edge}?{token}"), JSON, &body),
         spelling("a slash at the end", format!("/v19.0{edge}/?{token}"), JSON, &body),
         spelling("slashes too many", format!("//v19.0/{edge}?{token}"), JSON, &body),

@@ -136,7 +136,7 @@ fn call(ask: Ask) -> (&'static str, Value) {
         Ask::Extend { duration } => ("extend_thread_control", json!({"duration": duration})),
         Ask::Metadata { to } => ("pass_thread_metadata", json!({"target_app_id": to.to_string()})),
         Ask::Send(message) => ("messages", sent(message)),
-        Ask::SetMenu { .. } | Ask::ReplyPrivately(_) => panic!("no app here asks for it"),
+        Ask::SetMenu { .. } | Ask::Answer(_) => panic!("no app here asks for it"),
     }
 }
 
