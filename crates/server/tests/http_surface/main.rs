@@ -7,6 +7,7 @@ mod activity;
 mod ads;
 mod app_roles;
 mod apps;
+mod asked;
 mod attachments;
 mod baton;
 mod bounds;
