@@ -147,7 +147,7 @@ pub async fn run(
         };
         let (router, stopping) = (router.clone(), stopping.clone());
         match tls.as_ref().filter(|_| is_secure) {
-            Some(door) => drop(tasks.spawn(secured(stream, door.clone_acceptor(), router, stopping, place))),
+            Some(door) => drop(tasks.spawn(secured(stream, door.acceptor(), router, stopping, place))),
             None => drop(tasks.spawn(connection(stream, router, stopping, place))),
         }
     }

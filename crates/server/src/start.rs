@@ -459,6 +459,36 @@ async fn engine(
 /// whole group, and then again.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
+/// Somebody wants files to be read again: SIGHUP, which would end the program if nobody listened.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let hangup = signal(SignalKind::hangup())
+                .map_err(|error| Failure::new("cannot listen to signals").why(error))?;
+            Ok(Self { hangup })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.hangup.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Somebody wants the program to end: Ctrl-C, or SIGTERM.
 pub(crate) struct Signals {
     #[cfg(unix)]

@@ -102,10 +102,15 @@ impl Report {
         let vetting = match Config::default().read(&sources) {
             Ok(read) => {
                 self.warnings.extend(read.warnings.into_iter().map(Finding::from));
-                if let Some(failure) = read.config.tls.as_ref().and_then(|tls| https::examine(tls).err()) {
-                    let (name, _) = sources.file.clone().unwrap_or_default();
-                    let detail = [failure.what].into_iter().chain(failure.why).collect::<Vec<_>>().join(": ");
-                    self.errors.push(Finding::of_file(&name, None, detail));
+                let (name, _) = sources.file.clone().unwrap_or_default();
+                match read.config.tls.as_ref().map(https::examine) {
+                    None | Some(Ok(None)) => {}
+                    Some(Ok(Some(what))) => self.warnings.push(Finding::of_file(&name, None, what)),
+                    Some(Err(failure)) => {
+                        let detail =
+                            [failure.what].into_iter().chain(failure.why).collect::<Vec<_>>().join(": ");
+                        self.errors.push(Finding::of_file(&name, None, detail));
+                    }
                 }
                 Some(Vetting { allowed: read.config.delivery.allow_addresses })
             }

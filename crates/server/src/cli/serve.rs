@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::{Common, Failure, look, settings};
 use crate::config::Config;
-use crate::start::{Place, Server, Signals, Wishes, start_log};
+use crate::start::{Hangups, Place, Server, Signals, Wishes, start_log};
 
 /// The server, with the defaults of production
 #[derive(Debug, Args)]
 #[command(
     after_help = "With BATON_OPERATOR_TOKEN set, that is its operator token; else it has one of its own, kept in the \
         data directory. Clients on this machine find it by server.json there. SIGTERM and SIGINT let what is under \
-        way end, within ten seconds.\n\n\
+        way end, within ten seconds. SIGHUP reads the certificate again.\n\n\
         Examples:\n  baton serve\n  BATON_LOG__FORMAT=json baton serve -c baton.toml"
 )]
 pub(crate) struct Arguments {
@@ -30,7 +30,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     let flags = arguments.listen.iter().map(|at| ("listen", "--listen", at.clone())).collect();
     let config = settings::read(Config::default(), arguments.config.as_deref(), flags)?;
     start_log(&config);
-    let mut signals = Signals::listen()?;
+    let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let place = Place::kept(common, &config.database, Place::SERVED)?;
     let wishes = Wishes { token: common.token.as_deref(), ..Wishes::default() };
     let mut server = Server::start(&config, place, wishes).await?;
@@ -66,9 +66,15 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     for app in server.engine.settings().apps.iter().filter(|app| app.webhook_url.is_some() && !app.verified) {
         tracing::warn!(app = %app.id, name = app.name, "the address is not verified, so its webhooks wait until it is");
     }
-    let ended = tokio::select! {
-        () = signals.next() => Ok(()),
-        failure = server.ended() => Err(failure),
+    let ended = loop {
+        tokio::select! {
+            () = signals.next() => break Ok(()),
+            failure = server.ended() => break Err(failure),
+            () = hangups.next() => {}
+        }
+        if let Some(https) = &server.https {
+            https.renew();
+        }
     };
     tracing::info!("stopping: requests and webhooks that are under way may end");
     tokio::select! {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use baton_rules::Fields;
+use baton_rules::{Fields, Profile, Surface};
 use baton_store::SettingsRefused;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -97,7 +97,8 @@ pub(crate) struct PageTable {
     /// False: people's messages are refused.
     #[serde(default = "yes")]
     pub(super) messaging_enabled: bool,
-    /// What moving a conversation to Main does: the Inbox takes control, or asks for it.
+    /// What moving a conversation to Main does: the Inbox takes control, or asks for it; it takes where this is
+    /// absent.
     #[serde(default)]
     #[schemars(extend("enum" = ["take", "request", null]))]
     pub(super) inbox_move_to_main: Option<String>,
@@ -130,13 +131,15 @@ pub(super) struct SideTable {
     pub(super) primary_receiver: Option<String>,
     /// Who gets conversations that begin by neither ad nor link.
     pub(super) organic_app: Option<String>,
-    /// Days that an ad may give control for at most.
+    /// Days that an ad may give control for at most; the most there may be where this is absent.
     #[schemars(range(min = 1, max = 7))]
     pub(super) ad_max_days: Option<u8>,
-    /// Days that control by an ad lasts when the ad does not say.
+    /// Days that control by an ad lasts when the ad does not say; 1 where this is absent.
     #[schemars(range(min = 1, max = 7))]
     pub(super) ad_window_days: Option<u8>,
-    /// The platform's rules that hold here.
+    /// Rules that the platform has had at another time, or will have; absent: those of its documents.
+    #[serde(default)]
+    #[schemars(schema_with = "messenger_profiles")]
     pub(super) profile: Option<String>,
     /// Minutes, hours or days (`"15m"`) within which whoever was given control must answer, or lose it; absent: any time.
     pub(super) answer_within: Option<String>,
@@ -174,13 +177,15 @@ pub(super) struct AccountTable {
     primary_receiver: Option<String>,
     /// Who gets conversations that begin by neither ad nor link.
     organic_app: Option<String>,
-    /// Days that an ad may give control for at most.
+    /// Days that an ad may give control for at most; the most there may be where this is absent.
     #[schemars(range(min = 1, max = 30))]
     ad_max_days: Option<u8>,
-    /// Days that control by an ad lasts when the ad does not say.
+    /// Days that control by an ad lasts when the ad does not say; 1 where this is absent.
     #[schemars(range(min = 1, max = 7))]
     ad_window_days: Option<u8>,
-    /// The platform's rules that hold here.
+    /// Rules that the platform has had at another time, or will have; absent: those of its documents.
+    #[serde(default)]
+    #[schemars(schema_with = "instagram_profiles")]
     profile: Option<String>,
     /// Minutes, hours or days (`"15m"`) within which whoever was given control must answer, or lose it; absent: any time.
     answer_within: Option<String>,
@@ -216,7 +221,7 @@ pub(crate) struct ConnectionTable {
     /// kept, else made up, where it is absent.
     #[schemars(regex(pattern = r"^[!-~]{1,1000}$"))]
     pub(super) token: Option<String>,
-    /// What the app is subscribed to.
+    /// What the app is subscribed to; what the platform's documents recommend, and echoes, where this is absent.
     #[serde(default)]
     #[schemars(schema_with = "subscriptions")]
     pub(super) fields: Option<Vec<String>>,
@@ -304,6 +309,7 @@ pub(crate) struct AdTable {
     /// What an event's entry names it by.
     #[schemars(length(min = 1, max = 64))]
     pub(super) id: String,
+    /// What people call it; its id where it has none.
     pub(super) name: Option<String>,
     /// Whether people may enter by it; they may where this is absent.
     #[serde(default)]
@@ -366,6 +372,20 @@ pub(super) fn switches(_: &mut SchemaGenerator) -> Schema {
 fn people(_: &mut SchemaGenerator) -> Schema {
     let person = crate::api::values::PERSON_ID;
     json_schema!({"type": "array", "items": {"type": "string", "pattern": person}, "uniqueItems": true})
+}
+
+fn messenger_profiles(_: &mut SchemaGenerator) -> Schema {
+    profiles_of(Surface::Messenger)
+}
+
+fn instagram_profiles(_: &mut SchemaGenerator) -> Schema {
+    profiles_of(Surface::Instagram)
+}
+
+fn profiles_of(side: Surface) -> Schema {
+    let names = Profile::ALL.iter().filter(|(_, on, _)| *on == side).map(|(_, _, name)| Value::from(*name));
+    let known: Vec<Value> = names.chain([Value::Null]).collect();
+    json_schema!({"enum": known})
 }
 
 fn statuses(_: &mut SchemaGenerator) -> Schema {

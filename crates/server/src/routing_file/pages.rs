@@ -28,13 +28,10 @@ pub(super) const OTHER_FIELDS: &[&str] = &[
     "response_feedback",
     "send_cart",
     "inbox_labels",
-    "feed",
     "mention",
     "ratings",
     "leadgen",
     "conversations",
-    "comments",
-    "live_comments",
     "mentions",
     "story_insights",
 ];

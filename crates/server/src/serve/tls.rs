@@ -4,17 +4,21 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
 };
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 /// The first year after those in which a certificate of Baton's own is valid.
 const LAST_YEAR: i32 = 2100;
@@ -22,21 +26,40 @@ const LAST_YEAR: i32 = 2100;
 /// An address where HTTPS is spoken.
 pub struct Door {
     pub(super) listener: TcpListener,
-    acceptor: Acceptor,
+    shown: Shown,
 }
 
 /// What makes TLS of a connection.
 #[derive(Clone)]
-pub struct Acceptor(TlsAcceptor);
+pub struct Acceptor {
+    acceptor: TlsAcceptor,
+    ends: Timestamp,
+}
+
+/// What whoever connects is shown, until another takes its place: a certificate that was renewed.
+#[derive(Clone)]
+pub struct Shown(Arc<watch::Sender<Acceptor>>);
+
+impl Shown {
+    /// Shows this to whoever connects from now on.
+    pub fn replace(&self, acceptor: Acceptor) {
+        self.0.send_replace(acceptor);
+    }
+}
 
 impl Door {
     /// A listener, and what it shows to who connects.
-    pub const fn new(listener: TcpListener, acceptor: Acceptor) -> Self {
-        Self { listener, acceptor }
+    pub fn new(listener: TcpListener, acceptor: Acceptor) -> Self {
+        Self { listener, shown: Shown(Arc::new(watch::Sender::new(acceptor))) }
     }
 
-    pub(super) fn clone_acceptor(&self) -> Acceptor {
-        self.acceptor.clone()
+    /// What it shows.
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
+    }
+
+    pub(super) fn acceptor(&self) -> Acceptor {
+        self.shown.0.borrow().clone()
     }
 }
 
@@ -45,9 +68,12 @@ impl Acceptor {
     pub fn new(certificate: &[u8], key: &[u8]) -> Result<Self, Unusable> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().map_err(Unusable::of)?;
-        if chain.is_empty() {
+        let Some(first) = chain.first() else {
             return Err(Unusable("there is no certificate in the file: it must be PEM".to_owned()));
-        }
+        };
+        let read = Certificate::from_der(first).map_err(Unusable::of)?;
+        let ends = read.tbs_certificate.validity.not_after.to_system_time();
+        let ends = Timestamp::try_from(ends).map_err(Unusable::of)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(Unusable::of)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -56,11 +82,16 @@ impl Acceptor {
             .with_single_cert(chain, key)
             .map_err(Unusable::of)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), ends })
+    }
+
+    /// When its certificate runs out.
+    pub const fn ends(&self) -> Timestamp {
+        self.ends
     }
 
     pub(super) async fn accept(self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        self.0.accept(stream).await
+        self.acceptor.accept(stream).await
     }
 }
 

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use baton_engine::{Clock, SystemClock};
+use jiff::{SignedDuration, Timestamp};
+
 use super::listen;
 use crate::cli::Failure;
 use crate::cli::server_file::{make_private, write_private};
 use crate::config::{Tls, TlsFiles};
-use crate::serve::tls::{Acceptor, Door, make};
+use crate::serve::tls::{Acceptor, Door, Shown, make};
 
 /// Where a data directory keeps a certificate that `dev` made.
 const DIRECTORY: &str = "tls";
@@ -22,6 +25,29 @@ pub(crate) struct Https {
     pub(crate) url: String,
     /// What clients must trust, where Baton made it.
     pub(crate) authority: Option<PathBuf>,
+    /// The files that settings name, and what shows what is in them.
+    renewed: Option<(TlsFiles, Shown)>,
+}
+
+/// A certificate that runs out sooner than this is spoken of: whoever renews them does it earlier.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+impl Https {
+    /// Reads the certificate again. Who is connected stays; one that cannot be used changes nothing.
+    pub(crate) fn renew(&self) {
+        let Some((files, shown)) = &self.renewed else { return };
+        match read(files) {
+            Ok(acceptor) => {
+                tracing::info!(until = %acceptor.ends(), "the certificate was read again");
+                warn_of(files, &acceptor);
+                shown.replace(acceptor);
+            }
+            Err(failure) => {
+                let why = failure.why.join("; ");
+                tracing::error!(why, "{}: the one from before is still shown", failure.what);
+            }
+        }
+    }
 }
 
 /// Opens it. `kept` is where a certificate is kept that is made here; none: one must be named.
@@ -36,13 +62,37 @@ pub(super) async fn open(tls: &Tls, kept: Option<&Path>) -> Result<(Door, Https)
         }
         (None, None) => return Err(none_named()),
     };
-    let door = Door::new(listener, shown(&files)?);
-    Ok((door, Https { url: format!("https://{address}"), authority }))
+    let acceptor = read(&files)?;
+    warn_of(&files, &acceptor);
+    let door = Door::new(listener, acceptor);
+    let renewed = tls.files.is_some().then(|| (files, door.shown()));
+    Ok((door, Https { url: format!("https://{address}"), authority, renewed }))
 }
 
-/// What `serve` would say of the settings, which must name a certificate.
-pub(crate) fn examine(tls: &Tls) -> Result<(), Failure> {
-    shown(tls.files.as_ref().ok_or_else(none_named)?).map(|_| ())
+/// What is to be said of the certificate that the settings must name: that it ran out, or that it soon will.
+pub(crate) fn examine(tls: &Tls) -> Result<Option<String>, Failure> {
+    let files = tls.files.as_ref().ok_or_else(none_named)?;
+    Ok(running_out(files, &read(files)?))
+}
+
+fn warn_of(files: &TlsFiles, acceptor: &Acceptor) {
+    if let Some(what) = running_out(files, acceptor) {
+        tracing::warn!("{what}");
+    }
+}
+
+fn running_out(files: &TlsFiles, acceptor: &Acceptor) -> Option<String> {
+    // Certificates are compared with this machine's clock, as clients do, whatever clock conversations go by.
+    let now = Timestamp::from_millisecond(SystemClock.now().0).unwrap_or(Timestamp::MAX);
+    let ends = acceptor.ends();
+    let (file, day) = (files.certificate.display(), ends.strftime("%-d %b %Y"));
+    if ends <= now {
+        Some(format!("the certificate {file} ran out on {day}: clients refuse it until it is renewed"))
+    } else if ends.duration_since(now) < SOON {
+        Some(format!("the certificate {file} runs out on {day}: renew it, and send SIGHUP, or start again"))
+    } else {
+        None
+    }
 }
 
 fn none_named() -> Failure {
@@ -52,12 +102,12 @@ fn none_named() -> Failure {
 }
 
 /// What whoever connects is shown.
-fn shown(files: &TlsFiles) -> Result<Acceptor, Failure> {
-    let read = |path: &Path| {
+fn read(files: &TlsFiles) -> Result<Acceptor, Failure> {
+    let bytes = |path: &Path| {
         std::fs::read(path)
             .map_err(|error| Failure::new(format!("cannot read {}", path.display())).why(error))
     };
-    Acceptor::new(&read(&files.certificate)?, &read(&files.key)?).map_err(|why| {
+    Acceptor::new(&bytes(&files.certificate)?, &bytes(&files.key)?).map_err(|why| {
         let (certificate, key) = (files.certificate.display(), files.key.display());
         Failure::new(format!("cannot use the certificate {certificate} with the key {key}")).why(why)
     })

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use baton_rules::{Refusal, Surface};
 use baton_server::config::{Config, DEFAULT_FILE};
 use baton_wire::GraphError;
+use serde_json::Value;
 
 use crate::support::World;
 
@@ -303,6 +304,90 @@ fn the_own_api_is_as_the_program_describes_it() {
     let printed = World::new().run(&["openapi"]);
     assert_eq!(printed.code, 0, "{}", printed.err);
     assert_written("openapi.json", &printed.out);
+}
+
+/// The tables of a routing file, and what the description of the API calls the shape of each.
+const TABLES: [(&str, &str); 8] = [
+    ("[[apps]]", "NewApp"),
+    ("[[pages]]", "NewPage"),
+    ("[pages.messenger]", "NewSide"),
+    ("[pages.instagram]", "NewAccount"),
+    ("[[pages.messenger.grant]], [[pages.instagram.grant]]", "NewGrant"),
+    ("[[pages.connections]]", "NewConnection"),
+    ("[[pages.links]]", "NewLink"),
+    ("[[pages.ads]]", "NewAd"),
+];
+
+/// What may stand for a key, in words.
+fn kind_of(schema: &Value) -> String {
+    let quoted = |words: &[Value]| {
+        let words = words.iter().filter(|word| !word.is_null()).map(|word| format!("`{word}`"));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    if let Some(words) = schema["enum"].as_array() {
+        return quoted(words);
+    }
+    if let Some(words) = schema["items"]["enum"].as_array() {
+        return format!("a list of {}", quoted(words));
+    }
+    let kind =
+        schema["type"].as_array().map_or_else(|| vec![&schema["type"]], |kinds| kinds.iter().collect());
+    let kinds: Vec<&str> =
+        kind.into_iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
+    match kinds[..] {
+        ["string"] => "text".to_owned(),
+        ["boolean"] => "`true` or `false`".to_owned(),
+        ["integer"] => format!("{} to {}", schema["minimum"], schema["maximum"]),
+        ["array"] => "a list of texts".to_owned(),
+        ["object", "string"] => "a table, or JSON in a text".to_owned(),
+        _ => panic!("no words for {schema}"),
+    }
+}
+
+#[test]
+fn a_routing_file_is_as_the_program_reads_it() {
+    let printed = World::new().run(&["openapi"]);
+    let description: Value = serde_json::from_str(&printed.out).unwrap();
+    let shapes = &description["components"]["schemas"];
+    let mut text = "# The routing file\n\n\
+        Written from what the program reads; do not edit.\n\n\
+        Who works on which page, and who gets its conversations, stands in a TOML file. `baton dev -f routing.toml` starts\n\
+        with it, `baton apply -f routing.toml` makes a running server what it says (`--dry-run`: says what would change),\n\
+        `baton check -f routing.toml` says what is wrong with it, line by line. [The first ten minutes](../start.md) build one\n\
+        up, and `examples/` has some. The same as JSON goes over [Baton's own API](api.md), which also gives what a server\n\
+        has now (`GET /baton/v1/routing`). A key that is not here is an error. Apps are named by id or by name; the Inbox is\n\
+        `inbox`. Secrets are better not in the file: `\"env:NAME\"` is a variable of the environment.\n\n\
+        What has no default may be left out, unless it is **required**.\n"
+        .to_owned();
+    for (heading, shape) in TABLES {
+        let shape = &shapes[shape];
+        let about = shape["description"].as_str().unwrap().replace('\n', " ");
+        let about = about.replace(", as the file has it", "");
+        write!(text, "\n## `{}`\n\n{about}\n\n", heading.replace(", ", "`, `")).unwrap();
+        writeln!(text, "| key | is | default | meaning |\n| --- | --- | --- | --- |").unwrap();
+        let required = shape["required"].as_array().cloned().unwrap_or_default();
+        for (key, is) in shape["properties"].as_object().unwrap() {
+            let meaning = is["description"].as_str().unwrap_or_default().replace('\n', " ");
+            let inner = is.get("anyOf").is_some() && key != "standby" || is["items"].get("$ref").is_some();
+            // Tables have their own section; what is passed over is nothing to write.
+            if inner || meaning.starts_with("Passed over") {
+                continue;
+            }
+            assert!(!meaning.is_empty(), "{heading} {key} has no words");
+            let kind = if key == "standby" {
+                "`true`, `false`, or `{ messenger = true, instagram = false }`".to_owned()
+            } else {
+                kind_of(is)
+            };
+            let default = match is.get("default").filter(|default| !default.is_null()) {
+                _ if required.contains(&Value::from(key.as_str())) => "**required**".to_owned(),
+                Some(default) => format!("`{default}`"),
+                None => String::new(),
+            };
+            writeln!(text, "| `{key}` | {kind} | {default} | {meaning} |").unwrap();
+        }
+    }
+    assert_written("routing.md", &text);
 }
 
 /// A command and those below it. The options of every command are told once.

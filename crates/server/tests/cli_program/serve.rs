@@ -262,3 +262,70 @@ fn a_backup_is_made_while_it_serves_and_takes_the_databases_place() {
     assert_eq!(world.run(&["send", "2001", "ada", "goes on"]).code, 0);
     serve.stop();
 }
+
+/// A certificate for localhost that nobody but itself stands for, and its key; valid from 2020 until so many days from
+/// now. PEM.
+fn certificate(days: i64) -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    let end = jiff::tz::Offset::UTC.to_datetime(end);
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(end.year().into(), end.month() as u8, end.day() as u8);
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// What is answered over HTTPS to who trusts this certificate.
+fn over_https(port: u16, trusted: &str) -> reqwest::Result<u16> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let trusted = reqwest::Certificate::from_pem(trusted.as_bytes()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
+        let answer = client.get(format!("https://localhost:{port}/healthz")).send().await?;
+        Ok(answer.status().as_u16())
+    })
+}
+
+#[test]
+fn a_certificate_that_runs_out_is_told_and_a_renewed_one_is_read_at_a_hangup() {
+    let world = World::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (files, key_file) = (world.path("home/certificate.pem"), world.path("home/key.pem"));
+    let write = |(certificate, key): &(String, String)| {
+        std::fs::write(&files, certificate).unwrap();
+        std::fs::write(&key_file, key).unwrap();
+    };
+    let config = world.write(
+        "home/baton.toml",
+        &format!(
+            "tls_listen = \"127.0.0.1:{port}\"\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n",
+            files.display(),
+            key_file.display()
+        ),
+    );
+    for (days, wanted) in [(-2, "ran out on"), (5, "runs out on"), (40, "")] {
+        write(&certificate(days));
+        let checked = world.run(&["check", "-c", &config]);
+        assert_eq!(checked.code, 0, "{}", checked.err);
+        let said = format!("{}{}", checked.out, checked.err);
+        assert_eq!(said.contains("the certificate"), !wanted.is_empty(), "{days}: {said}");
+        assert!(said.contains(wanted), "{days}: {said}");
+    }
+    let (old, new) = (certificate(-2), certificate(90));
+    write(&old);
+    let serve = world.serve(&["-c", &config]);
+    assert!(over_https(port, &old.0).is_err(), "it ran out");
+    // A key of another certificate changes nothing, and ends nothing.
+    std::fs::write(&key_file, &new.1).unwrap();
+    serve.signal("-HUP");
+    write(&new);
+    let began = Instant::now();
+    while over_https(port, &new.0).ok() != Some(200) {
+        assert!(began.elapsed() < Duration::from_secs(30), "it is not shown");
+        serve.signal("-HUP");
+        std::thread::yield_now();
+    }
+    let log = serve.stop();
+    assert!(log.contains("ran out on"), "{log}");
+    assert!(log.contains("the certificate was read again"), "{log}");
+}

@@ -51,6 +51,25 @@ async fn who_trusts_the_authority_is_served_and_nobody_else() {
     w.stop().await;
 }
 
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_who_connects_from_then_on() {
+    let acceptor = |made: &Made| Acceptor::new(made.chain.as_bytes(), made.key.as_bytes()).unwrap();
+    let (first, second) = (made(&[]), made(&[]));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/me", listener.local_addr().unwrap().port());
+    let door = Door::new(listener, acceptor(&first));
+    let shown = door.shown();
+    let w = World::secured(door).await;
+    let (of_first, of_second) = (client(&first.authority, 0), client(&second.authority, 0));
+    assert!(of_first.get(&url).send().await.is_ok());
+    assert!(of_second.get(&url).send().await.is_err());
+    shown.replace(acceptor(&second));
+    assert!(of_second.get(&url).send().await.is_ok());
+    assert!(of_first.get(&url).send().await.is_ok(), "who is connected stays");
+    assert!(client(&first.authority, 0).get(&url).send().await.is_err());
+    w.stop().await;
+}
+
 #[test]
 fn what_is_no_certificate_says_so() {
     let (one, other) = (made(&[]), made(&[]));
