@@ -62,7 +62,8 @@ const IMAGES: usize = 10;
 /// Images by their addresses, on Instagram: a list, or one alone.
 pub(crate) fn images(params: &Params, name: &str, value: &Value) -> Result<Vec<Value>, GraphError> {
     let given = match params.object_of(value) {
-        Some(one) => vec![Value::Object(one)],
+        Some(one) if !one.is_empty() => vec![Value::Object(one)],
+        Some(_) => Vec::new(),
         None => crate::requests::list(params, name, value, IMAGES)?,
     };
     if given.is_empty() {

@@ -191,10 +191,12 @@ impl Params {
         &self.values
     }
 
-    /// A value as an object: one, or the JSON text of one.
+    /// A value as an object: one, or the JSON text of one. PHP writes an empty one as it writes an empty list.
     pub(crate) fn object_of(&self, value: &Value) -> Option<Map<String, Value>> {
         match value {
             Value::Object(object) => Some(object.clone()),
+            Value::Array(array) if array.is_empty() => Some(Map::new()),
+            Value::String(text) if text.trim() == "[]" => Some(Map::new()),
             Value::String(text) => match self.value_of(text, '{')? {
                 Value::Object(object) => Some(object),
                 _ => None,

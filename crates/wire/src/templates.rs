@@ -31,6 +31,8 @@ pub(crate) fn check(
             part.texts(payload, &[("title", 65)])?;
             part.needs(payload, &["title", "payload"])
         }
+        // What goes out by the token, as one library writes it; without elements it asks for one.
+        "notification_messages" if payload.contains_key("elements") => part.needs_list(payload, "elements"),
         "notification_messages" => {
             part.texts(payload, &[("title", 65), ("payload", 1000)])?;
             part.needs(payload, &["payload"])

@@ -171,6 +171,14 @@ fn values_are_read_as_what_they_are_asked_for() {
     assert_eq!(params.list("l"), Some(vec!["a".to_owned(), "1".to_owned()]));
     assert_eq!(params.text("l"), None);
     assert_eq!(params.object("e").unwrap(), None, "a text of nothing");
+    let php = read("", JSON, r#"{"list":[],"text":" [] "}"#);
+    for name in ["list", "text"] {
+        assert_eq!(
+            php.object(name).unwrap(),
+            Some(serde_json::Map::new()),
+            "an object of nothing, as PHP writes it"
+        );
+    }
     for name in ["n", "t", "l", "o"] {
         let error = params.object(name).unwrap_err();
         assert_eq!(error.message, format!("(#100) Param {name} must be a JSON object"));

@@ -230,7 +230,8 @@ fn bad_messages_say_what_is_wrong() {
         (json!({"text": null}), empty),
         (json!({"text": ""}), empty),
         (json!({"metadata": "x"}), empty),
-        (json!([]), "Param message must be a JSON object"),
+        (json!([]), "param message must be non-empty."),
+        (json!([1]), "Param message must be a JSON object"),
         (json!({"text": {}}), "Param message[text] must be a string"),
         (
             json!({"text": "a".repeat(2001)}),
@@ -442,7 +443,8 @@ fn every_call_says_whom_it_is_about() {
             json!({"id": {}}),
             "Invalid parameter recipient[id]: a person id is 1 to 64 of the characters A-Z a-z 0-9 _ -",
         ),
-        (json!([]), "Param recipient must be a JSON object"),
+        (json!([]), "The parameter recipient[id] is required"),
+        (json!([1]), "Param recipient must be a JSON object"),
     ] {
         for endpoint in calls {
             assert_eq!(text_of(endpoint(&call(&recipient))), format!("(#100) {expected}"), "{recipient}");
@@ -622,6 +624,7 @@ fn every_template_has_its_limits() {
         json!({"template_type": "product", "elements": [{"id": "5"}]}),
         json!({"template_type": "one_time_notif_req", "title": "t", "payload": "p"}),
         json!({"template_type": "notification_messages", "payload": "p"}),
+        json!({"template_type": "notification_messages", "elements": [{"title": "t", "subtitle": "s"}]}),
         json!({"template_type": "customer_information", "countries": ["US"]}),
         json!({"template_type": "image_grid", "elements": images(6)}),
         json!({"template_type": "instant_form", "form_id": 5}),
@@ -668,6 +671,7 @@ fn every_template_has_its_limits() {
         ),
         (json!({"template_type": "one_time_notif_req", "title": "t"}), "[payload] is required"),
         (json!({"template_type": "notification_messages"}), "[payload] is required"),
+        (json!({"template_type": "notification_messages", "elements": []}), "[elements] is required"),
         (json!({"template_type": "customer_information", "countries": []}), "[countries] is required"),
         (json!({"template_type": "image_grid", "elements": images(1)}), "at least 2 elements"),
         (json!({"template_type": "image_grid", "elements": images(7)}), "at most 6 elements"),

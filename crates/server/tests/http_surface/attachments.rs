@@ -92,6 +92,19 @@ async fn a_file_is_sent_kept_and_shown() {
 }
 
 #[tokio::test]
+async fn a_file_may_come_with_a_payload_of_nothing_as_php_writes_it() {
+    let w = World::start().await;
+    w.writes("2001", "ann").await;
+    let message = json!({"attachment": {"type": "image", "payload": []}});
+    let texts = [("recipient", json!({"id": "ann"})), ("message", message)];
+    let request = w.client.post(w.with_token("/v2.6/me/messages", "market-bot"));
+    let request = request.header("content-type", "multipart/form-data; boundary=x");
+    let sent = w.send(request.body(body(&texts, "image/png", PNG))).await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    assert_eq!(shown(&w).await["attachments"][0]["type"], "image");
+}
+
+#[tokio::test]
 async fn an_address_is_kept_as_it_is() {
     let w = World::start().await;
     w.writes("2001", "ann").await;

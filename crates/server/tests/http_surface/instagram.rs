@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::expect;
 use crate::stage::{ACCOUNT, MARKET, Stage};
-use crate::world::{BOT, DESK, OPERATOR, Reply};
+use crate::world::{self, BOT, DESK, OPERATOR, Reply, World};
 
 /// The one event of a webhook of the account, by its channel.
 fn event(whole: &Value, channel: &str) -> Value {
@@ -257,4 +257,20 @@ async fn the_accounts_settings_are_changed_one_by_one() {
     assert_eq!(unlinked.status, 200, "{}", unlinked.text);
     let unknown = s.w.get(&format!("/baton/v1/pages/{ACCOUNT}/threads")).await;
     assert_eq!(unknown.slug(), "unknown-page", "{}", unknown.text);
+}
+
+#[tokio::test]
+async fn templates_are_taken_on_instagram_as_on_messenger() {
+    let w = World::start().await;
+    w.writes(world::ACCOUNT, "iggy").await;
+    let button = json!({"type": "phone_number", "title": "Call", "payload": "+15105551234"});
+    for payload in [
+        json!({"template_type": "button", "text": "Well?", "buttons": [button]}),
+        json!({"template_type": "coupon", "title": "t", "coupon_code": "SPRING"}),
+    ] {
+        let message = json!({"attachment": {"type": "template", "payload": payload}});
+        let body = json!({"recipient": {"id": "iggy"}, "message": message});
+        let sent = w.call("market-bot", &format!("/{}/messages", world::ACCOUNT), body).await;
+        assert_eq!(sent.status, 200, "{}", sent.text);
+    }
 }

@@ -70,6 +70,15 @@ async fn a_batch_may_go_where_messages_go() {
 }
 
 #[tokio::test]
+async fn menus_are_set_as_often_as_somebody_likes() {
+    let w = World::start().await;
+    for round in 0..12 {
+        let body = json!({"get_started": {"payload": format!("START {round}")}});
+        assert_eq!(w.call("market-bot", PROFILE, body).await.text, DONE);
+    }
+}
+
+#[tokio::test]
 async fn menus_lie_in_menus() {
     let w = World::start().await;
     let inner = json!({"type": "postback", "title": "Deep", "payload": "DEEP"});
