@@ -195,9 +195,12 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 	python3 e2e/power_loss/failing_disk.py --lying-disk --expect-loss
 
 .PHONY: nodes
-nodes: $(PROFILE) python ## three nodes over one PostgreSQL, of which one is killed and one paused; NODES='--long --rounds 5'
+nodes: $(PROFILE) python ## three nodes over PostgreSQL: killed, paused, failed over; then prove that this can fail; NODES='--long --rounds 5'
 	$(call need_postgresql)
+	$(if $(findstring --long,$(NODES)),$(call need,ip,iproute2))
+	python3 e2e/nodes/test_verdicts.py
 	python3 e2e/nodes/run.py $(NODES)
+	python3 e2e/nodes/run.py --broken replica & other=$$!; python3 e2e/nodes/run.py --broken leases; wait $$other
 
 .PHONY: size
 size: release python ## the release program's size, and its cold start with an empty database

@@ -1,74 +1,60 @@
-"""A PostgreSQL for the length of a run, and ways to it that can be cut."""
+"""The PostgreSQL of a run of nodes: a server that writes, and one that follows it and can take its place."""
 
-import os
-import pathlib
-import pwd
-import shutil
 import socket
 import subprocess
 import threading
 
+from postgres import Server
 from programs import free_port
 
 
-def programs():
-    """Where PostgreSQL's programs are: Debian keeps them out of PATH."""
-    versions = pathlib.Path("/usr/lib/postgresql")
-    found = sorted((int(one.name) for one in versions.glob("*") if one.name.isdigit()), reverse=True)
-    for version in found:
-        if version >= 15 and (versions / str(version) / "bin" / "initdb").exists():
-            return versions / str(version) / "bin"
-    in_path = shutil.which("initdb")
-    if in_path:
-        return pathlib.Path(in_path).parent
-    raise SystemExit("PostgreSQL 15 or newer is missing: on Debian, apt-get install postgresql")
-
-
 class Database:
-    """A server on a port of this machine. What it confirms is on disk."""
+    """The server that nodes use, `writer`, and one that has whatever it confirms, `replica`; they can change places.
 
-    def __init__(self, folder):
-        self.folder, self.programs, self.port = folder / "postgres", programs(), free_port()
-        self.folder.mkdir()
-        # It refuses root.
-        self.user = "postgres" if os.geteuid() == 0 else None
-        if self.user:
-            folder.chmod(0o755)
-            shutil.chown(self.folder, self.user, pwd.getpwnam(self.user).pw_gid)
-        self.run("initdb", "--auth=trust", "--username=baton", "--encoding=UTF8", "--locale=C", "-D", self.data)
-        self.start()
-        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "baton", "baton")
+    With `synchronous` false the replica merely follows, and what was confirmed last may not be there.
+    """
 
-    @property
-    def data(self):
-        return str(self.folder / "data")
+    def __init__(self, folder, listen="127.0.0.1", synchronous=True):
+        self.synchronous = synchronous
+        self.servers = [Server(folder / name, free_port(), listen) for name in ("postgres-1", "postgres-2")]
+        self.writer, self.replica = self.servers
+        self.writer.make()
+        self.writer.start()
+        self.writer.run("createdb", *self.writer.address, "baton")
+        self.way = None
+        self.have_followed()
 
-    def run(self, program, *arguments):
-        subprocess.run(
-            [self.programs / program, *arguments],
-            check=True,
-            user=self.user,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def start(self):
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200"
-        self.run("pg_ctl", "start", "-w", "-s", "-D", self.data, "-o", options, "-l", str(self.folder / "log"))
+    def have_followed(self):
+        """Gives the writer its replica; from then on it confirms what both have."""
+        self.way = Way(self.writer.port)
+        self.replica.follow(self.way.port)
+        self.replica.start()
+        if self.synchronous:
+            self.writer.tell("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
 
     def crash_and_come_back(self):
-        """Ends it as a power cut does, in the middle of whatever it does, and starts it again."""
-        self.run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self.data)
-        self.start()
+        self.writer.crash()
+        self.writer.start()
+
+    def fail_over(self):
+        """The writer is gone, and its replica writes, which nobody follows yet."""
+        self.writer.crash()
+        self.way.close()
+        self.replica.promote()
+        self.writer, self.replica = self.replica, self.writer
+        # As whatever watches over the two would do: there is no replica to wait for.
+        self.writer.tell("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
     def stop(self):
-        self.run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self.data)
+        for server in self.servers:
+            try:
+                server.crash()
+            except subprocess.CalledProcessError:
+                pass  # it was not started, or is gone already
 
 
 class Way:
-    """A way to the database of one node, which can be cut: then nothing gets through, and nobody is told."""
+    """A way to a server of this machine which can be cut: then nothing gets through, and nobody is told."""
 
     def __init__(self, port):
         self.to = port
@@ -113,5 +99,6 @@ class Way:
     def cut(self):
         self.open.clear()
 
-    def mend(self):
-        self.open.set()
+    def close(self):
+        """Whatever was held up is never handed on."""
+        self.listener.close()

@@ -19,6 +19,7 @@ class Ledger:
         self.arrivals = collections.defaultdict(list)  # (app, person) -> arrivals
         self.seen = collections.defaultdict(set)  # (app, person) -> numbers
         self.strange = []
+        self.disturbed = float("inf")  # when something happened first
 
     def wrote(self, person, number, owner):
         with self.lock:
@@ -63,6 +64,17 @@ class Ledger:
         most = max((number for name, number in self.acknowledged if name == person), default=0)
         return most - min(len(self.seen[app, person]) for app in self.apps)
 
+    def not_in(self, person, mids):
+        """Messages of a person that were acknowledged and are not in the conversation, or there in another order."""
+        with self.lock:
+            own = sorted((number, mid) for (name, number), mid in self.acknowledged.items() if name == person)
+        there = set(mids)
+        faults = [f"lost: {text_of(person, number)!r} is not in the conversation" for number, mid in own if mid not in there]
+        acknowledged = {mid for _, mid in own}
+        if not faults and [mid for mid in mids if mid in acknowledged] != [mid for _, mid in own]:
+            faults.append(f"order: the conversation of {person} has another order than they wrote in, or has one twice")
+        return faults
+
     def verdict(self, resumed):
         """The faults, and how many webhooks came twice. `resumed`: nodes that had been paused, each
         with the time from when it went on until something else happened."""
@@ -87,7 +99,11 @@ class Ledger:
             first.setdefault(arrival.number, arrival)
         if list(first) != sorted(first):
             yield f"order: app {app} first heard {person} in the order {list(first)[:60]}"
+        heard = set()
         for arrival in arrivals:
+            if arrival.number in heard and arrival.at < self.disturbed:
+                yield f"repeated: app {app} got {text_of(person, arrival.number)!r} again, and nothing had happened"
+            heard.add(arrival.number)
             known = self.acknowledged.get((person, arrival.number), arrival.mid)
             if arrival.mid != known:
                 yield f"other id: app {app} got {text_of(person, arrival.number)!r} as {arrival.mid}, not {known}"
