@@ -50,7 +50,7 @@ run: with-console release ## build, and start `baton dev` with the demo
 
 .PHONY: test
 test: ROWS ?= --few 60
-test: console lint unit rules rows sim console-test e2e e2e-console openapi power-loss nodes ## all tests that fit a quarter of an hour on two cores
+test: console lint unit rules rows sim console-test e2e e2e-postgres e2e-console openapi power-loss nodes ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: half-load ## half load for MINUTES=10, then the same tests, on the release program, for hours
@@ -155,6 +155,16 @@ e2e: ## real clients against the real program
 		PYTHONPATH=e2e/clients/support PYTHONDONTWRITEBYTECODE=1 \
 		"$$client/.venv/bin/python" -m unittest discover -v -s "$$client" -p 'test_*.py'; \
 	done
+
+# Two are enough: what a library sends and reads does not depend on the store.
+
+.PHONY: e2e-postgres
+e2e-postgres: $(PROFILE) e2e/clients/fb-messenger-bot-api/node_modules/.package-lock.json e2e/clients/pymessenger/.venv/installed
+e2e-postgres: ## the stories of two clients, against `baton serve` on PostgreSQL
+	$(call need_postgresql)
+	python3 e2e/on_postgres.py npm --prefix e2e/clients/fb-messenger-bot-api test
+	PYTHONPATH=e2e/clients/support PYTHONDONTWRITEBYTECODE=1 python3 e2e/on_postgres.py \
+		e2e/clients/pymessenger/.venv/bin/python -m unittest discover -v -s e2e/clients/pymessenger -p 'test_*.py'
 
 e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json
 	$(call need,node,nodejs)

@@ -31,7 +31,10 @@ export async function freePort() {
   return port;
 }
 
-/** `baton dev` with a routing file, as an operator starts it. */
+/** Where a server of PostgreSQL is, `host:port`, when the stories are to be told on it (`e2e/on_postgres.py`). */
+const POSTGRES = process.env.E2E_POSTGRES;
+
+/** `baton dev` with a routing file, as an operator starts it; on PostgreSQL `baton serve`, and the file applied. */
 export class Baton {
   /** `https`: it speaks HTTPS too, with the certificate that it makes for this machine. `listen`: where, if somebody knows before. */
   static async start(routing, { https = false, listen } = {}) {
@@ -45,7 +48,9 @@ export class Baton {
     await writeFile(file, routing);
     const data = path.join(baton.folder, 'data');
     const at = baton.origin.slice('http://'.length);
-    baton.process = spawn(program(), ['dev', '-f', file, '--data', data, '--listen', at, '--no-demo'], {
+    if (POSTGRES) await baton.database();
+    const words = POSTGRES ? ['serve'] : ['dev', '-f', file, '--no-demo'];
+    baton.process = spawn(program(), [...words, '--data', data, '--listen', at], {
       env: baton.environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -58,6 +63,7 @@ export class Baton {
     });
     try {
       await baton.ready();
+      if (POSTGRES) await baton.command('apply', '-f', file);
     } catch (error) {
       await baton.kill();
       throw error;
@@ -65,8 +71,20 @@ export class Baton {
     return baton;
   }
 
+  /** Makes it a database of its own. */
+  async database() {
+    const [host, port] = POSTGRES.split(':');
+    const name = `story_${randomBytes(8).toString('hex')}`;
+    await promisify(execFile)('createdb', ['-h', host, '-p', port, '-U', 'baton', name]);
+    this.served = {
+      BATON_DATABASE: `postgres://baton@${POSTGRES}/${name}?sslmode=disable`,
+      BATON_DELIVERY__ALLOW_ADDRESSES: '127.0.0.0/8',
+      BATON_DELIVERY__PROFILE: 'never-disable',
+    };
+  }
+
   environment() {
-    const variables = { BATON_OPERATOR_TOKEN: this.token, BATON_SERVER: this.origin, NO_COLOR: '1' };
+    const variables = { ...this.served, BATON_OPERATOR_TOKEN: this.token, BATON_SERVER: this.origin, NO_COLOR: '1' };
     if (this.secureOrigin) variables.BATON_TLS_LISTEN = `127.0.0.1:${new URL(this.secureOrigin).port}`;
     return { ...process.env, ...variables };
   }

@@ -49,8 +49,24 @@ def free_port():
         return server.getsockname()[1]
 
 
+# Where a server of PostgreSQL is, `host:port`, when the stories are to be told on it (`e2e/on_postgres.py`).
+POSTGRES = os.environ.get("E2E_POSTGRES")
+
+
+def served_on_postgres():
+    """The settings of a `baton serve` with a database of its own."""
+    host, _, port = POSTGRES.partition(":")
+    name = f"story_{secrets.token_hex(8)}"
+    subprocess.run(["createdb", "-h", host, "-p", port, "-U", "baton", name], check=True)
+    return {
+        "BATON_DATABASE": f"postgres://baton@{POSTGRES}/{name}?sslmode=disable",
+        "BATON_DELIVERY__ALLOW_ADDRESSES": "127.0.0.0/8",
+        "BATON_DELIVERY__PROFILE": "never-disable",
+    }
+
+
 class Baton:
-    """`baton dev` with a routing file, as an operator starts it."""
+    """`baton dev` with a routing file, as an operator starts it; on PostgreSQL `baton serve`, and the file applied."""
 
     def __init__(self, routing):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-story-"))
@@ -58,12 +74,17 @@ class Baton:
         self.token = f"operator-{secrets.token_hex(16)}"
         (self.folder / "routing.toml").write_text(routing, encoding="utf-8")
         self.log = open(self.folder / "log", "w+b")
-        words = ["dev", "-f", self.folder / "routing.toml", "--data", self.folder / "data", "--no-demo"]
-        words += ["--listen", self.origin.removeprefix("http://")]
+        file = self.folder / "routing.toml"
+        words = ["serve"] if POSTGRES else ["dev", "-f", file, "--no-demo"]
+        words += ["--data", self.folder / "data", "--listen", self.origin.removeprefix("http://")]
         environment = {**os.environ, "BATON_OPERATOR_TOKEN": self.token, "NO_COLOR": "1"}
+        environment |= {"BATON_SERVER": self.origin, **(served_on_postgres() if POSTGRES else {})}
         self.process = subprocess.Popen([program(), *words], env=environment, stdout=self.log, stderr=self.log)
         try:
             self.ready()
+            if POSTGRES:
+                applied = [program(), "apply", "-f", file]
+                subprocess.run(applied, env=environment, check=True, stdout=self.log, stderr=self.log)
         except BaseException:
             self.kill()
             raise
