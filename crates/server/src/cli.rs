@@ -16,6 +16,7 @@ pub(crate) mod client;
 mod clock;
 mod comment;
 mod completions;
+mod copy;
 mod deliveries;
 mod doctor;
 pub(crate) mod document;
@@ -131,6 +132,8 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Copy the database into a new file, while the server goes on
     Backup(backup::Arguments),
+    /// Copy everything from an SQLite file into PostgreSQL, or back, while no server uses them
+    Copy(copy::Arguments),
     /// Print the description of Baton's own API (OpenAPI 3.1), as a server has it at /openapi.json
     Openapi,
     /// Print a script by which a shell completes commands and flags
@@ -191,6 +194,7 @@ impl Command {
             | Self::Test(_)
             | Self::Migrate(_)
             | Self::Backup(_)
+            | Self::Copy(_)
             | Self::Openapi
             | Self::Completions(_)
             | Self::Man(_) => true,
@@ -247,6 +251,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Health => health::run(&common).await,
             Command::Migrate(arguments) => migrate::run(&common, &arguments).await,
             Command::Backup(arguments) => backup::run(&common, &arguments).await,
+            Command::Copy(arguments) => copy::run(&common, &arguments).await,
             Command::Openapi => openapi::run(),
             Command::Completions(arguments) => completions::run(&arguments),
             Command::Man(arguments) => man::run(&arguments),

@@ -95,6 +95,13 @@ pub enum Database {
     Postgres(Box<Address>),
 }
 
+impl Database {
+    /// What an address names, as a setting has it.
+    pub(crate) fn named(address: &str) -> Result<Self, String> {
+        database(&toml::Value::String(address.to_owned()))
+    }
+}
+
 /// Which clock it goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockKind {

@@ -19,6 +19,7 @@ mod asset;
 mod attempt;
 mod chain;
 mod check;
+mod copying;
 mod delivery;
 pub mod memory;
 mod migration;
@@ -34,6 +35,7 @@ mod text_id;
 pub use asset::{Asset, AssetChange, AssetKey, AssetKind};
 pub use attempt::Attempt;
 pub use chain::Chain;
+pub use copying::{Copied, End, copy};
 pub use delivery::{
     Cursor, DeadLetter, DeliveryHealth, DeliveryState, Disabled, Errands, Lag, LastFailure, NoPlace, Parked,
     Place, Resend, Resent, Round, Slice, Tried,

@@ -6,6 +6,7 @@
 mod assets;
 mod commit;
 mod connect;
+pub(crate) mod copying;
 mod delivery;
 mod leases;
 mod open;
@@ -39,14 +40,14 @@ use crate::{
 use assets::asset_writes;
 use commit::Commit;
 pub use connect::Address;
-use connect::Lent;
+pub(crate) use connect::Lent;
 use leases::{Held, Present};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
 use row::big;
 use settings::{Configure, Published, written};
 use settle::{Again, Settle};
-use trouble::Trouble;
+pub(crate) use trouble::Trouble;
 use work::{Plain, Write, Writer, statement};
 
 /// Parts of a delivery round that are written side by side.

@@ -2,6 +2,7 @@
 //! the last commit was under way, together; a few read-only connections look, and never wait for it.
 
 mod assets;
+pub(crate) mod copying;
 mod delivery;
 mod folder;
 mod open;

@@ -8,6 +8,7 @@ use super::support::{Server, World, said};
 /// How commands begin that are not run here, and why.
 const NOT_RUN: &[(&str, &str)] = &[
     ("baton backup", "copies what a server keeps, and `--ephemeral` keeps nothing; `serve` has a test of it"),
+    ("baton copy", "needs a PostgreSQL that runs; `copy` has tests of its own"),
     ("make ", "builds, or runs these tests"),
     ("BENCH=", "measures for hours"),
     ("export PATH=", "the test does so"),

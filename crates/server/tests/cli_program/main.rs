@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the program runs in real time")]
 
 mod bot;
+mod copy;
 mod deliveries;
 mod docs;
 mod doctor;

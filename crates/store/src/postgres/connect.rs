@@ -149,20 +149,20 @@ fn authorities(address: &Address) -> Result<RootCertStore, String> {
 }
 
 /// A connection on loan. One that is given up in the middle of something is closed, and with it goes what it began.
-pub(super) struct Lent(Option<Object>);
+pub(crate) struct Lent(Option<Object>);
 
 impl Lent {
-    pub(super) async fn from(pool: &Pool) -> Result<Self, Trouble> {
+    pub(crate) async fn from(pool: &Pool) -> Result<Self, Trouble> {
         Ok(Self(Some(pool.get().await?)))
     }
 
     /// The connection, as long as it was not given back.
-    pub(super) fn client(&self) -> Result<&ClientWrapper, Trouble> {
+    pub(crate) fn client(&self) -> Result<&ClientWrapper, Trouble> {
         self.0.as_deref().ok_or(Trouble::Store(StoreError::Closed))
     }
 
     /// It is whole: the next one may have it.
-    pub(super) fn give_back(mut self) {
+    pub(crate) fn give_back(mut self) {
         drop(self.0.take());
     }
 }

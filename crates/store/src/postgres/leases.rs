@@ -21,7 +21,7 @@ use super::work::{Lock, Work, Write, statement};
 use crate::{Beat, Beaten, Node, StoreError, Stream};
 
 /// Nodes say that they are there one after another, by this number; it says "BEAT".
-const TURN: i64 = 0x4245_4154;
+pub(super) const TURN: i64 = 0x4245_4154;
 
 /// The epochs of what this process holds. Nobody has ever held a stream whose epoch is 0, so in a database without
 /// leases everybody may write.

@@ -108,6 +108,17 @@ async fn fits(client: &ClientWrapper, address: &Address) -> Result<(), Trouble> 
 
 /// Makes the schema, or brings it up to this program's, in one transaction.
 async fn bring_up(client: &ClientWrapper, address: &Address, options: Options) -> Result<Migration, Trouble> {
+    let migration = begin(client, address, options).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(migration)
+}
+
+/// The same in a transaction that stays open.
+pub(super) async fn begin(
+    client: &ClientWrapper,
+    address: &Address,
+    options: Options,
+) -> Result<Migration, Trouble> {
     // Others may be at it, and a step may take its time.
     client.batch_execute("BEGIN; SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0").await?;
     client.execute("SELECT pg_advisory_xact_lock($1)", &[&TURN]).await?;
@@ -133,7 +144,6 @@ async fn bring_up(client: &ClientWrapper, address: &Address, options: Options) -
     if from.is_none() {
         fill(client, address, options).await?;
     }
-    client.batch_execute("COMMIT").await?;
     Ok(migration(from))
 }
 

@@ -11,7 +11,7 @@ use crate::StoreError;
 
 /// An error of PostgreSQL or of the way to it, or one that already has its words.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     Postgres(Error),
     /// It took longer than anything may.
     TooLong,
@@ -45,7 +45,7 @@ impl From<PoolError> for Trouble {
 
 impl Trouble {
     /// What the callers are told.
-    pub(super) fn into_error(self) -> StoreError {
+    pub(crate) fn into_error(self) -> StoreError {
         match self {
             Trouble::Store(error) => error,
             Trouble::TooLong => StoreError::Unavailable("the database did not answer in time".to_owned()),

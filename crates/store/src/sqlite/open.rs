@@ -220,7 +220,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Keeps a second process out. The file stays when the lock is let go: taking it away would let two in.
-fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = beside(path, ".lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
     let file = file.map_err(|error| match error.kind() {
@@ -241,21 +241,38 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 /// Makes a database beside its place and moves it there when it is whole: what stands at the place was never
 /// half made.
 fn make(path: &Path, options: Options) -> Result<(), StoreError> {
+    let draft = draft(path, options)?;
+    take_place(&draft, path)
+}
+
+/// Makes a database beside its place.
+pub(super) fn draft(path: &Path, options: Options) -> Result<PathBuf, StoreError> {
     if !(1..=MOST_STREAMS).contains(&options.streams) {
         return Err(cannot(path, format!("the number of streams is 1 to {MOST_STREAMS}")));
     }
     no_log_without_it(path)?;
     let draft = beside(path, ".making");
-    for ending in ["", "-journal", "-wal", "-shm"] {
-        match std::fs::remove_file(beside(&draft, ending)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(&draft, error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
+    remove_draft(&draft)?;
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft);
     drop(file.map_err(|error| cannot(&draft, error))?);
     fill(&draft, options)?;
-    std::fs::rename(&draft, path).map_err(|error| cannot(path, error))?;
+    Ok(draft)
+}
+
+/// Takes away what was begun beside a database's place.
+pub(super) fn remove_draft(draft: &Path) -> Result<(), StoreError> {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        match std::fs::remove_file(beside(draft, ending)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(draft, error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Moves a database to its place.
+pub(super) fn take_place(draft: &Path, path: &Path) -> Result<(), StoreError> {
+    std::fs::rename(draft, path).map_err(|error| cannot(path, error))?;
     sync_folder(path)
 }
 

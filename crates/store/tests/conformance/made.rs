@@ -6,9 +6,9 @@ use baton_rules::{
     AppId, Cause, Channel, Folder, Form, Grant, Mode, Notice, PageId, Surface, Thread, ThreadKey, Timestamp,
 };
 use baton_store::{
-    AdCounts, Announce, App, AssetChange, Batch, Change, Configured, Connection, ControlRow, Counted,
-    DeadLetter, Decide, Due, Found, JournalRow, KeptMoveToMain, Page, Parked, Position, Remembered, Secret,
-    Seen, Settings, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
+    AdCounts, Announce, Announcement, App, AssetChange, Batch, Chain, Change, Configured, Connection,
+    ControlRow, Counted, DeadLetter, Decide, Due, Found, JournalRow, KeptMoveToMain, Page, Parked, Position,
+    Remembered, Secret, Seen, Settings, Side, Store, StoreError, Stream, Token, Wanted, stream_of,
 };
 use bytes::Bytes;
 
@@ -170,6 +170,22 @@ pub(crate) fn change_to(apps: &[u64], pages: &[u64]) -> Change {
 
 pub(crate) async fn configure(store: &dyn Store, now: Timestamp, apps: &[u64], pages: &[u64]) -> Configured {
     store.configure(now, change_to(apps, pages), silent()).await.unwrap()
+}
+
+/// Tells each of these apps of its role, on these chains.
+pub(crate) fn telling(chains: &[Chain], apps: &[u64]) -> Announce {
+    let (chains, apps) = (chains.to_vec(), apps.to_vec());
+    Box::new(move |change| {
+        let own = chains.iter().filter(|chain| chain.stream(change.streams) == change.stream);
+        let told = |chain: &Chain, to: u64| Announcement {
+            chain: chain.clone(),
+            rule: "HOP-ROLE-1".into(),
+            event: "app_roles".into(),
+            notices: vec![hears(to)],
+            whole: Bytes::from(format!("{{\"to\":{to},\"at\":{}}}", change.at.0)),
+        };
+        own.flat_map(|chain| apps.iter().map(move |to| told(chain, *to))).collect()
+    })
 }
 
 /// Tells nobody anything.

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use crate::disk::Disk;
 use crate::made::{
     STREAMS, app, at, change_to, configure, dead, hears, messages, page, parked, person, persons_of, say,
-    silent, streams, wants,
+    silent, streams, telling, wants,
 };
 
 every_store! {
@@ -25,22 +25,6 @@ every_store! {
     a_refused_change_changes_nothing
     settings_reach_the_next_decision
     a_deleted_app_loses_its_cursors
-}
-
-/// Tells each of these apps of its role, on these chains.
-fn telling(chains: &[Chain], apps: &[u64]) -> Announce {
-    let (chains, apps) = (chains.to_vec(), apps.to_vec());
-    Box::new(move |change| {
-        let own = chains.iter().filter(|chain| chain.stream(change.streams) == change.stream);
-        let told = |chain: &Chain, to: u64| Announcement {
-            chain: chain.clone(),
-            rule: "HOP-ROLE-1".into(),
-            event: "app_roles".into(),
-            notices: vec![hears(to)],
-            whole: Bytes::from(format!("{{\"to\":{to},\"at\":{}}}", change.at.0)),
-        };
-        own.flat_map(|chain| apps.iter().map(move |to| told(chain, *to))).collect()
-    })
 }
 
 async fn settings_stand_in_every_stream(disk: Disk) {
