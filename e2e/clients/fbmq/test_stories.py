@@ -79,7 +79,7 @@ class Stories(unittest.TestCase):
         self.handled()
         refused = self.page.send(PERSON, "still me")
         self.assertEqual((refused.status_code, refused.json()["error"]["error_subcode"]), (400, 2018300))
-        self.assertEqual(self.page.get_user_profile(PERSON), None, "nothing was told of the person")
+        self.assertEqual(self.page.get_user_profile(PERSON), {"id": PERSON}, "nothing was told of the person")
         self.page.hide_persistent_menu()
         self.page.hide_starting_button()
         self.assertEqual(list(self.baton_profile()), ["greeting"])

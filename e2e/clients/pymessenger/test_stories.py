@@ -69,7 +69,7 @@ class Stories(unittest.TestCase):
         self.baton.says(PAGE, PERSON, "hello")
         profiles = UserProfileApi(self.first.token, app_secret=self.first.secret)
         profiles.graph_url = first.graph_url
-        self.assertIsNone(profiles.get(PERSON), "nothing is known yet")
+        self.assertEqual(profiles.get(PERSON), {"id": PERSON}, "nothing else is known yet")
         self.baton.api("PUT", f"/pages/{PAGE}/people/{PERSON}", {"first_name": "Ann", "profile_pic": "https://market.test/ann.png"})
         fields = ["first_name", "last_name", "profile_pic", "locale", "timezone", "gender"]
         known = {"first_name": "Ann", "profile_pic": "https://market.test/ann.png", "id": PERSON}
