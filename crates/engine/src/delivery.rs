@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use baton_rules::{AppId, Channel, Timestamp};
 use baton_store::{
-    App, Attempt, Chain, Cursor, DeliveryHealth, Disabled, JournalRow, LastFailure, Place, Position, Round,
-    Slice, StoreError, Stream,
+    App, Attempt, Chain, Cursor, DeliveryHealth, Disabled, JournalRow, LastFailure, Nodes, Place, Position,
+    Round, Slice, StoreError, Stream,
 };
 use bytes::Bytes;
 use rand::rngs::SmallRng;
@@ -433,7 +433,12 @@ impl Worker {
     fn take(&mut self, report: Report) {
         match report {
             Report::Answer(reported) => self.answered(&reported),
-            Report::Settled(Ok(())) => self.books().unsettled.under_way = None,
+            Report::Settled(Ok(())) => {
+                self.books().unsettled.under_way = None;
+                if self.shared.store.nodes().is_some_and(Nodes::has_lost) {
+                    self.shared.holding.end();
+                }
+            }
             Report::Settled(Err(error)) => {
                 tracing::warn!(app = %self.errand.app, %error, "where delivery stands was not recorded");
                 let again = Some(self.later());

@@ -2,16 +2,17 @@
 //! what it wrote itself. Whoever waits for rows is woken by them as by its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_rules::{AppId, ThreadKey, Timestamp, standing};
+use baton_rules::{AppId, Cause, ThreadKey, Timestamp, standing};
 use baton_store::{Chain, JournalRow, Position, Settings, StoreError, Stream};
 use baton_wire::webhook;
 
 use crate::activity::ActivityKind;
 use crate::clock::pause;
 use crate::delivery;
-use crate::engine::Shared;
+use crate::engine::{Engine, Shared};
 
 /// How long to wait between two looks, in milliseconds: where nothing came, and where something did.
 const QUIET_MS: u64 = 100;
@@ -27,6 +28,10 @@ pub(crate) struct Followed {
     /// What listeners were told of last. Held by whoever changes the settings, until it is known what they became: else
     /// that would be taken for another node's.
     settings: tokio::sync::Mutex<Arc<Settings>>,
+    /// How many asked for the newest settings.
+    asked: AtomicU64,
+    /// How many of them are served by the looks so far. Held by who looks.
+    served: tokio::sync::Mutex<u64>,
 }
 
 struct Stretch {
@@ -64,7 +69,8 @@ impl Followed {
         let known = |head: &Position| Mutex::new(Known { up_to: *head, own: BTreeMap::new() });
         let stretch = |head| Stretch { known: known(head), turn: tokio::sync::Mutex::default() };
         let settings = tokio::sync::Mutex::new(settings);
-        Self { streams: heads.iter().map(stretch).collect(), settings }
+        let streams = heads.iter().map(stretch).collect();
+        Self { streams, settings, asked: AtomicU64::new(0), served: tokio::sync::Mutex::new(0) }
     }
 
     /// The settings that listeners were told of last. Held from before they are changed until it is known what they became.
@@ -99,6 +105,27 @@ impl Followed {
         if let Some(mut known) = self.known(stream) {
             known.reach(up_to);
         }
+    }
+}
+
+impl Engine {
+    /// The settings as they are now, also where another node has just changed them. However many ask at once, one look
+    /// serves all who came before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot be asked.
+    pub async fn newest_settings(&self) -> Result<Arc<Settings>, StoreError> {
+        let shared = self.shared();
+        if let Some(followed) = &shared.followed {
+            let own = followed.asked.fetch_add(1, Ordering::AcqRel);
+            let mut served = followed.served.lock().await;
+            if own >= *served {
+                let serves = followed.asked.load(Ordering::Acquire);
+                shared.store.heads().await?;
+                *served = serves;
+            }
+        }
+        Ok(shared.store.settings())
     }
 }
 
@@ -143,6 +170,7 @@ async fn look(shared: &Arc<Shared>, seen: &mut u64) -> Result<bool, StoreError> 
             // What this node is just writing is known after that.
             drop(followed.turn(stream).await);
         }
+        let mut is_known = false;
         while let Some((after, until)) = followed.gap(stream, head) {
             is_new = true;
             if !shared.holding.has(stream) && !shared.has_listeners() {
@@ -154,6 +182,12 @@ async fn look(shared: &Arc<Shared>, seen: &mut u64) -> Result<bool, StoreError> 
             let limit = usize::try_from((until.0 - after.0).min(PIECE)).unwrap_or(usize::MAX);
             let rows = nodes.rows(stream, after, limit).await?;
             let rows: Vec<_> = rows.into_iter().filter(|row| row.position <= until).collect();
+            if !is_known && rows.iter().any(|row| row.cause == Cause::Settings) {
+                // What this node is just changing of the settings is known after that to be its own.
+                drop(followed.settings().await);
+                is_known = true;
+                continue;
+            }
             // What is not there any more was deleted for its age.
             let last = rows.last().map_or(until, |row| row.position);
             if rows.is_empty() {

@@ -75,6 +75,12 @@ impl Holding {
         held.until = Some((since, lasting_ms));
         changed || goes_on
     }
+
+    /// It turned out not to hold any more, whatever the watch says, which stands still in a machine that sleeps: nothing is
+    /// begun until it is said anew what is held.
+    pub(crate) fn end(&self) {
+        self.locked().until = Some((Stopwatch::start(), 0));
+    }
 }
 
 #[cfg(test)]
@@ -97,5 +103,7 @@ mod tests {
         assert_eq!(*holding.streams(), set(&[0]));
         assert!(holding.set(set(&[0]), Stopwatch::start(), 1_000_000), "what ended is to be begun again");
         assert!(holding.is_term(term));
+        holding.end();
+        assert!(!holding.is_term(term) && holding.set(set(&[0]), Stopwatch::start(), 1_000_000));
     }
 }

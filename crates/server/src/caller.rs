@@ -127,6 +127,17 @@ impl AppCaller {
         Some(found.ok_or_else(GraphError::token))
     }
 
+    /// The same; where it is none of an app's, by the settings of this moment: another node may just have made it.
+    pub(crate) async fn found(shared: &Arc<Shared>, token: &str) -> Result<Option<Self>, Wrong> {
+        let version = shared.engine.settings().version;
+        match Self::of(shared, token).transpose() {
+            Err(wrong) if is_newer(shared, version).await? => {
+                Self::of(shared, token).transpose().map_err(|_| wrong.into())
+            }
+            found => Ok(found?),
+        }
+    }
+
     /// Itself.
     pub(crate) fn app(&self) -> &App {
         &self.app
@@ -207,6 +218,17 @@ impl Caller {
             time: params.text("appsecret_time"),
         });
         Known::by(shared, &token_hash(token), proof)
+    }
+
+    /// The same; where nobody has the token, by the settings of this moment: another node may just have issued it.
+    pub(crate) async fn found(shared: &Shared, token: &str, params: &Params) -> Result<Known, Wrong> {
+        let version = shared.engine.settings().version;
+        match Self::known(shared, token, params) {
+            Err(wrong) if is_newer(shared, version).await? => {
+                Self::known(shared, token, params).map_err(|_| wrong)
+            }
+            known => known,
+        }
     }
 
     /// The token, as the client has it.
@@ -593,6 +615,12 @@ fn lacking(lack: Lack) -> Wrong {
 pub(crate) fn unavailable(error: &StoreError) -> Wrong {
     tracing::error!(%error, "the store failed");
     GraphError::transient().into()
+}
+
+/// Whether the settings are newer now than that: then who was refused by those is looked for again.
+async fn is_newer(shared: &Shared, version: u64) -> Result<bool, Wrong> {
+    let newest = shared.engine.newest_settings().await.map_err(|error| unavailable(&error))?;
+    Ok(newest.version > version)
 }
 
 impl Proof {

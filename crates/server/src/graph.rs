@@ -340,8 +340,11 @@ impl Asked<'_> {
         };
         self.params.has_one_upload()?;
         let token = self.token.take();
-        if let Some(app) = token.as_deref().and_then(|token| AppCaller::of(self.shared, token)) {
-            let app = app?;
+        let app = match token.as_deref() {
+            Some(token) => AppCaller::found(self.shared, token).await?,
+            None => None,
+        };
+        if let Some(app) = app {
             let (seen, within) = self.shared.usage.of_app(app.app().id, self.shared.engine.now());
             let _ = self.seen.set(seen);
             within?;
@@ -349,7 +352,7 @@ impl Asked<'_> {
         }
         let token = token.ok_or_else(GraphError::no_token)?;
         let instagram = Caller::is_instagram(&token);
-        let known = Caller::known(self.shared, &token, &self.params);
+        let known = Caller::found(self.shared, &token, &self.params).await;
         let known = known.inspect_err(|_| drop(self.seen.set(Seen::default().by(instagram))))?;
         if let Some(wrong) = crate::api::faults::of_call(self.shared, known.app_id()) {
             return Err(wrong.into());

@@ -23,6 +23,10 @@ pub trait Nodes: Send + Sync {
     /// Who is there, or was until an hour ago, by name.
     fn nodes(&self) -> BoxFuture<'_, Result<Vec<Node>, StoreError>>;
 
+    /// Whether something that this node recorded since it last said that it is there was passed over, because another one
+    /// holds the stream by then.
+    fn has_lost(&self) -> bool;
+
     /// Rows of a stream after a position, whoever hears them: at most `limit`.
     fn rows(
         &self,

@@ -213,6 +213,7 @@ impl PostgresStore {
         let are_own: Vec<bool> = ended.into_iter().collect::<Result<_, _>>()?;
         let lost = are_own.iter().filter(|is_own| !**is_own).count();
         if lost > 0 {
+            self.held.lose();
             tracing::info!(
                 lost,
                 "another node delivers by now what was delivered here: nothing is recorded of it"
@@ -611,6 +612,10 @@ impl Nodes for PostgresStore {
             let rows = self.reader.rows(leases::NODES, &[]).await?;
             rows.iter().map(|row| leases::node(row, &self.name())).collect()
         })
+    }
+
+    fn has_lost(&self) -> bool {
+        self.held.has_lost()
     }
 
     fn rows(

@@ -166,7 +166,8 @@ pub(super) async fn edit(
 
 /// One table, as it is.
 pub(super) async fn show(shared: &Shared, item: &Item) -> Result<Response, Problem> {
-    let mut table = routing_file::table_of(&shared.engine.settings(), item).ok_or_else(|| unknown(item))?;
+    let settings = shared.engine.newest_settings().await?;
+    let mut table = routing_file::table_of(&settings, item).ok_or_else(|| unknown(item))?;
     let tag = tag(&table);
     facts::told(&shared.engine, item, &mut table).await?;
     Ok(([tag], axum::Json(table)).into_response())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use baton_rules::{AppId, PageId, PersonId, Surface, ThreadKey};
+use baton_store::Settings;
 use baton_wire::depth_of;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -112,12 +113,19 @@ impl FromRequestParts<Arc<Shared>> for OnPage {
         let id: PageId = text
             .parse()
             .map_err(|wrong| Problem::new(&problem::BAD_ID).error("/page", format!("{wrong}")))?;
-        let settings = shared.engine.settings();
-        let (page, surface) = settings.surface(id).ok_or_else(|| {
+        let found =
+            |settings: &Settings| settings.surface(id).map(|(page, surface)| Self { page: page.id, surface });
+        let unknown = || {
             Problem::new(&problem::UNKNOWN_PAGE)
                 .detail(format!("no page and no Instagram account has the id {id}"))
-        })?;
-        Ok(Self { page: page.id, surface })
+        };
+        match found(&shared.engine.settings()) {
+            Some(own) => Ok(own),
+            None => {
+                let newest = shared.engine.newest_settings().await?;
+                found(&newest).ok_or_else(unknown)
+            }
+        }
     }
 }
 
@@ -126,10 +134,17 @@ impl FromRequestParts<Arc<Shared>> for OnApp {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let text = parameter(parts, shared, "app").await?;
-        let settings = shared.engine.settings();
         let id = text.parse::<AppId>().ok();
-        let found = settings.apps.iter().find(|app| Some(app.id) == id || app.name == text);
-        found.map(|app| Self(app.id)).ok_or_else(|| super::change::unknown_app(&text))
+        let found = |settings: &Settings| {
+            settings.apps.iter().find(|app| Some(app.id) == id || app.name == text).map(|app| Self(app.id))
+        };
+        match found(&shared.engine.settings()) {
+            Some(own) => Ok(own),
+            None => {
+                let newest = shared.engine.newest_settings().await?;
+                found(&newest).ok_or_else(|| super::change::unknown_app(&text))
+            }
+        }
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await?;
     // A file that names nothing changes nothing, and is warned of what there is.
     let plan = apply(&RoutingInput::default(), &settings, false, &mut shared.mint())?;
     let mut warnings = plan.warnings;

@@ -251,7 +251,7 @@ pub(super) fn if_match(operation: Operation) -> Operation {
 type Server = State<Arc<Shared>>;
 
 async fn list_apps(State(shared): Server, uri: Uri) -> Result<axum::Json<List<Value>>, Problem> {
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await?;
     let items = settings.apps.iter().map(|app| (app.id.to_string(), Item::App(app.id)));
     let mut part = part("apps", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))?;
     told(&shared, &mut part.0.data, |id| id.parse().ok().map(Item::App)).await?;
@@ -259,7 +259,7 @@ async fn list_apps(State(shared): Server, uri: Uri) -> Result<axum::Json<List<Va
 }
 
 async fn list_pages(State(shared): Server, uri: Uri) -> Result<axum::Json<List<Value>>, Problem> {
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await?;
     let items = settings.pages.iter().map(|page| (page.id.to_string(), Item::Page(page.id)));
     let mut part = part("pages", items.collect(), &uri, |item| table_of(&settings, item).map(Value::Object))?;
     told(&shared, &mut part.0.data, |id| id.parse().ok().map(Item::Page)).await?;

@@ -68,7 +68,8 @@ async fn list(
     at: OnPage,
     OnApp(app): OnApp,
 ) -> Result<axum::Json<List<TokenShown>>, Problem> {
-    let tokens = tokens_of((at.page, app), &shared.engine.settings());
+    let settings = shared.engine.newest_settings().await?;
+    let tokens = tokens_of((at.page, app), &settings);
     Ok(axum::Json(List::new(tokens.ok_or_else(|| not_connected(&at, app))?, None)))
 }
 

@@ -71,6 +71,16 @@ pub(crate) fn versions(before: &Settings, after: &Settings) -> Vec<Box<str>> {
 
 /// A node.
 pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, inbox: &Arc<Inbox>) -> Engine {
+    start_for(LEASE, store, clock, inbox).await
+}
+
+/// One that says at this pace that it is there.
+pub(crate) async fn start_for(
+    lease: Duration,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    inbox: &Arc<Inbox>,
+) -> Engine {
     let never = i64::MAX / 2;
     let policy = Policy {
         profile: Profile::NeverDisable,
@@ -81,7 +91,7 @@ pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, inbox: &
         keep: Keep { events_ms: never, undelivered_ms: never, control_ms: never, database_bytes: None },
         traces: false,
     };
-    let member = Member { lease: LEASE, names: versions, ..Member::default() };
+    let member = Member { lease, names: versions, ..Member::default() };
     let transport = Arc::new(Post(Arc::clone(inbox)));
     Engine::start(Parts { store, clock, transport, policy, seed: 7, member }).await.unwrap()
 }

@@ -12,7 +12,7 @@ use baton_testkit::settings::{HANDOVER, ROUTING};
 use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::Receiver;
 
-use super::cluster::{Inbox, begins, postgres, start, versions};
+use super::cluster::{Inbox, begins, postgres, start, start_for, versions};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -126,4 +126,30 @@ async fn a_node_whose_clock_is_wrong_goes_by_the_databases() {
     let shown = wrong.thread(&thread).await.unwrap().unwrap();
     assert!(owned > 0 && shown.seen == receipts.last().unwrap().thread, "{shown:?}");
     wrong.stop(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_that_a_stream_is_anothers_begins_nothing_more() {
+    let postgresql = Postgres::shared();
+    let database = postgresql.database();
+    let inbox = Arc::new(Inbox::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // As in a machine that slept: by its own watch it goes on for long, and says nothing before that.
+    let long = Duration::from_secs(24 * 3_600);
+    let node = start_for(long, postgres(&database, Time::Database).await, clock, &inbox).await;
+    node.configure(Box::new(|_| Ok(begins()))).await.unwrap();
+    let delivers = async || !node.metrics().await.unwrap().contains("baton_delivered_streams 0\n");
+    assert!(delivers().await);
+    let name = database.rsplit('/').next().unwrap();
+    let taken =
+        "UPDATE baton.leases SET epoch = epoch + 1, node = 'another', held_until = now() + interval '1 day'";
+    postgresql.tell(name, taken);
+    let mut random = <rand::rngs::SmallRng as rand::SeedableRng>::seed_from_u64(1);
+    for op in 0..40 {
+        let thread = baton_testkit::people::thread(HANDOVER, 0);
+        let _ = node.submit(baton_testkit::people::asked(&mut random, thread, op)).await;
+    }
+    let ends = async { while delivers().await {} };
+    tokio::time::timeout(PATIENCE, ends).await.unwrap();
+    node.stop(PATIENCE).await;
 }

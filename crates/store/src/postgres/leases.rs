@@ -6,6 +6,7 @@
 //! all go by the same list; who has too much stops to deliver it before letting it go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use baton_rules::Timestamp;
@@ -26,7 +27,11 @@ pub(super) const TURN: i64 = 0x4245_4154;
 /// The epochs of what this process holds. Nobody has ever held a stream whose epoch is 0, so in a database without
 /// leases everybody may write.
 #[derive(Debug, Default)]
-pub(super) struct Held(RwLock<Option<BTreeMap<Stream, i64>>>);
+pub(super) struct Held {
+    epochs: RwLock<Option<BTreeMap<Stream, i64>>>,
+    /// Something of it turned out to be another's.
+    has_lost: AtomicBool,
+}
 
 impl Held {
     pub(super) fn epoch(&self, stream: Stream) -> i64 {
@@ -35,16 +40,26 @@ impl Held {
 
     /// What is held, if this process ever asked for anything.
     pub(super) fn streams(&self) -> Option<Vec<Stream>> {
-        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = self.epochs.read().unwrap_or_else(PoisonError::into_inner);
         held.as_ref().map(|held| held.keys().copied().collect())
     }
 
     pub(super) fn epochs(&self) -> BTreeMap<Stream, i64> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+        self.epochs.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     pub(super) fn set(&self, held: BTreeMap<Stream, i64>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        self.has_lost.store(false, Ordering::Release);
+    }
+
+    /// Another process has something of it.
+    pub(super) fn lose(&self) {
+        self.has_lost.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_lost(&self) -> bool {
+        self.has_lost.load(Ordering::Acquire)
     }
 }
 

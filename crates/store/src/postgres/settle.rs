@@ -94,8 +94,9 @@ impl Work for Settle {
         found: Standing,
     ) -> Result<(bool, Vec<Write>), Trouble> {
         // How apps do is no stream's, and can be told by whoever knows it.
-        let is_own = found.epoch == self.epoch;
-        let mut writes = if is_own { writes(self.stream, &self.part)? } else { Vec::new() };
+        let of_stream = writes(self.stream, &self.part)?;
+        let is_own = found.epoch == self.epoch || of_stream.is_empty();
+        let mut writes = if is_own { of_stream } else { Vec::new() };
         for (app, health) in &self.part.health {
             writes.push(health_write(*app, health, found.health.get(app))?);
         }

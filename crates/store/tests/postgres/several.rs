@@ -303,10 +303,13 @@ async fn who_lost_a_stream_without_knowing_writes_nothing_of_it() {
         cursors: [served(Stream(0), 9).cursors, served(Stream(STREAMS - 1), 4).cursors].concat(),
         ..Round::default()
     };
+    assert!(!paused.has_lost());
     paused.settle(both).await.unwrap();
+    assert!(paused.has_lost(), "and it is told");
     assert_eq!((cursor(&other, 0).await, cursor(&other, last).await), (3, 4), "the other part is its own");
     // What another had is lost first, although nobody has it any more; then it can be had again.
     assert_eq!(beat(&paused, short.clone()).await.held, set([STREAMS - 1]));
+    assert!(!paused.has_lost());
     assert_eq!(beat(&paused, short).await.held, set(0..STREAMS));
 }
 
@@ -354,7 +357,10 @@ async fn what_one_node_says_of_an_app_does_not_wipe_what_another_said() {
     };
     let disabled = Some(Disabled { at: 30, reason: "failures".into() });
     say(&one, DeliveryHealth { disabled, ..DeliveryHealth::default() }).await;
+    // Which is no stream's, and nothing that could be lost.
+    beat(&one, there()).await;
     say(&other, DeliveryHealth { delivered_at: Some(20), ..DeliveryHealth::default() }).await;
+    assert!(!other.has_lost());
     let kept = one.delivery_state(app(11)).await.unwrap().health;
     assert_eq!((kept.delivered_at, kept.disabled.is_some()), (Some(20), true));
     assert_eq!(Nodes::health(&one).await.unwrap(), [(app(11), kept)]);
