@@ -11,7 +11,7 @@ use todc_utils::linearizability::history::{Action, History};
 use todc_utils::specifications::Specification;
 
 use crate::history::{Asked, Done, Talk, Told};
-use crate::model::{self, State};
+use crate::model::{self, State, unknown};
 
 /// Steps of one search, at most. Of a window that is linearizable it takes thousands.
 const STEPS: u32 = 2_000_000;
@@ -37,22 +37,44 @@ impl Specification for Sequential {
         TAKEN.set(taken);
         assert!(taken < STEPS, "after {STEPS} steps it is not known whether the window is linearizable");
         match model::answer(state, asked) {
-            Some((next, foretold)) if foretold == *told => (true, next),
+            Some((next, foretold)) if foretold == *told || *told == unknown() => (true, next),
             Some(_) | None => (false, state.clone()),
         }
     }
 }
 
+/// Operations of a window at most of which nobody knows whether they were done.
+const MOST_UNKNOWN: usize = 12;
+
 /// Whether there is an order in which one operation after another, each at some moment between its call and its
-/// answer, would have been answered as these were.
+/// answer, would have been answered as these were. Of those without an answer each was done until the window's end, or not.
 pub(crate) fn is_linearizable(window: &[Done]) -> bool {
+    let (open, known): (Vec<Done>, Vec<Done>) =
+        window.iter().cloned().partition(|done| done.told == unknown());
+    assert!(
+        open.len() <= MOST_UNKNOWN,
+        "of {} operations it is not known whether they were done",
+        open.len()
+    );
+    let ends = known.iter().filter(|done| matches!(done.asked, Asked::End(_)));
+    let until = ends.map(|end| end.from).max().unwrap_or(u64::MAX);
+    // Whoever asked has asked other things since.
+    let alone = known.iter().map(|done| done.by).max().unwrap_or(0) + 1;
+    (0..1_u32 << open.len()).any(|done| {
+        let were = open.iter().enumerate().filter(|(number, _)| done & (1 << number) != 0);
+        let were = were.map(|(number, one)| Done { by: alone + number, until, ..one.clone() });
+        is_possible(&known.iter().cloned().chain(were).collect::<Vec<_>>())
+    })
+}
+
+fn is_possible(window: &[Done]) -> bool {
     TAKEN.set(0);
     let mut moments: Vec<(u64, bool, &Done)> = Vec::new();
     for done in window {
         moments.push((done.from, true, done));
         moments.push((done.until, false, done));
     }
-    moments.sort_by_key(|(at, ..)| *at);
+    moments.sort_by_key(|(at, is_call, _)| (*at, *is_call));
     // Calls without an answer between them are in no order. The search tries the first one first, and what was
     // answered first was most likely done first.
     for calls in moments.chunk_by_mut(|(_, a, _), (_, b, _)| *a && *b) {

@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::history::{Asked, Change, Document, Item, Patch, Recorder, Talk, Told, Wanted, Whole};
+use crate::model::unknown;
 use crate::page::{app_name, move_to_main};
 use crate::settings;
 
@@ -18,7 +19,8 @@ const OWN: &str = "/baton/v1";
 pub(crate) struct Client {
     /// Tells clients apart in the history.
     pub(crate) number: usize,
-    pub(crate) base: String,
+    /// The nodes that are asked in turn, if there are several.
+    pub(crate) bases: Arc<[String]>,
     pub(crate) operator_token: String,
     pub(crate) http: reqwest::Client,
     pub(crate) recorder: Arc<Recorder>,
@@ -27,45 +29,77 @@ pub(crate) struct Client {
 impl Client {
     /// Asks, records, and gives the answer with its `ETag`.
     pub(crate) async fn ask(&self, asked: Asked) -> (Told, Option<String>) {
-        let request = self.request(&asked);
         let from = self.recorder.number();
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-        let text = response.text().await.unwrap();
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-        let told = (status, kept(&asked, status, body));
-        self.recorder.record(self.number, asked, told.clone(), from);
+        let answer = self.answer(&asked, from).await;
+        let (told, tag) = answer.unwrap_or_else(|| (unknown(), None));
+        // What changes nothing and was not answered is as if it had not been asked.
+        if told != unknown() || asked.changes() {
+            self.recorder.record(self.number, asked, told.clone(), from);
+        }
         (told, tag)
     }
 
-    fn request(&self, asked: &Asked) -> RequestBuilder {
+    /// What a node answers, which is another one each time; one that is gone is not asked. None: it went without an
+    /// answer, or said that it does not know.
+    async fn answer(&self, asked: &Asked, number: u64) -> Option<(Told, Option<String>)> {
+        let count = self.bases.len();
+        let first = self.number + usize::try_from(number).unwrap();
+        for turn in 0..count {
+            let request = self.request(asked, &self.bases[(first + turn) % count]);
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) if error.is_connect() && turn + 1 < count => continue,
+                Err(error) => {
+                    assert!(count > 1, "{error}");
+                    return None;
+                }
+            };
+            let status = response.status().as_u16();
+            let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+            let text = match response.text().await {
+                Ok(text) => text,
+                Err(error) => {
+                    assert!(count > 1, "{error}");
+                    return None;
+                }
+            };
+            let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+            if count > 1 && (status == 503 || body["error"]["code"] == 2) {
+                return None;
+            }
+            return Some(((status, kept(asked, status, body)), tag));
+        }
+        None
+    }
+
+    fn request(&self, asked: &Asked, base: &str) -> RequestBuilder {
+        let own = |method, path: &str| self.own(base, method, path);
         match asked {
             Asked::Begin(_) | Asked::End(_) => panic!("nobody asks for this"),
-            Asked::Clock(by) => self.own(Method::POST, "/clock").json(&json!({"advance": format!("{by}ms")})),
+            Asked::Clock(by) => own(Method::POST, "/clock").json(&json!({"advance": format!("{by}ms")})),
             Asked::Act { token, talk: (_, person), ask, metadata } => {
                 let (edge, mut body) = call(*ask);
                 body["recipient"] = json!({"id": person.as_str()});
                 if let Some(metadata) = metadata {
                     body["metadata"] = json!(metadata);
                 }
-                self.graph(Method::POST, edge, token).json(&body)
+                self.graph(base, Method::POST, edge, token).json(&body)
             }
             Asked::Owner { token, talk: (_, person) } => {
-                self.graph(Method::GET, &format!("thread_owner?recipient={person}"), token)
+                self.graph(base, Method::GET, &format!("thread_owner?recipient={person}"), token)
             }
             Asked::Write { talk } => {
                 let path = format!("/pages/{}/people/{}/events", talk.0, talk.1);
                 let body = json!({"type": "message", "message": {"text": "hello"}});
-                self.own(Method::POST, &path).json(&body)
+                own(Method::POST, &path).json(&body)
             }
             Asked::Desk { talk, desk } => {
-                self.own(Method::POST, &format!("{}/inbox", thread(talk))).json(&inbox(*desk))
+                own(Method::POST, &format!("{}/inbox", thread(talk))).json(&inbox(*desk))
             }
-            Asked::Look { talk } => self.own(Method::GET, &thread(talk)),
-            Asked::Read { item } => self.own(Method::GET, &path(item)),
+            Asked::Look { talk } => own(Method::GET, &thread(talk)),
+            Asked::Read { item } => own(Method::GET, &path(item)),
             Asked::Change { change, if_match } => {
-                let request = self.change(change);
+                let request = self.change(base, change);
                 match if_match {
                     Some(known) => request.header("if-match", &known.tag),
                     None => request,
@@ -74,12 +108,12 @@ impl Client {
         }
     }
 
-    fn change(&self, change: &Change) -> RequestBuilder {
+    fn change(&self, base: &str, change: &Change) -> RequestBuilder {
         let path = path(&settings::item(change));
         match change {
-            Change::Page { patch, .. } => self.own(Method::PATCH, &path).json(&patched(patch)),
-            Change::Connect { to, .. } => self.own(Method::PUT, &path).json(&connection(to)),
-            Change::Disconnect { .. } => self.own(Method::DELETE, &path),
+            Change::Page { patch, .. } => self.own(base, Method::PATCH, &path).json(&patched(patch)),
+            Change::Connect { to, .. } => self.own(base, Method::PUT, &path).json(&connection(to)),
+            Change::Disconnect { .. } => self.own(base, Method::DELETE, &path),
             Change::Routing { pages } => {
                 let pages: Vec<Value> = pages
                     .iter()
@@ -89,17 +123,17 @@ impl Client {
                         table
                     })
                     .collect();
-                self.own(Method::PUT, &path).json(&json!({"pages": pages}))
+                self.own(base, Method::PUT, &path).json(&json!({"pages": pages}))
             }
         }
     }
 
-    fn own(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{OWN}{path}", self.base)).bearer_auth(&self.operator_token)
+    fn own(&self, base: &str, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{base}{OWN}{path}")).bearer_auth(&self.operator_token)
     }
 
-    fn graph(&self, method: Method, edge: &str, token: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/v25.0/me/{edge}", self.base)).bearer_auth(token)
+    fn graph(&self, base: &str, method: Method, edge: &str, token: &str) -> RequestBuilder {
+        self.http.request(method, format!("{base}/v25.0/me/{edge}")).bearer_auth(token)
     }
 
     /// Reads a document, with its tag.

@@ -74,7 +74,7 @@ impl Scene {
     fn client(&self, number: usize) -> Client {
         Client {
             number,
-            base: self.node.base.clone(),
+            bases: [self.node.base.clone()].into(),
             operator_token: OPERATOR.to_owned(),
             http: self.http.clone(),
             recorder: Arc::clone(&self.recorder),

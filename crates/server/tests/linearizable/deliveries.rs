@@ -1,5 +1,5 @@
 //! What must hold of the webhooks as they arrived: each app got, of each conversation, exactly what the journal
-//! addresses to it, in the journal's order; and nothing came twice unless it had been refused.
+//! addresses to it, in the journal's order; and nothing came twice unless it had been refused, or nodes were in trouble.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,30 @@ struct Heard {
     accepted: usize,
 }
 
-/// How many events must be delivered.
-pub(crate) fn expected(journal: &Journal) -> usize {
-    journal.streams.iter().flatten().map(|row| row.notices.len()).sum()
+/// Whether every app took everything.
+pub(crate) fn are_complete(journal: &Journal, arrived: &[Arrived]) -> bool {
+    let (_, heard) = followed(journal, arrived, true);
+    heard.values().all(|conversation| conversation.accepted == conversation.entries.len())
 }
 
-/// Everything that is wrong.
-pub(crate) fn check(journal: &Journal, arrived: &[Arrived]) -> Vec<String> {
+/// Everything that is wrong. Where nodes were killed and paused, what was taken may come again.
+pub(crate) fn check(journal: &Journal, arrived: &[Arrived], repeats: bool) -> Vec<String> {
+    let (mut wrong, heard) = followed(journal, arrived, repeats);
+    for ((app, talk), conversation) in heard {
+        let (accepted, all) = (conversation.accepted, conversation.entries.len());
+        if accepted != all {
+            wrong.push(format!("{app} took {accepted} of {all} events of {talk}"));
+        }
+    }
+    wrong
+}
+
+/// What is wrong with what arrived, and how far every conversation has come by it.
+fn followed(
+    journal: &Journal,
+    arrived: &[Arrived],
+    repeats: bool,
+) -> (Vec<String>, BTreeMap<(AppId, String), Heard>) {
     let mut wrong = Vec::new();
     let mut heard = addressed(journal);
     for webhook in arrived {
@@ -37,6 +54,9 @@ pub(crate) fn check(journal: &Journal, arrived: &[Arrived]) -> Vec<String> {
             let ahead = ahead.entry(talk).or_default();
             let next = conversation.entries.get(conversation.accepted + *ahead);
             if next != Some(entry) {
+                if repeats && conversation.entries[..conversation.accepted].contains(entry) {
+                    continue;
+                }
                 wrong.push(format!("{} was sent {entry}, and was to hear {next:?}", webhook.app));
             }
             *ahead += 1;
@@ -47,13 +67,7 @@ pub(crate) fn check(journal: &Journal, arrived: &[Arrived]) -> Vec<String> {
             }
         }
     }
-    for ((app, talk), conversation) in heard {
-        let (accepted, all) = (conversation.accepted, conversation.entries.len());
-        if accepted != all {
-            wrong.push(format!("{app} took {accepted} of {all} events of {talk}"));
-        }
-    }
-    wrong
+    (wrong, heard)
 }
 
 /// What the journal addresses to each app, by conversation or page, in order.

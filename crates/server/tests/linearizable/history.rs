@@ -41,6 +41,22 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// Whether it may change anything.
+    pub(crate) const fn changes(&self) -> bool {
+        match self {
+            Asked::Clock(_)
+            | Asked::Act { .. }
+            | Asked::Write { .. }
+            | Asked::Desk { .. }
+            | Asked::Change { .. } => true,
+            Asked::Begin(_)
+            | Asked::End(_)
+            | Asked::Owner { .. }
+            | Asked::Look { .. }
+            | Asked::Read { .. } => false,
+        }
+    }
+
     /// The thread that this is about; none for what is about settings or about everything.
     pub(crate) const fn talk(&self) -> Option<&Talk> {
         match self {
@@ -138,6 +154,11 @@ impl Recorder {
     /// The next number.
     pub(crate) fn number(&self) -> u64 {
         self.count.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// How far it is numbered.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
     }
 
     /// An operation whose call went out at `from`, and was answered just now.

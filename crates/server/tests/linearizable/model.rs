@@ -110,6 +110,11 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// What is said of something of which nobody knows whether it was done: its node went without an answer, or could not say.
+pub(crate) fn unknown() -> Told {
+    (0, json!("unknown"))
+}
+
 fn error(error: &GraphError) -> Told {
     (error.status, json!({"code": error.code, "subcode": error.subcode}))
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use baton_engine::{Engine, HttpTransport, Parts, Policy, Profile, Vetting, VirtualClock};
+use baton_engine::{Engine, HttpTransport, Member, Parts, Policy, Profile, Vetting, VirtualClock};
 use baton_rules::{Surface, ThreadKey, Timestamp};
 use baton_server::config::Limits;
 use baton_server::routing_file::{Mint, RoutingInput, apply};
 use baton_server::serve;
 use baton_store::sqlite::{Options, SqliteStore};
-use baton_store::{KeptClock, Position, Secret, Store, Stream};
+use baton_store::{JournalRow, KeptClock, Position, Secret, Store, Stream};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -27,9 +27,11 @@ use crate::witness::Witness;
 /// 2026-01-01T00:00:00.000Z
 pub(crate) const START: i64 = 1_767_225_600_000;
 /// Few, so that different threads meet in one batch.
-const STREAMS: u16 = 3;
+pub(crate) const STREAMS: u16 = 3;
 /// Longer than a busy machine makes a webhook wait: one that was answered is never sent again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Of one of several: shorter than they are in trouble.
+const LEASE: Duration = Duration::from_secs(1);
 pub(crate) const OPERATOR: &str = "operator-token";
 
 /// A running server.
@@ -40,7 +42,7 @@ pub(crate) struct Node {
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
     /// The database, gone when the test ends.
-    _folder: TempDir,
+    folder: Option<TempDir>,
 }
 
 impl Node {
@@ -48,9 +50,14 @@ impl Node {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("baton.db");
         let opening = move || SqliteStore::open(&path, Options { streams: STREAMS }).unwrap();
-        let store = Arc::new(Witness::new(tokio::task::spawn_blocking(opening).await.unwrap(), seed));
+        let store = Arc::new(tokio::task::spawn_blocking(opening).await.unwrap());
+        let store = Arc::new(Witness::new(store, seed, Arc::default()));
+        Self { folder: Some(folder), ..Self::over(store, clock(), seed).await }
+    }
+
+    /// One over this store.
+    pub(crate) async fn over(store: Arc<Witness>, clock: Arc<VirtualClock>, seed: u64) -> Self {
         let vetting = Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] };
-        let kept = KeptClock { offset: 0, frozen: Some(Timestamp(START)) };
         let policy = Policy {
             profile: Profile::NeverDisable,
             in_flight: 4,
@@ -62,11 +69,11 @@ impl Node {
         };
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            clock: Arc::new(VirtualClock::new(kept)),
+            clock,
             transport: Arc::new(HttpTransport::new(vetting, PATIENCE).unwrap()),
             policy,
             seed,
-            member: baton_engine::Member::default(),
+            member: Member { lease: LEASE, ..Member::default() },
         };
         let engine = Engine::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -88,7 +95,7 @@ impl Node {
         let served = tokio::spawn(serve::run(listener, state, async {
             let _ = stopped.await;
         }));
-        Self { base, store, engine, stop, served, _folder: folder }
+        Self { base, store, engine, stop, served, folder: None }
     }
 
     /// The settings that the story begins with.
@@ -102,21 +109,7 @@ impl Node {
 
     /// How everything stands now, when nobody asks for anything.
     pub(crate) async fn stands(&self, talks: &[Talk]) -> State {
-        let settings = self.store.settings();
-        let pages = settings.pages.iter().map(|page| PageState::of(&settings, page)).collect();
-        let mut state = State {
-            now: self.engine.now(),
-            version: settings.version,
-            pages: Arc::new(pages),
-            threads: std::collections::BTreeMap::new(),
-        };
-        for talk in talks {
-            let key = ThreadKey { page: talk.0, surface: Surface::Messenger, person: talk.1.clone() };
-            if let Some(known) = self.store.thread(&key).await.unwrap() {
-                state.threads.insert(talk.clone(), Arc::new(known.thread));
-            }
-        }
-        state
+        stands(&*self.store, self.engine.now(), talks).await
     }
 
     /// The clock goes on.
@@ -126,20 +119,46 @@ impl Node {
 
     /// Everything that was written.
     pub(crate) async fn journal(&self) -> Journal {
-        let mut streams = Vec::new();
-        for (number, head) in (0..).zip(self.store.heads().await.unwrap()) {
-            let mut rows = Vec::new();
-            for position in 1..=head.0 {
-                rows.push(self.store.row(Stream(number), Position(position)).await.unwrap().unwrap());
-            }
-            streams.push(rows);
-        }
-        Journal { streams, changes: self.store.changes() }
+        Journal { streams: rows(&*self.store).await, changes: self.store.changes() }
     }
 
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.served.await.unwrap().unwrap();
         self.engine.stop(Duration::from_secs(5)).await;
+        drop(self.folder);
     }
+}
+
+/// The clock that every story begins with.
+pub(crate) fn clock() -> Arc<VirtualClock> {
+    Arc::new(VirtualClock::new(KeptClock { offset: 0, frozen: Some(Timestamp(START)) }))
+}
+
+/// How everything stands in a store.
+pub(crate) async fn stands(store: &dyn Store, now: Timestamp, talks: &[Talk]) -> State {
+    let settings = store.settings();
+    let pages = settings.pages.iter().map(|page| PageState::of(&settings, page)).collect();
+    let (version, pages) = (settings.version, Arc::new(pages));
+    let mut state = State { now, version, pages, threads: std::collections::BTreeMap::new() };
+    for talk in talks {
+        let key = ThreadKey { page: talk.0, surface: Surface::Messenger, person: talk.1.clone() };
+        if let Some(known) = store.thread(&key).await.unwrap() {
+            state.threads.insert(talk.clone(), Arc::new(known.thread));
+        }
+    }
+    state
+}
+
+/// Every row of a store, by stream.
+pub(crate) async fn rows(store: &dyn Store) -> Vec<Vec<Arc<JournalRow>>> {
+    let mut streams = Vec::new();
+    for (number, head) in (0..).zip(store.heads().await.unwrap()) {
+        let mut rows = Vec::new();
+        for position in 1..=head.0 {
+            rows.push(store.row(Stream(number), Position(position)).await.unwrap().unwrap());
+        }
+        streams.push(rows);
+    }
+    streams
 }

@@ -35,13 +35,6 @@ impl Mailbox {
     pub(crate) fn all(&self) -> Vec<Arrived> {
         self.arrived.lock().unwrap().clone()
     }
-
-    /// Events that were accepted.
-    pub(crate) fn accepted(&self) -> usize {
-        let arrived = self.arrived.lock().unwrap();
-        let events = |arrived: &Arrived| arrived.body["entry"].as_array().map_or(0, Vec::len);
-        arrived.iter().filter(|arrived| arrived.accepted).map(events).sum()
-    }
 }
 
 struct Receiver {

@@ -14,10 +14,13 @@ use crate::apps::{self, Tokens};
 use crate::checker::{not_linearizable, shown};
 use crate::client::{Client, http, person};
 use crate::history::{Asked, Done, Recorder, Talk};
+use crate::journal::Journal;
 use crate::model::nothing;
 use crate::node::{Node, OPERATOR};
+use crate::nodes::Nodes;
 use crate::operators::Operator;
 use crate::receivers::{self, Mailbox};
+use crate::stage::Stage;
 use crate::{deliveries, people, told};
 
 const PAGES: [u64; 3] = [2001, 2002, 2003];
@@ -34,7 +37,7 @@ const ROUNDS: usize = 100;
 
 /// Everybody in it.
 struct Cast {
-    node: Node,
+    stage: Stage,
     talks: Vec<Talk>,
     tokens: Arc<Tokens>,
     recorder: Arc<Recorder>,
@@ -43,10 +46,19 @@ struct Cast {
     random: SmallRng,
 }
 
-/// Plays it; everything that is wrong, the first of each kind.
+/// Plays it at one node; everything that is wrong, the first of each kind.
 pub(crate) async fn play(seed: u64, windows: usize) -> Vec<String> {
+    played(Stage::One(Node::start(seed).await), seed, windows).await
+}
+
+/// The same at several, one of which is in trouble again and again.
+pub(crate) async fn play_at_several(seed: u64, windows: usize) -> Vec<String> {
+    played(Stage::Several(Nodes::start(seed, http()).await), seed, windows).await
+}
+
+async fn played(stage: Stage, seed: u64, windows: usize) -> Vec<String> {
     let mailbox = Arc::new(Mailbox::default());
-    let mut cast = Cast::start(seed, &mailbox).await;
+    let mut cast = Cast::start(stage, seed, &mailbox).await;
     let mut wrong = Vec::new();
     for number in 0..windows {
         let window = cast.window().await;
@@ -56,28 +68,29 @@ pub(crate) async fn play(seed: u64, windows: usize) -> Vec<String> {
             break;
         }
     }
-    let journal = cast.node.journal().await;
-    cast.deliver(&mailbox, deliveries::expected(&journal)).await;
-    cast.node.stop().await;
-    for part in [journal.check(), deliveries::check(&journal, &mailbox.all()), told::check(&journal)] {
+    let journal = cast.stage.journal().await;
+    cast.deliver(&mailbox, &journal).await;
+    let repeats = cast.stage.repeats();
+    cast.stage.stop().await;
+    let deliveries = deliveries::check(&journal, &mailbox.all(), repeats);
+    for part in [journal.check(), deliveries, told::check(&journal)] {
         wrong.extend(part.into_iter().take(5));
     }
     wrong
 }
 
 impl Cast {
-    async fn start(seed: u64, mailbox: &Arc<Mailbox>) -> Self {
-        let node = Node::start(seed).await;
+    async fn start(stage: Stage, seed: u64, mailbox: &Arc<Mailbox>) -> Self {
         let tokens = Arc::new(Tokens::default());
         let mut addresses = Vec::new();
         for app in apps::all() {
             addresses.push((app, receivers::start(app, Arc::clone(mailbox), seed).await));
         }
-        node.set_up(file(&addresses, &tokens)).await;
+        stage.set_up(file(&addresses, &tokens)).await;
         let pages = PAGES.map(|page| PageId::new(page).unwrap());
         let talks = pages.iter().flat_map(|page| PEOPLE.map(|id| (*page, person(id)))).collect();
         let mut cast = Self {
-            node,
+            stage,
             talks,
             tokens,
             recorder: Arc::default(),
@@ -97,7 +110,7 @@ impl Cast {
     fn client(&self, number: usize) -> Client {
         Client {
             number,
-            base: self.node.base.clone(),
+            bases: self.stage.bases(),
             operator_token: OPERATOR.to_owned(),
             http: self.http.clone(),
             recorder: Arc::clone(&self.recorder),
@@ -106,14 +119,14 @@ impl Cast {
 
     /// One window: how things stand, everybody at once, how things stand then.
     async fn window(&mut self) -> Vec<Done> {
-        let begin = Asked::Begin(self.node.stands(&self.talks).await);
+        let begin = Asked::Begin(self.stage.stands(&self.talks).await);
         self.recorder.record(0, begin, nothing(), self.recorder.number());
         if self.random.random_ratio(2, 3) {
             let by = *STEPS.choose(&mut self.random).unwrap();
             self.client(0).ask(Asked::Clock(by)).await;
         }
         self.everybody().await;
-        let end = Asked::End(self.node.stands(&self.talks).await);
+        let end = Asked::End(self.stage.stands(&self.talks).await);
         self.recorder.record(0, end, nothing(), self.recorder.number());
         self.recorder.take()
     }
@@ -123,6 +136,7 @@ impl Cast {
         let busy: Vec<Talk> = self.talks.choose_multiple(&mut self.random, 2).cloned().collect();
         let mut tasks = JoinSet::new();
         for mut operator in std::mem::take(&mut self.operators) {
+            operator.client.bases = self.stage.bases();
             tasks.spawn(async move {
                 for _ in 0..TURNS {
                     operator.turn().await;
@@ -153,7 +167,9 @@ impl Cast {
                 None
             });
         }
-        self.operators = tasks.join_all().await.into_iter().flatten().collect();
+        let trouble = self.stage.trouble(&self.recorder, &mut self.random);
+        let (operators, ()) = tokio::join!(tasks.join_all(), trouble);
+        self.operators = operators.into_iter().flatten().collect();
         self.operators.sort_by_key(|operator| operator.client.number);
     }
 
@@ -168,16 +184,17 @@ impl Cast {
     }
 
     /// Waits until everything is delivered; what was refused is due when the clock has gone on.
-    async fn deliver(&self, mailbox: &Mailbox, expected: usize) {
-        let (mut accepted, mut rounds) = (0, 0);
+    async fn deliver(&self, mailbox: &Mailbox, journal: &Journal) {
+        let (mut arrived, mut rounds) = (0, 0);
         while rounds < ROUNDS {
             while tokio::time::timeout(UNDER_WAY, mailbox.news.notified()).await.is_ok() {}
-            if mailbox.accepted() >= expected {
+            let all = mailbox.all();
+            if deliveries::are_complete(journal, &all) {
                 return;
             }
-            rounds = if mailbox.accepted() > accepted { 0 } else { rounds + 1 };
-            accepted = mailbox.accepted();
-            self.node.advance(20_000).await;
+            rounds = if all.len() > arrived { 0 } else { rounds + 1 };
+            arrived = all.len();
+            self.stage.advance(20_000).await;
         }
     }
 }

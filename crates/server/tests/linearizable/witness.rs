@@ -1,16 +1,15 @@
 //! A store that writes down every change of settings with its place in each stream, and jostles: before each call it
 //! lets others run for a while, so that what can be interrupted is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
-use baton_store::sqlite::SqliteStore;
 use baton_store::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
-    Forgotten, JournalRow, KeptClock, Lag, Listed, Oldest, Parked, PastPage, Person, Place, Position,
+    Forgotten, JournalRow, KeptClock, Lag, Listed, Nodes, Oldest, Parked, PastPage, Person, Place, Position,
     Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team, TooOld, Tried, Wanted,
 };
 use futures_util::future::BoxFuture;
@@ -20,27 +19,33 @@ use rand::{Rng, SeedableRng};
 /// How often others may run before a call, at most.
 const MOST_TURNS: u64 = 24;
 
+/// The settings as somebody last wanted them to be from a version on. Where that was committed nobody wanted it otherwise
+/// later: changes are decided one after another, whichever node decides.
+pub(crate) type Versions = Arc<Mutex<BTreeMap<u64, Arc<Settings>>>>;
+
 /// Something that happens in the middle of a call.
 pub(crate) type Meanwhile = Mutex<Option<BoxFuture<'static, ()>>>;
 
 /// The store under it, and what it saw.
 pub(crate) struct Witness {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     /// Happens once, when the next thread is about to be read.
     pub(crate) before_thread: Meanwhile,
     /// The same for the next commit.
     pub(crate) before_commit: Meanwhile,
     changes: Mutex<Vec<(Vec<Position>, Arc<Settings>)>>,
+    wanted: Versions,
     random: AtomicU64,
 }
 
 impl Witness {
-    pub(crate) fn new(store: SqliteStore, seed: u64) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, seed: u64, wanted: Versions) -> Self {
         Self {
             store,
             before_thread: Mutex::default(),
             before_commit: Mutex::default(),
             changes: Mutex::default(),
+            wanted,
             random: AtomicU64::new(seed),
         }
     }
@@ -93,6 +98,10 @@ impl Store for Witness {
         self.store.key()
     }
 
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.store.nodes()
+    }
+
     fn configure(
         &self,
         now: Timestamp,
@@ -101,6 +110,13 @@ impl Store for Witness {
     ) -> BoxFuture<'_, Result<Configured, ConfigureError>> {
         Box::pin(async move {
             self.jostle().await;
+            let wanted = Arc::clone(&self.wanted);
+            let change: Change = Box::new(move |before| {
+                let (after, version) = (change(before)?, before.version + 1);
+                let kept = Settings::new(version, after.apps.clone(), after.pages.clone());
+                wanted.lock().unwrap().insert(version, Arc::new(kept));
+                Ok(after)
+            });
             let configured = self.store.configure(now, change, announce).await?;
             if !configured.positions.is_empty() {
                 let change = (configured.positions.clone(), Arc::clone(&configured.after));
