@@ -64,6 +64,7 @@ MINUTES ?= 10
 
 .PHONY: bench
 bench: release relay python bench-core ## Baton against a relay without memory, in turns: minutes, or BENCH=long; ARGS='--only threads'
+	$(call need_postgresql)
 	$(BENCH_RUN) --out $(TARGET)/bench $(ARGS)
 
 .PHONY: half-load

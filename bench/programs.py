@@ -145,11 +145,12 @@ class Sinks:
 
 
 class Baton:
-    """Baton as it is served, with its database on a disk."""
+    """Baton as it is served, with its database on a disk, or the one that is named."""
 
-    def __init__(self, ground, urls, max_batch=1, data="data"):
+    def __init__(self, ground, urls, max_batch=1, data="data", database=None):
         self.ground, self.urls, self.max_batch = ground, urls, max_batch
         self.data = ground.folder / data
+        self.database = database
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.events = f"{self.url}/baton/v1/pages/{PAGE}/events"
@@ -161,6 +162,8 @@ class Baton:
         settings.write_text('log.level = "warn"\n[delivery]\nallow_addresses = ["127.0.0.0/8"]\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
         environment["BATON_OPERATOR_TOKEN"] = OPERATOR_TOKEN
+        if self.database:
+            environment["BATON_DATABASE"] = self.database
         began = time.perf_counter()
         command = [BATON, "serve", "-c", settings, "--data", self.data, "--listen", f"127.0.0.1:{self.port}"]
         self.process = self.ground.start(command, "baton.log", env=environment)

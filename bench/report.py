@@ -84,6 +84,24 @@ def threads(found):
     return f"### {found['threads']:,} threads\n\n" + table(["", "", "aim"], rows)
 
 
+def postgres(found):
+    rows = [
+        (
+            f"{row['nodes']} node{'s' if row['nodes'] > 1 else ''}",
+            spread(row["events_s"], ",.0f"),
+            spread(row["ratio"]),
+            reached(row["ratio"]["median"], row["aim"]),
+            spread(row["by_one"]),
+            f"{row['p50_us']['median'] / 1000:.1f} / {row['p99_us']['median'] / 1000:.1f}",
+        )
+        for row in found["nodes"]
+    ]
+    head = ["", "events/s to one app", "÷ pgbench", "aim", "÷ one node", "answer, p50 / p99 ms"]
+    words = "### PostgreSQL, 256 requests in flight\n\n" + table(head, rows)
+    words += f"\n`pgbench -N` at its best: {spread(found['pgbench'], ',.0f')} transactions a second.\n"
+    return words
+
+
 def soak(found):
     flat = found["flat"]
     rows = [
@@ -112,6 +130,8 @@ def told(found):
         parts.append(isolation(found["isolation"]))
     if found.get("threads"):
         parts.append(threads(found["threads"]))
+    if found.get("postgres"):
+        parts.append(postgres(found["postgres"]))
     if found.get("soak"):
         parts.append(soak(found["soak"]))
     verdict = "\n".join(f"- {fault}" for fault in found["faults"])

@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 import isolation
+import on_postgres
 import report
 import soak
 import threads
@@ -25,7 +26,7 @@ import turns
 from probe import probe
 from programs import BATON, RELAY, ROOT, Ground
 
-PARTS = ("throughput", "latency", "isolation", "threads", "soak")
+PARTS = ("throughput", "latency", "isolation", "threads", "postgres", "soak")
 LENGTHS = {
     # rounds, seconds of a measurement, seconds that an app is ill, threads
     "short": (3, 2, 8, 1_000_000),
@@ -88,6 +89,9 @@ def measure(plan, found):
         found["faults"] += faults
     if "threads" in plan.only:
         found["threads"], faults = threads.many(plan, say)
+        found["faults"] += faults
+    if "postgres" in plan.only:
+        found["postgres"], faults = on_postgres.on_postgres(plan, say)
         found["faults"] += faults
     if "soak" in plan.only:
         found["soak"], faults = soak.soak(plan.minutes, say)

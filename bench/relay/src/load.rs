@@ -1,4 +1,5 @@
-//! The load: messages of many people over keep-alive connections, as fast as answers come, or so many a second.
+//! The load: messages of many people over keep-alive connections, as fast as answers come, or so many a second. With
+//! several addresses, which differ in the host alone, the connections take turns.
 
 use std::io;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ fn put_digits(slot: &mut [u8], mut number: u64) {
 
 /// What all connections of one run share.
 struct Plan {
-    authority: String,
+    authorities: Vec<String>,
     senders: u64,
     in_turn: bool,
     next_sender: AtomicU64,
@@ -88,14 +89,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(options: &Options, authority: String) -> Result<Self> {
+    fn new(options: &Options, authorities: Vec<String>) -> Result<Self> {
         let start = Instant::now();
         let warm = start + Duration::from_secs_f64(options.get("warm-up", 1.0)?);
         let seed: u64 = options.get("seed", std::process::id().into())?;
         let first_message = seed * 1_000_000_000;
         let in_turn = options.get("in-turn", false)?;
         Ok(Self {
-            authority,
+            authorities,
             senders: options.get("senders", 100_000)?,
             in_turn,
             next_sender: AtomicU64::new(if in_turn { 0 } else { seed << 32 }),
@@ -135,11 +136,13 @@ impl Tally {
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let (authority, path) = split_url(options.text("url", "http://127.0.0.1:9000/"))?;
-    let template = Template::new(&options, &authority, &path)?;
+    let urls = options.text("url", "http://127.0.0.1:9000/").split(',');
+    let (authorities, paths): (Vec<_>, Vec<_>) =
+        urls.map(split_url).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let template = Template::new(&options, &authorities[0], &paths[0])?;
     let sinks: Vec<_> = options.text("sinks", "").split(',').filter(|url| !url.is_empty()).collect();
     let there = sink_events(&sinks).await?;
-    let plan = Arc::new(Plan::new(&options, authority)?);
+    let plan = Arc::new(Plan::new(&options, authorities)?);
     let clients: Vec<_> = (0..plan.connections)
         .map(|index| tokio::spawn(client_loop(plan.clone(), template.clone(), index)))
         .collect();
@@ -184,7 +187,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 /// sent, so this program's own timer (1 ms) does not count.
 async fn client_loop(plan: Arc<Plan>, mut template: Template, index: usize) -> Result<Tally> {
     let mut tally = Tally::default();
-    let mut stream = TcpStream::connect(&plan.authority).await?;
+    let mut stream = TcpStream::connect(&plan.authorities[index % plan.authorities.len()]).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(4096);
     let step = match plan.rate {
