@@ -214,7 +214,7 @@ nodes: $(PROFILE) python ## three nodes over PostgreSQL: killed, paused, failed 
 	python3 e2e/nodes/run.py --broken replica & other=$$!; python3 e2e/nodes/run.py --broken leases; wait $$other
 
 .PHONY: size
-size: release python ## the release program's size, and its cold start with an empty database
+size: release python ## the release program's size, its cold start with an empty database, its memory at rest
 	@BATON_BIN=$(TARGET)/release/baton python3 e2e/cold_start.py
 
 .PHONY: docs
