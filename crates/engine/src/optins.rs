@@ -1,5 +1,5 @@
 //! What people give in an opt-in by which a message may reach them: the `user_ref` of the checkbox plugin, and tokens to
-//! be notified (WIN-13 to WIN-15). It is kept with the event that brings it, in one transaction, and looked up when an app
+//! be notified (WIN-13 to WIN-16). It is kept with the event that brings it, in one transaction, and looked up when an app
 //! sends by it; whether that may be is a rule.
 
 use baton_rules::{Invitation, Invited, PageId, PersonId, Surface, ThreadKey, Timestamp};

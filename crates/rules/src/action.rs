@@ -151,7 +151,7 @@ pub enum Ask {
         /// `target_app_id`.
         to: AppId,
     },
-    /// Send a message by what the person gave for it (WIN-11, WIN-13 to WIN-15).
+    /// Send a message by what the person gave for it (WIN-11, WIN-13 to WIN-16).
     Answer(Invitation),
     /// Set or delete a persistent menu.
     SetMenu {

@@ -1,4 +1,4 @@
-//! WIN-11 and WIN-13 to WIN-15, in every mode: what a person gave lets a message reach them, whatever the messaging
+//! WIN-11 and WIN-13 to WIN-16, in every mode: what a person gave lets a message reach them, whatever the messaging
 //! window: a comment, an opt-in. That moves nothing and needs no thread; in one that another app owns it is refused as a
 //! send is.
 
@@ -28,7 +28,7 @@ pub(crate) fn answer(c: &Case<'_>, to: Invitation, send: Row) -> Row {
         Invited::Checkbox                     => answered("WIN-13"),
         Invited::Once if spent || closed      => no("WIN-14", Refusal::WindowClosed),
         Invited::Once                         => answered("WIN-14"),
-        Invited::Topic { stopped: true, .. }  => no("WIN-15", Refusal::NotificationsStopped),
+        Invited::Topic { stopped: true, .. }  => no("WIN-16", Refusal::NotificationsStopped),
         Invited::Topic { .. } if closed       => no("WIN-15", Refusal::WindowClosed),
         Invited::Topic { .. } if spent        => no("WIN-15", Refusal::NotifiedLately),
         Invited::Topic { .. }                 => answered("WIN-15"),

@@ -63,7 +63,7 @@ pub enum Refusal {
     CommentInvalid,
     /// A topic of which the person was notified too lately (WIN-15).
     NotifiedLately,
-    /// A topic of which the person does not want to hear any more (WIN-15).
+    /// A topic of which the person does not want to hear any more (WIN-16).
     NotificationsStopped,
     /// An entry by an ad that is not published, not known, or not meant for this person (AD-4, AD-5).
     AdNotAvailable,
@@ -102,7 +102,7 @@ impl Refusal {
         (Refusal::NotLive, "API-14"),
         (Refusal::CommentInvalid, "WIN-11"),
         (Refusal::NotifiedLately, "WIN-15"),
-        (Refusal::NotificationsStopped, "WIN-15"),
+        (Refusal::NotificationsStopped, "WIN-16"),
         (Refusal::AdNotAvailable, "AD-4"),
     ];
 

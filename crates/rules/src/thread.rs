@@ -31,7 +31,7 @@ pub struct Thread {
     /// Until when its owner must have answered, where the settings want that (TIMER-1).
     pub answer_by: Option<Timestamp>,
     /// By which invitations of the person something was sent, while that keeps anything else from being sent by them
-    /// (WIN-11, WIN-13 to WIN-15).
+    /// (WIN-11, WIN-13 to WIN-16).
     pub answered: Vec<Answered>,
     /// The mode that last decided about this thread: a change of mode drops the queue.
     pub mode: Option<Mode>,

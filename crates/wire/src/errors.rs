@@ -163,7 +163,7 @@ impl GraphError {
             (R::CommentInvalid, _) => (100, 2534025, "The comment is invalid for a private reply",
                 "This comment cannot be answered in private",
                 "A comment is answered in private once, and within 7 days. Later, write when the person has answered."),
-            // WIN-15: wire.md 6.3
+            // WIN-15, WIN-16: wire.md 6.3
             (R::NotifiedLately, _) => (4, 2018354, "There is a minimum delay between 2 notifications of the same topic.",
                 "The person was notified of this a short while ago",
                 "Wait for as long as the person chose when they opted in: a day, a week or a month after the last message."),

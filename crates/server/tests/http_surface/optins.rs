@@ -1,4 +1,4 @@
-//! WIN-13 to WIN-15 from outside: a channel brings an opt-in, and an app writes by what the person gave in it.
+//! WIN-13 to WIN-16 from outside: a channel brings an opt-in, and an app writes by what the person gave in it.
 
 use serde_json::{Value, json};
 
