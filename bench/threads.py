@@ -94,7 +94,7 @@ def starts(ground, many, plan, say):
     sizes = baton.sizes()
     told = {
         "state_bytes": round(sizes.get("threads", 0) / plan.threads, 1),
-        "list_bytes": round(sizes.get("threads_newest", 0) / plan.threads, 1),
+        "list_bytes": round(sizes.get("newest", 0) / plan.threads, 1),
     }
     cold, killed = [], []
     for _ in range(plan.rounds):

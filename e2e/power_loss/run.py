@@ -1,5 +1,5 @@
 """Durable before answered: kills Baton at random moments, loses every write it had not synced, and checks that
-each message it had answered with 200 reaches both apps, in order for each person.
+each message it had answered with 200 reaches both apps, in order for each person, and is where it is read.
 
     python3 e2e/power_loss/run.py --kills 50 --seed 1
     python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
@@ -36,6 +36,8 @@ SYNC_US = 3_000
 # How many messages of one person may be on their way: enough that a kill always finds some that were answered
 # and not delivered, few enough that the receivers keep up.
 ON_THE_WAY = 5
+# So many changes of threads may wait until they are in their table: few enough that a kill finds some being folded.
+LAGGING = 40
 
 App = collections.namedtuple("App", "id name secret verify_token")
 APPS = [
@@ -192,7 +194,7 @@ class Server:
 
     def __init__(self, program, folder, disk):
         self.program, self.folder, self.disk = program, folder, disk
-        self.environment = {**disk.environment(), "BATON_OPERATOR_TOKEN": OPERATOR_TOKEN}
+        self.environment = {**disk.environment(), "BATON_OPERATOR_TOKEN": OPERATOR_TOKEN, "BATON_LIMITS__LAGGING": str(LAGGING)}
         self.port = free_port()
         self.log = open(folder / "baton.log", "wb")
         self.process = None
@@ -355,6 +357,7 @@ def play(arguments, folder):
     crowd = [Person(name, page, server, ledger, stop, dice.random()) for name, page in people.items()]
     undone = []
     broken = None
+    kept = []
     try:
         for _ in range(3):  # the power fails while the database is being made
             server.start()
@@ -379,6 +382,7 @@ def play(arguments, folder):
             if arguments.expect_loss and ledger.forgotten:
                 break
         finish(crowd, ledger, stop, 5 if arguments.expect_loss else 30)
+        kept = read_back(server, ledger)
     except Broken as error:
         broken = error
     finally:
@@ -386,7 +390,7 @@ def play(arguments, folder):
         for receiver in receivers:
             receiver.shutdown()
     faults, lost, duplicates = ledger.verdict()
-    faults += [str(broken)] if broken else []
+    faults += kept + ([str(broken)] if broken else [])
     return undone, len(ledger.answered), faults, lost, duplicates
 
 
@@ -402,6 +406,38 @@ def finish(crowd, ledger, stop, quiet_seconds):
         if person.is_alive():
             raise Broken(f"{person.name} still waits for an answer")
     ledger.wait_until_delivered(quiet_seconds)
+
+
+def read_back(server, ledger):
+    """What is wrong with what is kept: each conversation, read from its newest row on, has all that was answered, and the
+    lists have everybody once, the newest message first."""
+    faults = []
+    for person, page in ledger.page_of.items():
+        kept = {message["message_id"] for message in pages_of(server, f"/pages/{page}/threads/{person}/messages")}
+        answered = {number: mid for (who, number), mid in ledger.answered.items() if who == person}
+        missing = [number for number, mid in answered.items() if mid not in kept]
+        faults += [f"lost: the conversation of {person} has not {missing[:20]}"] if missing else []
+    for page in PAGES:
+        listed = [(thread["last_message_at"], thread["person_id"]) for thread in pages_of(server, f"/pages/{page}/threads")]
+        expected = sorted(person for person, of in ledger.page_of.items() if of == page)
+        if sorted(person for _, person in listed) != expected or listed != sorted(listed, reverse=True):
+            faults.append(f"the list of page {page} is wrong: {listed}")
+    return faults
+
+
+def pages_of(server, path):
+    """Everything in a list, page after page."""
+    after = ""
+    while after is not None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", f"/baton/v1{path}?limit=20{after}", headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        if answer.status != 200:
+            raise Broken(f"{path} was answered with {answer.status}: {body}")
+        yield from body["data"]
+        after = "&after=" + urllib.parse.quote(body["next"]) if body.get("next") else None
 
 
 def main():

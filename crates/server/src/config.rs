@@ -136,6 +136,8 @@ pub struct Limits {
     pub waiting: usize,
     /// Programs that listen to what happens at once.
     pub listeners: usize,
+    /// Changes of conversations in memory that are not in their table yet.
+    pub lagging: u32,
     /// Calls of an app in an hour; 0: any number.
     pub app_calls: u64,
     /// Calls of an app about one page in an hour; 0: any number.
@@ -146,7 +148,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (connections, waiting, listeners) = (4096, 4096, 64);
+        let (connections, waiting, listeners, lagging) = (4096, 4096, 64, 131_072);
         // 25 MB of file, and what stands around it.
         let upload = 26 * 1024 * 1024;
         let uploads = 10 * upload;
@@ -165,6 +167,7 @@ impl Default for Limits {
             connections,
             waiting,
             listeners,
+            lagging,
             app_calls,
             page_calls,
             sends,
@@ -327,6 +330,8 @@ impl Config {
                 connections: reader.value("limits.connections", self.limits.connections, limit),
                 waiting: reader.value("limits.waiting", self.limits.waiting, limit),
                 listeners: reader.value("limits.listeners", self.limits.listeners, limit),
+                lagging: reader
+                    .value("limits.lagging", self.limits.lagging, |value| whole(value, 1..=1 << 24)),
                 app_calls: reader.value("limits.app_calls", self.limits.app_calls, rate),
                 page_calls: reader.value("limits.page_calls", self.limits.page_calls, rate),
                 sends: reader.value("limits.sends", self.limits.sends, rate),

@@ -378,7 +378,8 @@ fn operator_token(given: Option<&str>, place: &Place, mint: &mut Mint) -> Result
 async fn open(at: &Location, config: &Config) -> Result<Arc<dyn Store>, Failure> {
     match at {
         Location::File(path) => {
-            let (file, options) = (path.clone(), Options { streams: config.streams });
+            let options = Options { streams: config.streams, lagging: config.limits.lagging };
+            let file = path.clone();
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&file, options)).await;
             match opened {
                 Ok(Ok(store)) => Ok(Arc::new(store)),

@@ -108,6 +108,8 @@ enum Derived {
     StreamOfChain,
     /// The stream of a page; the page is the second column.
     StreamOfPage,
+    /// The side of a thread's page; the thread is the second column. A file lists a side's threads in a table of its own.
+    SideOfThread,
     /// A journal's row is found by stream and position as one number.
     JournalId,
 }
@@ -150,17 +152,18 @@ const TABLES: &[Table] = {
             ],
             derived: Derived::JournalId,
         },
-        table(
-            "threads",
-            &[
-                ("stream", Small),
-                ("thread", Text),
+        Table {
+            name: "threads",
+            columns: &[
                 ("side", Int),
+                ("thread", Text),
+                ("stream", Small),
                 ("last", Int),
                 ("last_message_at", Int),
                 ("state", Bytes),
             ],
-        ),
+            derived: Derived::SideOfThread,
+        },
         Table {
             name: "page_chains",
             columns: &[("stream", Small), ("chain", Text), ("last", Int)],
@@ -264,19 +267,33 @@ const TABLES: &[Table] = {
 };
 
 impl Table {
-    /// The stream of a row that SQLite keeps without it.
-    fn stream_of(&self, second: &Value, streams: u16) -> Result<Stream, StoreError> {
+    /// The first column of a row that SQLite keeps without it; none where it keeps all.
+    fn first(&self, second: &Value, streams: u16) -> Result<Option<Value>, StoreError> {
         let wrong = |wrong: &dyn fmt::Display| damaged(self.name, "stream", "?", wrong);
+        let of = |Stream(stream): Stream| Some(Value::Int(i64::from(stream)));
         match (self.derived, second) {
+            (Derived::Nothing | Derived::JournalId, _) => Ok(None),
             (Derived::StreamOfChain, Value::Text(text)) => {
-                Ok(rows::chain(text).map_err(|error| wrong(&error))?.stream(streams))
+                Ok(of(rows::chain(text).map_err(|error| wrong(&error))?.stream(streams)))
             }
             (Derived::StreamOfPage, Value::Int(page)) => {
                 let page = page.to_string().parse().map_err(|_| wrong(&"has no page"))?;
-                Ok(Chain::Page(page, baton_rules::Surface::Messenger).stream(streams))
+                Ok(of(Chain::Page(page, baton_rules::Surface::Messenger).stream(streams)))
             }
-            _ => Err(wrong(&"does not follow from its row")),
+            (Derived::SideOfThread, Value::Text(text)) => {
+                let key = rows::thread_key(text).map_err(|error| wrong(&error))?;
+                let side = i64::try_from(rows::side(key.page, key.surface)).map_err(|error| wrong(&error))?;
+                Ok(Some(Value::Int(side)))
+            }
+            (Derived::StreamOfChain | Derived::StreamOfPage | Derived::SideOfThread, _) => {
+                Err(wrong(&"does not follow from its row"))
+            }
         }
+    }
+
+    /// Whether SQLite keeps it without its first column.
+    const fn derives_first(&self) -> bool {
+        matches!(self.derived, Derived::StreamOfChain | Derived::StreamOfPage | Derived::SideOfThread)
     }
 }
 
@@ -357,7 +374,8 @@ mod tests {
     }
 
     /// What is not copied as a table: facts are written one by one, the rest is of one kind of database only.
-    const OTHERS: &[&str] = &["facts", "leases", "marks", "meta", "migrations", "nodes", "sqlite_sequence"];
+    const OTHERS: &[&str] =
+        &["facts", "leases", "marks", "meta", "migrations", "nodes", "sqlite_sequence", "thread_log"];
 
     type Columns = std::collections::BTreeSet<(String, String)>;
 
@@ -396,10 +414,12 @@ mod tests {
         let derives = |table: &Table, column: &str| match table.derived {
             Derived::Nothing => false,
             Derived::StreamOfChain | Derived::StreamOfPage => column == "stream",
+            Derived::SideOfThread => column == "side",
             Derived::JournalId => matches!(column, "stream" | "position"),
         };
         let mut own = copied(derives);
         own.insert(("journal".to_owned(), "id".to_owned()));
+        own.extend(["side", "at", "thread"].map(|column| ("newest".to_owned(), column.to_owned())));
         assert_eq!(found.filter(is_copied).collect::<Columns>(), own);
     }
 }

@@ -102,6 +102,49 @@ pub(crate) fn decode_thread(bytes: &[u8]) -> Result<Thread, Wrong> {
     kept.thread(rest)
 }
 
+/// A thread in a row of a log of changed threads.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChangedThread<'a> {
+    /// Its key as a text.
+    pub(crate) thread: &'a str,
+    /// Its last row.
+    pub(crate) last: u64,
+    /// When its last message was.
+    pub(crate) at: i64,
+    /// Where the list has it that the log is written ahead of.
+    pub(crate) listed: Option<i64>,
+    /// Its state, as it is written.
+    pub(crate) state: &'a [u8],
+}
+
+/// Changed threads, as they are written.
+pub(crate) fn encode_changes<'a>(
+    changes: impl ExactSizeIterator<Item = ChangedThread<'a>>,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(1 + 96 * changes.len());
+    bytes.push(VERSION);
+    for change in changes {
+        bytes = postcard::to_extend(&change, bytes).map_err(|error| unwritten(&error))?;
+    }
+    Ok(bytes)
+}
+
+/// Changed threads, as they are read.
+pub(crate) fn decode_changes(bytes: &[u8]) -> Result<Vec<ChangedThread<'_>>, Wrong> {
+    let mut rest = match bytes {
+        [VERSION, rest @ ..] => rest,
+        [_, ..] => return Err("is of a version that this program does not know"),
+        [] => return Err("is empty"),
+    };
+    let mut changes = Vec::new();
+    while !rest.is_empty() {
+        let (change, after) = take(rest)?;
+        changes.push(change);
+        rest = after;
+    }
+    Ok(changes)
+}
+
 /// What of a journal row has no column of its own.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Meta {
@@ -178,7 +221,11 @@ fn encode<T: Serialize>(kept: &T, thread: &Thread, room: usize) -> Result<Vec<u8
         Some(entered) => postcard::to_extend(&entered, bytes),
         None => Ok(bytes),
     });
-    written.map_err(|error| StoreError::Unavailable(format!("a row cannot be written: {error}")))
+    written.map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &postcard::Error) -> StoreError {
+    StoreError::Unavailable(format!("a row cannot be written: {error}"))
 }
 
 /// All of it.
@@ -506,6 +553,24 @@ mod tests {
         }
 
         #[test]
+        fn changed_threads_come_back(
+            changes in vec((any::<String>(), any::<u64>(), any::<i64>(), option::of(any::<i64>()), vec(any::<u8>(), 0..60)), 0..9),
+            cut in any::<usize>(),
+        ) {
+            let changes: Vec<_> = changes
+                .iter()
+                .map(|(thread, last, at, listed, state)| ChangedThread { thread, last: *last, at: *at, listed: *listed, state })
+                .collect();
+            let again = changes.iter().map(|ChangedThread { thread, last, at, listed, state }| ChangedThread {
+                thread, last: *last, at: *at, listed: *listed, state,
+            });
+            let bytes = encode_changes(again).unwrap();
+            let cut = decode_changes(&bytes[..cut % bytes.len()]);
+            prop_assert!(cut.is_err() || cut.is_ok_and(|some| some.len() < changes.len()));
+            prop_assert_eq!(decode_changes(&bytes), Ok(changes));
+        }
+
+        #[test]
         fn meta_comes_back(row in a_row(), stranger in app_id()) {
             let bytes = encode_meta(&row).unwrap();
             let named = |app| row.notices.iter().any(|notice| notice.app == app);
@@ -521,6 +586,7 @@ mod tests {
         fn no_bytes_bring_it_down(bytes in vec(any::<u8>(), 0..200)) {
             let _ = decode_thread(&bytes);
             let _ = decode_meta(&bytes);
+            let _ = decode_changes(&bytes);
         }
 
         #[test]

@@ -2,9 +2,11 @@
 //! the last commit was under way, together; a few read-only connections look, and never wait for it.
 
 mod assets;
+mod checkpointer;
 pub(crate) mod copying;
 mod delivery;
-mod folder;
+mod folding;
+mod lagging;
 mod open;
 mod read;
 mod readers;
@@ -12,6 +14,7 @@ mod retention;
 mod team;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod trouble;
 mod write;
 mod writer;
@@ -28,6 +31,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::rows::side;
 use crate::{
     AdCounts, Announce, Asset, AssetChange, AssetKey, AssetKind, AuditLine, Batch, Chain, Change,
     ConfigureError, Configured, ControlPlace, ControlRow, Cursor, DeadLetter, Decide, DeliveryState, Due,
@@ -35,7 +39,8 @@ use crate::{
     Place, Position, Remembered, Resend, Round, Settings, Size, Slice, Store, StoreError, Stream, Team,
     TooOld, Tried, Wanted,
 };
-use folder::Folder;
+use checkpointer::Checkpointer;
+use lagging::Lagging;
 use readers::Readers;
 use trouble::Trouble;
 use write::Tx;
@@ -49,11 +54,14 @@ const MOST_JOBS: usize = 1024;
 pub struct Options {
     /// The number of streams, at most 4,096; an existing database keeps its own.
     pub streams: u16,
+    /// Changes of threads that are kept in memory, at least 1, until the table of threads follows them: up to twice as
+    /// many, each some 300 bytes, and read anew at a start after a crash.
+    pub lagging: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { streams: 16 }
+        Self { streams: 16, lagging: 131_072 }
     }
 }
 
@@ -63,6 +71,7 @@ pub struct SqliteStore {
     streams: u16,
     key: [u8; 32],
     published: Arc<Published>,
+    lagging: Arc<Lagging>,
     readers: Readers,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     room: Arc<Semaphore>,
@@ -86,6 +95,7 @@ impl SqliteStore {
     /// [`StoreError::Damaged`] when it is not whole; the file is left as it was.
     pub fn open(path: &Path, options: Options) -> Result<SqliteStore, StoreError> {
         let (opened, _) = open::open(path, options)?;
+        let lagging = opened.threads.lagging();
         let readers = Readers::open(path)?;
         let published = Arc::new(Published {
             settings: RwLock::new(Arc::clone(&opened.state.settings)),
@@ -94,7 +104,7 @@ impl SqliteStore {
         });
         let (streams, key) = (opened.streams, opened.key);
         let (jobs, received) = mpsc::channel();
-        let writer = Writer::new(opened, received, Arc::clone(&published), Folder::start(path)?)?;
+        let writer = Writer::new(opened, received, Arc::clone(&published), Checkpointer::start(path)?)?;
         let thread = std::thread::Builder::new()
             .name("baton-store".to_owned())
             .spawn(move || writer.run())
@@ -103,6 +113,7 @@ impl SqliteStore {
             streams,
             key,
             published,
+            lagging,
             readers,
             jobs: Mutex::new(Some(jobs)),
             room: Arc::new(Semaphore::new(MOST_JOBS)),
@@ -157,6 +168,10 @@ impl SqliteStore {
             Ok(answer) => answer,
             Err(_) => Err(self.gone()),
         }
+    }
+
+    fn stream(&self, key: &ThreadKey) -> Stream {
+        crate::stream_of(key, self.streams)
     }
 
     fn hand_over(&self, job: Job) -> Result<(), StoreError> {
@@ -352,8 +367,8 @@ impl Store for SqliteStore {
     }
 
     fn thread(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Option<Remembered>, StoreError>> {
-        let (key, streams) = (key.clone(), self.streams);
-        self.look(move |db| read::thread(db, crate::stream_of(&key, streams), &key))
+        let (key, stream, lagging) = (key.clone(), self.stream(key), Arc::clone(&self.lagging));
+        self.look(move |db| threads::thread(db, &lagging, stream, &key))
     }
 
     fn threads(
@@ -363,7 +378,8 @@ impl Store for SqliteStore {
         after: Option<(Timestamp, ThreadKey)>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>> {
-        self.look(move |db| read::threads(db, page, surface, after, limit))
+        let (streams, lagging) = (self.streams, Arc::clone(&self.lagging));
+        self.look(move |db| threads::list(db, &lagging, streams, side(page, surface), after, limit))
     }
 
     fn conversation(
@@ -372,8 +388,8 @@ impl Store for SqliteStore {
         before: Option<Position>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
-        let (key, streams) = (key.clone(), self.streams);
-        self.look(move |db| read::conversation(db, crate::stream_of(&key, streams), &key, before, limit))
+        let (key, stream, lagging) = (key.clone(), self.stream(key), Arc::clone(&self.lagging));
+        self.look(move |db| read::conversation(db, &lagging, stream, &key, before, limit))
     }
 
     fn chain(
@@ -382,8 +398,8 @@ impl Store for SqliteStore {
         newest: Option<Position>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<JournalRow>>, StoreError>> {
-        let (chain, streams) = (chain.clone(), self.streams);
-        self.look(move |db| read::chain(db, chain.stream(streams), &chain, newest, limit))
+        let (chain, stream, lagging) = (chain.clone(), chain.stream(self.streams), Arc::clone(&self.lagging));
+        self.look(move |db| read::chain(db, &lagging, stream, &chain, newest, limit))
     }
 
     fn control(
@@ -392,8 +408,8 @@ impl Store for SqliteStore {
         before: Option<ControlPlace>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ControlRow>, StoreError>> {
-        let (key, streams) = (key.clone(), self.streams);
-        self.look(move |db| read::control(db, crate::stream_of(&key, streams), &key, before, limit))
+        let (key, stream) = (key.clone(), self.stream(key));
+        self.look(move |db| read::control(db, stream, &key, before, limit))
     }
 
     fn due(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>> {
@@ -419,8 +435,8 @@ impl Store for SqliteStore {
     }
 
     fn person(&self, key: &ThreadKey) -> BoxFuture<'_, Result<Person, StoreError>> {
-        let (key, streams) = (key.clone(), self.streams);
-        self.look(move |db| read::person(db, crate::stream_of(&key, streams), &key))
+        let (key, stream) = (key.clone(), self.stream(key));
+        self.look(move |db| read::person(db, stream, &key))
     }
 
     fn people(&self, keys: Vec<ThreadKey>) -> BoxFuture<'_, Result<Vec<Person>, StoreError>> {
@@ -431,7 +447,7 @@ impl Store for SqliteStore {
     }
 
     fn keep_person(&self, key: &ThreadKey, person: Person) -> BoxFuture<'_, Result<(), StoreError>> {
-        let (key, stream) = (key.clone(), crate::stream_of(key, self.streams));
+        let (key, stream) = (key.clone(), self.stream(key));
         Box::pin(self.write(1, true, move |tx| tx.keep_person(stream, &key, &person)))
     }
 

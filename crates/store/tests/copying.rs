@@ -124,7 +124,9 @@ async fn a_copy_is_the_same_and_so_is_its_copy() {
     let folder = tempfile::tempdir().unwrap();
     let address: Address = server.database().parse().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let open = |name: &str| Arc::new(SqliteStore::open(&file(name), Options { streams: STREAMS }).unwrap());
+    let open = |name: &str| {
+        Arc::new(SqliteStore::open(&file(name), Options { streams: STREAMS, ..Options::default() }).unwrap())
+    };
     let first = open("first.db");
     fill(&*first).await;
     let (one, database) = (End::File(file("first.db")), End::Postgres(Box::new(address.clone())));
@@ -163,7 +165,7 @@ async fn a_copy_is_the_same_and_so_is_its_copy() {
     say(&*second, at(9), &[persons_of(Stream(1)).next().unwrap()]).await;
 }
 
-/// Everything that stands in a file, table by table.
+/// Everything that stands in a file, table by table, but what was folded last (decision 11): nothing is left of that.
 fn dump(path: &Path) -> String {
     let db = rusqlite::Connection::open(path).unwrap();
     let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'migrations' ORDER BY name";
@@ -171,7 +173,8 @@ fn dump(path: &Path) -> String {
     let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let mut dumped = String::new();
     for name in names {
-        let mut rows = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let kept = if name == "meta" { "WHERE name <> 'folding'" } else { "" };
+        let mut rows = db.prepare(&format!("SELECT * FROM {name} {kept}")).unwrap();
         let columns = rows.column_count();
         let found = rows.query_map([], |row| {
             (0..columns)
@@ -190,7 +193,8 @@ async fn a_copy_that_fails_leaves_nothing() {
     let server = Server::shared();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let store = SqliteStore::open(&file("first.db"), Options { streams: STREAMS }).unwrap();
+    let store =
+        SqliteStore::open(&file("first.db"), Options { streams: STREAMS, ..Options::default() }).unwrap();
     fill(&store).await;
     store.close().await.unwrap();
     drop(store);

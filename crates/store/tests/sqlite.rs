@@ -34,7 +34,7 @@ impl Place {
     }
 
     fn try_open(&self) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open(&self.path(), Options { streams: 4 })
+        SqliteStore::open(&self.path(), Options { streams: 4, ..Options::default() })
     }
 
     /// Every file there except for the lock, with its content.
@@ -162,7 +162,9 @@ fn where_there_is_no_folder_the_message_says_so() {
 fn the_number_of_streams_has_limits() {
     for streams in [0, 4097] {
         let place = Place::new();
-        let error = SqliteStore::open(&place.path(), Options { streams }).map(|_| ()).unwrap_err();
+        let error = SqliteStore::open(&place.path(), Options { streams, ..Options::default() })
+            .map(|_| ())
+            .unwrap_err();
         assert!(error.to_string().contains("streams is 1 to 4096"), "{error}");
         assert_eq!(place.files(), []);
     }
@@ -175,7 +177,7 @@ async fn the_number_of_streams_and_the_key_stay() {
     let key = store.key();
     assert_ne!(key, [0; 32]);
     drop(store);
-    let store = SqliteStore::open(&place.path(), Options { streams: 9 }).unwrap();
+    let store = SqliteStore::open(&place.path(), Options { streams: 9, ..Options::default() }).unwrap();
     assert_eq!((store.streams(), store.key()), (4, key));
     assert_ne!(Place::new().open().key(), key);
 }
@@ -183,7 +185,7 @@ async fn the_number_of_streams_and_the_key_stay() {
 #[tokio::test]
 async fn the_last_stream_there_may_be_is_kept_apart() {
     let place = Place::new();
-    let store = SqliteStore::open(&place.path(), Options { streams: 4096 }).unwrap();
+    let store = SqliteStore::open(&place.path(), Options { streams: 4096, ..Options::default() }).unwrap();
     let number = (0..).find(|number| stream_of(&person(*number), 4096) == Stream(4095)).unwrap();
     say(&store, number).await.unwrap();
     drop(store);
@@ -202,7 +204,9 @@ async fn a_newer_schema_is_refused() {
 }
 
 /// Takes back what every migration after the first did.
-const TO_THE_FIRST: &str = "DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
+const TO_THE_FIRST: &str = "ALTER TABLE threads ADD COLUMN side INTEGER NOT NULL DEFAULT 208;
+         CREATE INDEX threads_newest ON threads (side, last_message_at, thread); DROP TABLE newest; DROP TABLE thread_log;
+         DELETE FROM meta WHERE name = 'folding'; DROP TABLE page_chains; ALTER TABLE cursors DROP COLUMN start; ALTER TABLE journal RENAME COLUMN chain TO thread;
          ALTER TABLE parked RENAME COLUMN chain TO thread; ALTER TABLE dead_letters RENAME COLUMN chain TO thread;
          DROP TABLE team; DROP TABLE audit;
          DROP TABLE control; DROP TABLE past_pages; DROP TABLE changes;
@@ -256,7 +260,9 @@ async fn migrating_says_what_it_does_and_looking_does_nothing() {
     assert!(place.files() == before, "nothing was changed");
     assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), pending);
     assert_eq!(SqliteStore::migrate(&place.path(), Options::default()).unwrap(), latest);
-    assert!(place.open().thread(&person(1)).await.unwrap().is_some());
+    let store = place.open();
+    assert!(store.thread(&person(1)).await.unwrap().is_some());
+    assert_eq!(store.threads(person(1).page, Surface::Messenger, None, 100).await.unwrap().len(), 50);
 }
 
 #[tokio::test]
@@ -265,7 +271,10 @@ async fn migrating_makes_what_is_not_there_and_looking_does_not() {
     let pending = SqliteStore::pending(&place.path()).unwrap();
     assert_eq!((pending.from, pending.steps.len()), (None, pending.to));
     assert_eq!(place.files(), []);
-    assert_eq!(SqliteStore::migrate(&place.path(), Options { streams: 3 }).unwrap(), pending);
+    assert_eq!(
+        SqliteStore::migrate(&place.path(), Options { streams: 3, ..Options::default() }).unwrap(),
+        pending
+    );
     let store = place.open();
     assert_eq!(store.streams(), 3);
     // A server that runs is in nobody's way who only looks.

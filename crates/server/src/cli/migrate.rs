@@ -59,7 +59,8 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
 async fn migrated(at: &Location, config: &Config, dry_run: bool) -> Result<Migration, Failure> {
     match at {
         Location::File(path) => {
-            let (file, options) = (path.clone(), Options { streams: config.streams });
+            let (file, options) =
+                (path.clone(), Options { streams: config.streams, lagging: config.limits.lagging });
             let work = move || {
                 if dry_run { SqliteStore::pending(&file) } else { SqliteStore::migrate(&file, options) }
             };

@@ -49,7 +49,9 @@ impl Node {
     pub(crate) async fn start(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("baton.db");
-        let opening = move || SqliteStore::open(&path, Options { streams: STREAMS }).unwrap();
+        // Few threads may lag behind their table, so that those of a short story are folded many times.
+        let options = Options { streams: STREAMS, lagging: 5 };
+        let opening = move || SqliteStore::open(&path, options).unwrap();
         let store = Arc::new(tokio::task::spawn_blocking(opening).await.unwrap());
         let store = Arc::new(Witness::new(store, seed, Arc::default()));
         Self { folder: Some(folder), ..Self::over(store, clock(), seed).await }

@@ -111,7 +111,8 @@ impl Play {
         let (eye, count): (Arc<dyn Store>, usize) = match &place {
             Place::File(folder) => {
                 let path = folder.path().join("baton.db");
-                let opening = move || SqliteStore::open(&path, Options { streams: STREAMS }).unwrap();
+                let opening =
+                    move || SqliteStore::open(&path, Options { streams: STREAMS, lagging: 5 }).unwrap();
                 (Arc::new(tokio::task::spawn_blocking(opening).await.unwrap()), 1)
             }
             Place::Postgres(database, count) => (postgres(database, Time::Caller).await, *count),

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::{Copied, Derived, Facts, PIECE, Piece, Source as _, Sum, TABLES, Table, Value};
 use crate::rows::damaged;
 use crate::sqlite::{Options, SqliteStore, copying as own};
-use crate::{Store as _, StoreError, Stream};
+use crate::{Store as _, StoreError};
 
 /// A file that is read, by a thread of its own.
 pub(super) struct Source {
@@ -71,9 +71,9 @@ fn read(
     streams: u16,
     take: &mut dyn FnMut(Piece) -> bool,
 ) -> Result<(), StoreError> {
-    let Table { name, columns, derived } = table;
-    let derives = matches!(derived, Derived::StreamOfChain | Derived::StreamOfPage);
-    let kept: Vec<&str> = columns.iter().map(|(column, _)| *column).skip(usize::from(derives)).collect();
+    let Table { name, columns, .. } = table;
+    let without = usize::from(table.derives_first());
+    let kept: Vec<&str> = columns.iter().map(|(column, _)| *column).skip(without).collect();
     let failed = |error: rusqlite::Error| own::told(&error);
     let mut statement = db.prepare(&format!("SELECT {} FROM {name}", quoted(&kept))).map_err(failed)?;
     let mut found = statement.query([]).map_err(failed)?;
@@ -83,9 +83,10 @@ fn read(
         for column in 0..kept.len() {
             values.push(value(row.get_ref(column).map_err(failed)?, name)?);
         }
-        if derives && let Some(first) = values.first() {
-            let Stream(stream) = table.stream_of(first, streams)?;
-            values.insert(0, Value::Int(i64::from(stream)));
+        if let Some(second) = values.first()
+            && let Some(first) = table.first(second, streams)?
+        {
+            values.insert(0, first);
         }
         rows.push(values);
         if rows.len() == PIECE && !take(std::mem::take(&mut rows)) {
@@ -154,7 +155,7 @@ pub(super) async fn write(
 ) -> Result<Copied, StoreError> {
     let facts = source.facts().clone();
     let (at, streams) = (path.to_owned(), facts.streams);
-    let draft = blocking(move || own::draft(&at, Options { streams })).await?;
+    let draft = blocking(move || own::draft(&at, Options { streams, ..Options::default() })).await?;
     let written = async {
         let db = own::open_draft(&draft)?;
         let mut tables = Vec::new();
@@ -222,24 +223,35 @@ impl ToSql for Value {
 }
 
 fn insert(db: &Connection, table: &Table, row: &[Value]) -> Result<(), StoreError> {
-    let names: Vec<&str> = table.columns.iter().map(|(column, _)| *column).collect();
-    let (mut columns, mut values) = (names, row.to_vec());
+    let mut columns: Vec<&str> = table.columns.iter().map(|(column, _)| *column).collect();
+    let mut values = row.to_vec();
+    let no_place = || damaged(table.name, "stream", "?", "has no place");
     match table.derived {
         Derived::Nothing => {}
         Derived::StreamOfChain | Derived::StreamOfPage => {
             columns.remove(0);
             values.remove(0);
         }
+        Derived::SideOfThread => {
+            columns.remove(0);
+            let side = values.remove(0);
+            let [thread, _, _, at, _] = &values[..] else { return Err(no_place()) };
+            put(db, "newest", &["side", "at", "thread"], &[side, at.clone(), thread.clone()])?;
+        }
         Derived::JournalId => {
             let (Some(Value::Int(stream)), Some(Value::Int(position))) = (row.first(), row.get(1)) else {
-                return Err(damaged(table.name, "stream", "?", "has no place"));
+                return Err(no_place());
             };
             columns.splice(0..2, ["id"]);
             values.splice(0..2, [Value::Int((stream << 48) | position)]);
         }
     }
+    put(db, table.name, &columns, &values)
+}
+
+fn put(db: &Connection, table: &str, columns: &[&str], values: &[Value]) -> Result<(), StoreError> {
     let places = vec!["?"; values.len()].join(", ");
-    let sql = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, quoted(&columns));
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({places})", quoted(columns));
     let mut statement = db.prepare_cached(&sql).map_err(|error| own::told(&error))?;
     statement.execute(params_from_iter(values.iter())).map_err(|error| own::told(&error))?;
     Ok(())

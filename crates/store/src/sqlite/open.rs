@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::Options;
+use super::folding::Threads;
 use super::trouble::Trouble;
 use super::write::{Head, State};
 use crate::rows::damaged;
@@ -42,6 +43,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_team", include_str!("../../migrations/sqlite/0007_team.sql")),
     ("0008_history", include_str!("../../migrations/sqlite/0008_history.sql")),
     ("0009_retention", include_str!("../../migrations/sqlite/0009_retention.sql")),
+    ("0010_lagging_threads", include_str!("../../migrations/sqlite/0010_lagging_threads.sql")),
 ];
 
 /// A database that is ready to be written.
@@ -52,6 +54,7 @@ pub(super) struct Opened {
     pub(super) streams: u16,
     pub(super) key: [u8; 32],
     pub(super) state: State,
+    pub(super) threads: Threads,
 }
 
 fn migration(from: Option<usize>) -> Migration {
@@ -76,8 +79,9 @@ pub(super) fn open(path: &Path, options: Options) -> Result<(Opened, Migration),
     migrate(&mut db, schema).map_err(|trouble| in_file(path, trouble))?;
     prepare_writer(&db).map_err(|error| opening(path, error))?;
     let (streams, key, state) = load(&db).map_err(|trouble| in_file(path, trouble))?;
+    let threads = Threads::load(&db, streams, options.lagging).map_err(|trouble| in_file(path, trouble))?;
     let migration = migration(is_there.then_some(schema));
-    Ok((Opened { db, lock, streams, key, state }, migration))
+    Ok((Opened { db, lock, streams, key, state, threads }, migration))
 }
 
 /// Opens as [`open`] does, and closes again.
@@ -100,7 +104,7 @@ pub(super) fn look(path: &Path) -> Result<Migration, StoreError> {
     let db = onlooker(path)?;
     let schema = schema(&db, path)?;
     if schema == MIGRATIONS.len() {
-        load(&db).map_err(|trouble| in_file(path, trouble))?;
+        examine(&db).map_err(|trouble| in_file(path, trouble))?;
     }
     Ok(migration(Some(schema)))
 }
@@ -134,7 +138,7 @@ pub(super) fn copy(path: &Path, to: &Path) -> Result<u64, StoreError> {
         if found != "ok" {
             return Err(StoreError::Damaged(format!("{}: {found}", path.display())));
         }
-        load(&copy).map_err(|trouble| in_file(&draft, trouble))?;
+        examine(&copy).map_err(|trouble| in_file(&draft, trouble))?;
         drop(copy);
         // No other file may have come there meanwhile: a hard link takes no name that is taken.
         std::fs::hard_link(&draft, to).map_err(|error| match error.kind() {
@@ -159,7 +163,7 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A connection that folds the log into the file.
-pub(super) fn folder(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn checkpointer(path: &Path) -> Result<Connection, StoreError> {
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| opening(path, error))?;
     prepare_writer(&db).map_err(|error| opening(path, error))?;
     Ok(db)
@@ -436,6 +440,12 @@ fn apply(db: &Connection, index: usize) -> Result<(), Trouble> {
 
 fn digest(sql: &str) -> Vec<u8> {
     Sha256::digest(sql.as_bytes()).to_vec()
+}
+
+/// Reads all that opening reads, for the errors that it finds.
+fn examine(db: &Connection) -> Result<(), Trouble> {
+    let (streams, ..) = load(db)?;
+    Threads::load(db, streams, 1).map(drop)
 }
 
 /// Reads what is kept in memory, and sees on the way whether the parts agree.

@@ -7,14 +7,15 @@ use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::lagging::Lagging;
+use super::threads;
 use super::trouble::Trouble;
 use crate::rows::{
-    self, Wrong, app, cause, chain_text, damaged, decode_meta, decode_thread, hears, side, thread_key,
-    thread_text,
+    self, Wrong, app, cause, chain_text, damaged, decode_meta, hears, side, thread_key, thread_text,
 };
 use crate::{
-    AdCounts, Chain, ControlPlace, ControlRow, Due, JournalRow, KeptClock, Listed, Page, PastPage, Person,
-    Position, Remembered, Seen, SeenKey, Slice, Stream,
+    AdCounts, Chain, ControlPlace, ControlRow, Due, JournalRow, KeptClock, Page, PastPage, Person, Position,
+    Seen, SeenKey, Slice, Stream,
 };
 
 /// Bits of a journal row's id that hold the position; the stream is above them.
@@ -54,28 +55,6 @@ pub(super) fn all<T>(
         made.push(make(row)?);
     }
     Ok(made)
-}
-
-pub(super) fn thread(
-    db: &Connection,
-    stream: Stream,
-    key: &ThreadKey,
-) -> Result<Option<Remembered>, Trouble> {
-    let sql = "SELECT last, last_message_at, state FROM threads WHERE stream = ?1 AND thread = ?2";
-    let text = thread_text(key);
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params![stream.0, text])?;
-    rows.next()?.map(|row| remembered(row, 0, &text)).transpose()
-}
-
-/// The columns last, last_message_at and state, from a given one on.
-fn remembered(row: &Row<'_>, first: usize, thread: &str) -> Result<Remembered, Trouble> {
-    let state = row.get_ref(first + 2)?.as_blob().unwrap_or_default();
-    Ok(Remembered {
-        thread: decode_thread(state).map_err(|wrong| damaged("threads", "state", thread, wrong))?,
-        last: Position(row.get(first)?),
-        last_message_at: Timestamp(row.get(first + 1)?),
-    })
 }
 
 pub(super) fn seen(
@@ -176,6 +155,7 @@ pub(super) fn row(
 /// A thread's rows, from its newest or from before one that is known.
 pub(super) fn conversation(
     db: &Connection,
+    lagging: &Lagging,
     stream: Stream,
     key: &ThreadKey,
     before: Option<Position>,
@@ -185,7 +165,7 @@ pub(super) fn conversation(
     let known = before.map(|position| row(db, stream, position)).transpose()?.flatten();
     let newest = match known.filter(|row| row.chain.as_ref() == Some(&chain)) {
         Some(row) => row.previous,
-        None => thread(db, stream, key)?.map(|remembered| remembered.last),
+        None => threads::thread(db, lagging, stream, key)?.map(|remembered| remembered.last),
     };
     walk(db, stream, &chain, newest, before, limit)
 }
@@ -193,6 +173,7 @@ pub(super) fn conversation(
 /// A chain's rows, from one of them on or from its newest.
 pub(super) fn chain(
     db: &Connection,
+    lagging: &Lagging,
     stream: Stream,
     chain: &Chain,
     newest: Option<Position>,
@@ -200,7 +181,9 @@ pub(super) fn chain(
 ) -> Result<Vec<Arc<JournalRow>>, Trouble> {
     let newest = match (newest, chain) {
         (Some(newest), _) => Some(newest),
-        (None, Chain::Thread(key)) => thread(db, stream, key)?.map(|remembered| remembered.last),
+        (None, Chain::Thread(key)) => {
+            threads::thread(db, lagging, stream, key)?.map(|remembered| remembered.last)
+        }
         (None, Chain::Page(..)) => end(db, chain)?,
     };
     walk(db, stream, chain, newest, None, limit)
@@ -237,30 +220,6 @@ fn walk(
         }
     }
     Ok(rows)
-}
-
-pub(super) fn threads(
-    db: &Connection,
-    page: PageId,
-    surface: Surface,
-    after: Option<(Timestamp, ThreadKey)>,
-    limit: usize,
-) -> Result<Vec<Listed>, Trouble> {
-    let sql = "SELECT thread, last, last_message_at, state FROM threads
-               WHERE side = ?1 AND (last_message_at, thread) < (?2, ?3)
-               ORDER BY last_message_at DESC, thread DESC LIMIT ?4";
-    let newest = "SELECT thread, last, last_message_at, state FROM threads
-                  WHERE side = ?1 ORDER BY last_message_at DESC, thread DESC LIMIT ?2";
-    let make = |row: &Row<'_>| {
-        let text: String = row.get(0)?;
-        let key = thread_key(&text).map_err(|wrong| damaged("threads", "thread", &text, wrong))?;
-        Ok(Listed { key, remembered: remembered(row, 1, &text)? })
-    };
-    let side = side(page, surface);
-    match after {
-        Some((at, key)) => all(db, sql, params![side, at.0, thread_text(&key), at_most(limit)], make),
-        None => all(db, newest, params![side, at_most(limit)], make),
-    }
 }
 
 /// An optional app in a column.

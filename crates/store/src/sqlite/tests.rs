@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use baton_rules::Thread;
 use rusqlite::{Connection, ErrorCode, ffi, params};
 
 use super::write::Tx;
@@ -11,7 +12,9 @@ use crate::KeptClock;
 
 fn opened() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("baton.db"), Options { streams: 2 }).unwrap();
+    let store =
+        SqliteStore::open(&folder.path().join("baton.db"), Options { streams: 2, ..Options::default() })
+            .unwrap();
     (folder, store)
 }
 
@@ -109,6 +112,42 @@ async fn after_a_failed_sync_nothing_is_written_any_more() {
     assert!(!is_noted(&store, "first").await);
     assert_eq!(store.kept_clock().await.unwrap().map(|clock| clock.offset), Some(1));
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thread_that_was_not_committed_is_not_in_memory_either() {
+    let (_folder, store) = opened();
+    let person = "P1".parse().unwrap();
+    let key = ThreadKey { page: PageId::new(104).unwrap(), surface: Surface::Messenger, person };
+    let stream = crate::stream_of(&key, 2);
+    // A thread without a row: nothing is written before the transaction ends.
+    let changes = |at: i64, trouble: Option<fn() -> Trouble>| {
+        let key = key.clone();
+        move |tx: &mut Tx<'_>| {
+            let own = key.clone();
+            let kept =
+                Remembered { thread: Thread::default(), last: Position(0), last_message_at: Timestamp(at) };
+            let decide: Decide =
+                Box::new(move |_| Batch { threads: vec![(own.clone(), kept.clone())], ..Batch::default() });
+            tx.commit(stream, &Wanted::default(), &decide)?;
+            let found = tx.threads.find(tx.db, stream, &key)?.map(|kept| kept.last_message_at);
+            assert_eq!(found, Some(Timestamp(at)), "its own transaction sees it");
+            trouble.map_or(Ok(()), |trouble| Err(trouble()))
+        }
+    };
+    let kept = async || store.thread(&key).await.unwrap().map(|kept| kept.last_message_at.0);
+    let full = || failure(ErrorCode::DiskFull, ffi::SQLITE_FULL);
+    let wrong = || failure(ErrorCode::ConstraintViolation, ffi::SQLITE_CONSTRAINT);
+    assert!(store.write(1, true, changes(1, Some(full))).await.is_err());
+    assert_eq!(kept().await, None);
+    store.write(1, true, changes(2, None)).await.unwrap();
+    // One that fails by itself takes nothing of itself into the next one's transaction, which it shares.
+    let (failed, done) =
+        both(store.write(1, false, changes(3, Some(wrong))), store.write(1, false, note("x", 1))).await;
+    assert!(failed.is_err() && done.is_ok());
+    assert_eq!(kept().await, Some(2));
+    let list = store.threads(key.page, key.surface, None, 9).await.unwrap();
+    assert_eq!(list.iter().map(|listed| listed.remembered.last_message_at.0).collect::<Vec<_>>(), [2]);
 }
 
 #[tokio::test]

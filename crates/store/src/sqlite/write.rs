@@ -8,9 +8,10 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::assets;
+use super::folding::Threads;
 use super::read;
 use super::trouble::Trouble;
-use crate::rows::{chain_text, encode_meta, encode_thread, side, thread_text};
+use crate::rows::{chain_text, encode_meta, side, thread_text};
 use crate::settings::has_first_address;
 use crate::{
     Announce, AssetChange, Batch, Chain, Change, Changing, Configured, ControlRow, Counted, Decide, Due,
@@ -46,9 +47,15 @@ impl State {
 pub(super) struct Tx<'a> {
     pub(super) db: &'a Connection,
     pub(super) state: &'a mut State,
+    pub(super) threads: &'a mut Threads,
 }
 
 impl Tx<'_> {
+    /// Counts what is changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.db.total_changes() + self.threads.changes()
+    }
+
     /// Reads, decides, writes. What can be wrong with a decision is found before anything is written.
     pub(super) fn commit(
         &mut self,
@@ -79,7 +86,7 @@ impl Tx<'_> {
         let now = wanted.now.unwrap_or(head.last_at).max(head.last_at);
         let mut threads = HashMap::with_capacity(wanted.threads.len());
         for key in &wanted.threads {
-            if let Some(remembered) = read::thread(self.db, stream, key)? {
+            if let Some(remembered) = self.threads.find(self.db, stream, key)? {
                 threads.insert(key.clone(), remembered);
             }
         }
@@ -107,12 +114,9 @@ impl Tx<'_> {
         Ok(Found { now, settings, head: head.position, threads, seen, due, ends, assets: kept })
     }
 
-    fn write(&self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
+    fn write(&mut self, stream: Stream, batch: &Batch, found: &Found) -> Result<(), Trouble> {
         for row in &batch.rows {
             self.journal(stream, row)?;
-        }
-        for (key, remembered) in &batch.threads {
-            self.thread(stream, key, remembered, found.threads.get(key))?;
         }
         for row in &batch.control {
             self.control(stream, row)?;
@@ -135,7 +139,9 @@ impl Tx<'_> {
         for row in check::page_rows(batch) {
             self.end_of_chain(row)?;
         }
-        assets::change(self.db, &batch.assets)
+        assets::change(self.db, &batch.assets)?;
+        // Last, because what failed must leave nothing of it.
+        self.threads.change(self.db, stream, &batch.threads, found)
     }
 
     /// Writes the heads that moved in this transaction: once, however many batches moved them.
@@ -169,30 +175,6 @@ impl Tx<'_> {
                 row.context.as_deref(),
             ],
         )
-    }
-
-    fn thread(
-        &self,
-        stream: Stream,
-        key: &ThreadKey,
-        now: &Remembered,
-        before: Option<&Remembered>,
-    ) -> Result<(), Trouble> {
-        let text = thread_text(key);
-        let state = encode_thread(&now.thread)?;
-        if before.is_some_and(|before| before.last_message_at == now.last_message_at) {
-            // Its place in the list stays, so the index is left alone.
-            let sql = "UPDATE threads SET last = ?3, state = ?4 WHERE stream = ?1 AND thread = ?2";
-            return self.run(sql, params![stream.0, text, now.last.0, state]);
-        }
-        let sql = "INSERT INTO threads (stream, thread, side, last, last_message_at, state)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                   ON CONFLICT (stream, thread) DO UPDATE SET
-                       last = excluded.last,
-                       last_message_at = excluded.last_message_at,
-                       state = excluded.state";
-        let side = side(key.page, key.surface);
-        self.run(sql, params![stream.0, text, side, now.last.0, now.last_message_at.0, state])
     }
 
     fn control(&self, stream: Stream, row: &ControlRow) -> Result<(), Trouble> {

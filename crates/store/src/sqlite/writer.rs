@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Published;
-use super::folder::{self, Folder};
+use super::checkpointer::{self, Checkpointer};
+use super::folding::Threads;
 use super::open::Opened;
 use super::trouble::Trouble;
 use super::write::{State, Tx};
@@ -32,8 +33,8 @@ const MOST_MISSED: u32 = 16;
 
 /// Pages in the log from which on it is folded into the file (64 MiB), and the growth after which that is
 /// asked for again, in case a reader was in the way.
-const FOLD_PAGES: i32 = 16_384;
-const FOLD_AGAIN: i32 = 2_048;
+const CHECKPOINT_PAGES: i32 = 16_384;
+const CHECKPOINT_AGAIN: i32 = 2_048;
 
 /// What the writer is asked.
 pub(super) enum Job {
@@ -80,10 +81,10 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<T, Trouble> + Send,
 {
     fn perform(&mut self, tx: &mut Tx<'_>) -> Result<(), Trouble> {
-        let before = tx.db.total_changes();
+        let before = tx.changes();
         self.outcome = match (self.run)(tx) {
             Ok(outcome) => Some(Ok(outcome)),
-            Err(trouble) if !trouble.is_everybodys() && tx.db.total_changes() == before => {
+            Err(trouble) if !trouble.is_everybodys() && tx.changes() == before => {
                 Some(Err(trouble.into_error()))
             }
             Err(trouble) => return Err(trouble),
@@ -162,14 +163,15 @@ pub(super) struct Writer {
     db: Connection,
     lock: File,
     state: State,
+    threads: Threads,
     jobs: Receiver<Job>,
     published: Arc<Published>,
     /// Why nothing is written any more.
     broken: Option<StoreError>,
     /// Pages in the log after the last commit, as SQLite tells it.
     log_pages: Arc<AtomicI32>,
-    fold_at: i32,
-    folder: Folder,
+    checkpoint_at: i32,
+    checkpointer: Checkpointer,
 }
 
 impl Writer {
@@ -177,9 +179,9 @@ impl Writer {
         opened: Opened,
         jobs: Receiver<Job>,
         published: Arc<Published>,
-        folder: Folder,
+        checkpointer: Checkpointer,
     ) -> Result<Self, StoreError> {
-        let Opened { mut db, lock, state, .. } = opened;
+        let Opened { mut db, lock, state, threads, .. } = opened;
         let log_pages = Arc::new(AtomicI32::new(0));
         let told = Arc::clone(&log_pages);
         // In place of SQLite's own checkpoints: those keep a commit's callers waiting, and hide a failed sync.
@@ -188,7 +190,19 @@ impl Writer {
             Ok(())
         }))
         .map_err(|error| Trouble::from(error).into_error())?;
-        Ok(Self { db, lock, state, jobs, published, broken: None, log_pages, fold_at: FOLD_PAGES, folder })
+        let checkpoint_at = CHECKPOINT_PAGES;
+        Ok(Self {
+            db,
+            lock,
+            state,
+            threads,
+            jobs,
+            published,
+            broken: None,
+            log_pages,
+            checkpoint_at,
+            checkpointer,
+        })
     }
 
     /// Runs until it is closed, or until nobody is left to ask.
@@ -215,7 +229,7 @@ impl Writer {
                 let _ = answer.send(self.end());
                 return;
             }
-            self.fold_log();
+            self.checkpoint();
         }
         let Group { mut urgent, mut rounds, .. } = group;
         urgent.append(&mut rounds);
@@ -239,7 +253,7 @@ impl Writer {
         if tasks.is_empty() {
             return;
         }
-        if let Some(trouble) = self.folder.failure() {
+        if let Some(trouble) = self.checkpointer.failure() {
             // What it did not fold is still in the log.
             self.give_up(trouble);
         }
@@ -267,6 +281,7 @@ impl Writer {
         let done = self.attempt(tasks, &before);
         if done.is_err() {
             self.state = before;
+            self.threads.undo();
             self.roll_back();
         } else if self.db.total_changes() != changes {
             self.publish();
@@ -276,16 +291,18 @@ impl Writer {
 
     fn attempt(&mut self, tasks: &mut [Waiting], before: &State) -> Result<(), Trouble> {
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut tx = Tx { db: &self.db, state: &mut self.state };
+        let mut tx = Tx { db: &self.db, state: &mut self.state, threads: &mut self.threads };
         for (task, _) in tasks {
             task.perform(&mut tx)?;
         }
         tx.move_heads(before)?;
+        self.threads.write(&self.db)?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        self.threads.publish();
         *self.published.settings.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::clone(&self.state.settings);
         *self.published.heads.write().unwrap_or_else(PoisonError::into_inner) = self.state.positions();
@@ -321,28 +338,35 @@ impl Writer {
 
     /// Has the log folded into the file when it has grown. Once that is done, what came meanwhile is folded here, so
     /// that the next commit begins the log anew: after the answers, so that nobody waits for it who came before.
-    fn fold_log(&mut self) {
+    fn checkpoint(&mut self) {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < FOLD_PAGES {
-            self.fold_at = FOLD_PAGES;
+        if pages < CHECKPOINT_PAGES {
+            self.checkpoint_at = CHECKPOINT_PAGES;
         }
         if self.broken.is_some() {
             return;
         }
-        if self.folder.is_done() {
-            if let Err(trouble) = folder::pass(&self.db) {
+        if self.checkpointer.is_done() {
+            if let Err(trouble) = checkpointer::pass(&self.db) {
                 self.give_up(trouble);
             }
-        } else if pages >= self.fold_at {
-            self.fold_at = pages.saturating_add(FOLD_AGAIN);
-            self.folder.ask();
+        } else if pages >= self.checkpoint_at {
+            self.checkpoint_at = pages.saturating_add(CHECKPOINT_AGAIN);
+            self.checkpointer.ask();
         }
     }
 
     /// Closes the file and lets go of it, in this order.
-    fn end(self) -> Result<(), StoreError> {
-        let Writer { db, lock, folder, .. } = self;
-        folder.end();
+    fn end(mut self) -> Result<(), StoreError> {
+        if self.broken.is_none()
+            && let Err(trouble) = self.threads.fold_all(&self.db)
+        {
+            // What is not folded is in its log.
+            self.roll_back();
+            self.give_up(trouble);
+        }
+        let Writer { db, lock, checkpointer, .. } = self;
+        checkpointer.end();
         let closed = db.close().map_err(|(_, error)| Trouble::from(error).into_error());
         drop(lock);
         closed

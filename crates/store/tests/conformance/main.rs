@@ -9,6 +9,9 @@ macro_rules! every_store {
         mod sqlite {
             $(#[tokio::test] async fn $name() { super::$name(crate::disk::Disk::sqlite()).await; })*
         }
+        mod folding {
+            $(#[tokio::test] async fn $name() { super::$name(crate::disk::Disk::folding()).await; })*
+        }
         mod memory {
             $(#[tokio::test] async fn $name() { super::$name(crate::disk::Disk::memory()).await; })*
         }
@@ -21,6 +24,7 @@ mod disk;
 mod due;
 mod history;
 mod journal;
+mod lagging;
 mod lifetime;
 mod made;
 mod retention;

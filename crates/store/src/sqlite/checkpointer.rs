@@ -15,11 +15,11 @@ use crate::StoreError;
 
 /// A pass that folds fewer pages than this leaves little enough to the writer.
 const FEW_PAGES: i64 = 512;
-/// Passes in a row: a writer that is faster than the folder gets the rest to do, and so waits for it.
+/// Passes in a row: a writer that is faster than this thread gets the rest to do, and so waits for it.
 const MOST_PASSES: u32 = 16;
 
 /// The thread's handle, which the writer has.
-pub(super) struct Folder {
+pub(super) struct Checkpointer {
     asked: SyncSender<()>,
     said: Arc<Said>,
     thread: JoinHandle<()>,
@@ -32,15 +32,15 @@ struct Said {
     failed: Mutex<Option<Trouble>>,
 }
 
-impl Folder {
+impl Checkpointer {
     /// Starts it; it does nothing until it is asked.
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let db = open::folder(path)?;
+        let db = open::checkpointer(path)?;
         let (asked, asks) = sync_channel(1);
         let said = Arc::new(Said::default());
         let says = Arc::clone(&said);
         let thread = std::thread::Builder::new()
-            .name("baton-fold".to_owned())
+            .name("baton-log".to_owned())
             .spawn(move || run(&db, &asks, &says))
             .map_err(|error| StoreError::CannotOpen(format!("no thread for the store: {error}")))?;
         Ok(Self { asked, said, thread })
