@@ -433,6 +433,7 @@ impl Lanes {
         let mut chains: Vec<&Chain> = items.iter().map(|item| &item.chain).collect();
         chains.dedup();
         self.health.failures = self.health.failures.saturating_add(1);
+        self.health.since.get_or_insert(now);
         let known = self.health.first.get_or_insert_with(|| chains[0].clone());
         // What is sent again was answered wrongly before, as a rule: that several are says nothing of the app.
         let tells = self.source == Source::Journal || !answer.is_hopeless();
@@ -451,8 +452,11 @@ impl Lanes {
             became.given_up = this.given_up.or(became.given_up);
         }
         if self.health.fails_altogether() {
-            let failures = self.health.failures - FAILING + 1;
-            let pause = Timestamp(now.0 + delay_ms(self.bounds.profile, failures, false, jitter));
+            // What was under way together fails together: that is no reason to wait as after so many tries.
+            let failing_ms = now.0.saturating_sub(self.health.since.unwrap_or(now).0);
+            let profile = self.bounds.profile;
+            let failures = (self.health.failures - FAILING + 1).min(failures_within(profile, failing_ms));
+            let pause = Timestamp(now.0 + delay_ms(profile, failures, false, jitter));
             self.health.pause = Some(pause);
             became.again = Some(pause);
         }

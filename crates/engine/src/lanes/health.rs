@@ -15,8 +15,9 @@ const UNTRIED_MS: i64 = 60_000;
 #[derive(Default)]
 pub(super) struct Health {
     pub(super) served: u64,
-    /// Failures since anything was served.
+    /// Failures since anything was served, and when the first of them was.
     pub(super) failures: u32,
+    pub(super) since: Option<Timestamp>,
     /// The first talk to fail since, and whether others did too.
     pub(super) first: Option<Chain>,
     pub(super) several: bool,

@@ -575,6 +575,23 @@ fn when_the_whole_app_fails_nothing_is_parked_and_one_probe_at_a_time_is_sent() 
 }
 
 #[test]
+fn webhooks_that_fail_together_are_no_reason_to_wait_longer() {
+    let patient = Bounds { profile: Profile::Patient, in_flight: 64, ..bounds() };
+    let people: Vec<String> = (0..64).map(|number| format!("p{number}")).collect();
+    let mut rig = Rig::of(patient, &people.iter().map(String::as_str).collect::<Vec<_>>());
+    let under_way: Vec<_> = std::iter::from_fn(|| rig.step().ok()).collect();
+    assert_eq!(under_way.len(), 64);
+    // The network is cut, and comes back while the last of them wait for an answer.
+    for items in &under_way {
+        rig.now.0 += 100;
+        rig.answer(items, &Answered::Nothing);
+    }
+    let back = rig.now.0;
+    rig.run(back + 20_000, |_, _| Answered::Served);
+    assert!(rig.is_idle(), "{} of 64 came", rig.served.len());
+}
+
+#[test]
 fn a_single_failing_conversation_holds_up_no_untried_one() {
     for answer in [Answered::Nothing, Answered::Status(500), Answered::Status(503)] {
         let mut rig = Rig::of(bounds(), &["bad"]);
