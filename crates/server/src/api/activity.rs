@@ -260,7 +260,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "What happens",
             "The newest lines, of the last 1,000 that are kept in memory; or, with `Accept: text/event-stream`, what \
              happens from now on, as server-sent events without an end (then without query parameters). The name of \
-             each (`event:`) is `decision`, `refusal`, `delivery`, `settings` or `clock`, and its data are the line \
+             each (`event:`) is `decision`, `refusal`, `delivery`, `settings`, `comment` or `clock`, and its data are the line \
              as in the list. `Last-Event-ID` takes the id of the last line that was seen: then it goes on after it. \
              What can no longer be told is told as an event `missed`, which has no id. A comment comes every 15 \
              seconds, so that a dead connection is noticed.",
