@@ -8,7 +8,7 @@ use baton_rules::Timestamp;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, sleep_looking};
 
 /// The store's clock, as a node knows it.
 pub(crate) struct AgreedClock {
@@ -50,22 +50,10 @@ impl Clock for AgreedClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            loop {
-                let moved = self.moved.notified();
-                tokio::pin!(moved);
-                // Registered before the time is read, so that nothing that is heard falls between.
-                moved.as_mut().enable();
-                if self.now() >= at {
-                    return;
-                }
-                tokio::select! {
-                    biased;
-                    () = moved => {}
-                    () = self.own.sleep_until(Timestamp(at.0.saturating_sub(self.ahead()))) => {}
-                }
-            }
-        })
+        Box::pin(sleep_looking(&self.moved, move || {
+            let own = Timestamp(at.0.saturating_sub(self.ahead()));
+            (self.now() < at).then(|| self.own.sleep_until(own))
+        }))
     }
 
     fn lived_ms(&self) -> i64 {

@@ -48,6 +48,22 @@ pub(crate) async fn pause(milliseconds: u64) {
     real_sleep(i64::try_from(milliseconds).unwrap_or(i64::MAX)).await;
 }
 
+/// Sleeps as a look at a clock says, and looks again whenever the clock was moved; a look that says nothing ends it.
+pub(crate) async fn sleep_looking<F: Future<Output = ()>>(moved: &Notify, look: impl Fn() -> Option<F>) {
+    loop {
+        let moved = moved.notified();
+        tokio::pin!(moved);
+        // Registered before the time is read, so that no move falls between.
+        moved.as_mut().enable();
+        let Some(left) = look() else { return };
+        tokio::select! {
+            biased;
+            () = moved => {}
+            () = left => {}
+        }
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         system_now()
@@ -213,27 +229,16 @@ impl Clock for VirtualClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            loop {
-                let moved = self.moved.notified();
-                tokio::pin!(moved);
-                // Registered before the time is read, so that no move falls between.
-                moved.as_mut().enable();
-                let state = self.state();
-                if state.now >= at {
-                    return;
+        Box::pin(sleep_looking(&self.moved, move || {
+            let state = self.state();
+            let left = (!state.frozen).then_some(at.0 - state.now.0);
+            (state.now < at).then_some(async move {
+                match left {
+                    Some(left) => real_sleep(left).await,
+                    None => std::future::pending().await,
                 }
-                if state.frozen {
-                    moved.await;
-                } else {
-                    tokio::select! {
-                        biased;
-                        () = moved => {}
-                        () = real_sleep(at.0 - state.now.0) => {}
-                    }
-                }
-            }
-        })
+            })
+        }))
     }
 
     fn as_virtual(&self) -> Option<&VirtualClock> {

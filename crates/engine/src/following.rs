@@ -127,6 +127,17 @@ impl Engine {
         }
         Ok(shared.store.settings())
     }
+
+    /// What is found in the settings; where it is not, in those of this moment: another node may just have made it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store cannot be asked.
+    pub async fn find<T>(&self, find: impl Fn(&Settings) -> Option<T>) -> Result<Option<T>, StoreError> {
+        match find(&self.settings()) {
+            Some(found) => Ok(Some(found)),
+            None => Ok(find(&*self.newest_settings().await?)),
+        }
+    }
 }
 
 /// Looks until the engine stops.

@@ -12,6 +12,9 @@ const TEXT: usize = 2000;
 const PAYLOAD: usize = 1000;
 /// The longest `ref`, in characters.
 const REF: usize = 2083;
+/// What an opt-in has that is a text, of at most as many characters as a `ref` has.
+pub const OPTIN_TEXTS: &[&str] =
+    &["ref", "user_ref", "type", "payload", "title", "one_time_notif_token", "notification_messages_token"];
 /// The longest id or title of something that Baton only hands on, in characters.
 const SHORT: usize = 512;
 
@@ -374,18 +377,7 @@ fn check(shape: &mut Shape, at: &str, content: &Map<String, Value>, kind: Kind) 
             texts(&["payload"], PAYLOAD);
         }
         Kind::Referral => texts(&["ref", "source", "type", "ad_id", "referer_uri"], REF),
-        Kind::Optin => texts(
-            &[
-                "ref",
-                "user_ref",
-                "type",
-                "payload",
-                "title",
-                "one_time_notif_token",
-                "notification_messages_token",
-            ],
-            REF,
-        ),
+        Kind::Optin => texts(OPTIN_TEXTS, REF),
         Kind::Read | Kind::Delivery => watermark(shape, at, content, kind),
         Kind::Reaction => {
             texts(&["reaction", "emoji"], SHORT);

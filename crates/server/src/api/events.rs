@@ -1,7 +1,7 @@
 //! A person's event as Baton's own API takes it, described. `wire::inbound` reads it; the tests below hold the two
 //! together.
 
-use baton_wire::inbound::Kind;
+use baton_wire::inbound::{Kind, OPTIN_TEXTS};
 use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
@@ -248,16 +248,7 @@ fn menu() -> Value {
 }
 
 fn optin() -> Value {
-    let texts = [
-        "ref",
-        "user_ref",
-        "type",
-        "payload",
-        "title",
-        "one_time_notif_token",
-        "notification_messages_token",
-    ];
-    let texts = texts.map(|name| (name.to_owned(), text(REF)));
+    let texts = OPTIN_TEXTS.iter().map(|name| ((*name).to_owned(), text(REF)));
     let others = [
         "source",
         "notification_messages_frequency",
@@ -267,7 +258,7 @@ fn optin() -> Value {
         "user_token_status",
     ];
     let others = others.map(|name| (name.to_owned(), json!({})));
-    object(Value::Object(texts.into_iter().chain(others).collect()), &[])
+    object(Value::Object(texts.chain(others).collect()), &[])
 }
 
 /// How far somebody read or received: up to a moment, or messages.

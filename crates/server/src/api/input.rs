@@ -119,13 +119,7 @@ impl FromRequestParts<Arc<Shared>> for OnPage {
             Problem::new(&problem::UNKNOWN_PAGE)
                 .detail(format!("no page and no Instagram account has the id {id}"))
         };
-        match found(&shared.engine.settings()) {
-            Some(own) => Ok(own),
-            None => {
-                let newest = shared.engine.newest_settings().await?;
-                found(&newest).ok_or_else(unknown)
-            }
-        }
+        shared.engine.find(found).await?.ok_or_else(unknown)
     }
 }
 
@@ -138,13 +132,7 @@ impl FromRequestParts<Arc<Shared>> for OnApp {
         let found = |settings: &Settings| {
             settings.apps.iter().find(|app| Some(app.id) == id || app.name == text).map(|app| Self(app.id))
         };
-        match found(&shared.engine.settings()) {
-            Some(own) => Ok(own),
-            None => {
-                let newest = shared.engine.newest_settings().await?;
-                found(&newest).ok_or_else(|| super::change::unknown_app(&text))
-            }
-        }
+        shared.engine.find(found).await?.ok_or_else(|| super::change::unknown_app(&text))
     }
 }
 

@@ -35,7 +35,7 @@ struct Said {
 impl Checkpointer {
     /// Starts it; it does nothing until it is asked.
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let db = open::checkpointer(path)?;
+        let db = open::writable(path)?;
         let (asked, asks) = sync_channel(1);
         let said = Arc::new(Said::default());
         let says = Arc::clone(&said);

@@ -25,7 +25,7 @@ pub(crate) fn draft(path: &Path, options: Options) -> Result<PathBuf, StoreError
 
 /// Opens what [`draft`] made.
 pub(crate) fn open_draft(draft: &Path) -> Result<Connection, StoreError> {
-    open::checkpointer(draft)
+    open::writable(draft)
 }
 
 /// Gives it its name.

@@ -162,8 +162,8 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
     folder.and_then(|folder| folder.sync_all()).map_err(|error| cannot(path, error))
 }
 
-/// A connection that folds the log into the file.
-pub(super) fn checkpointer(path: &Path) -> Result<Connection, StoreError> {
+/// Another connection that may write.
+pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| opening(path, error))?;
     prepare_writer(&db).map_err(|error| opening(path, error))?;
     Ok(db)
