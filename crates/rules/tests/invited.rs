@@ -1,4 +1,4 @@
-//! WIN-11 and WIN-13 to WIN-15: messages by what a person gave, whatever the mode.
+//! WIN-11 and WIN-13 to WIN-16: messages by what a person gave, whatever the mode.
 
 use baton_rules::build::{Page, account, app, asks, page, person, thread};
 use baton_rules::{

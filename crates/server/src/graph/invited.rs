@@ -1,5 +1,5 @@
 //! `POST /{page}/messages` to somebody by what they gave: a comment that is answered in private
-//! (`recipient: {"comment_id"}`, WIN-11), the `user_ref` of a checkbox, or a token from an opt-in (WIN-13 to WIN-15). Whom
+//! (`recipient: {"comment_id"}`, WIN-11), the `user_ref` of a checkbox, or a token from an opt-in (WIN-13 to WIN-16). Whom
 //! that reaches is looked up here; whether it may be is a rule, and one that is too old is refused by it, so that the
 //! person's history has it.
 
