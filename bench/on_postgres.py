@@ -1,49 +1,16 @@
 """Baton on PostgreSQL, one node and three on this machine, beside what PostgreSQL itself does: `pgbench -N`, in turns."""
 
-import sys
 import time
 
-from programs import AT_BATON, ROOT, Baton, Broken, Ground, free_port
+import store_alone
+from database import Database
+from programs import AT_BATON, Baton, Broken, Ground
 from turns import PEOPLE, greet, spread, wrong
 
-sys.path.append(str(ROOT / "e2e"))
-
-from postgres import Server
-
 CONNECTIONS = 256
-# Clients of pgbench, of which the best counts, and the size of its tables: its branches are locked by nobody with -N.
-CLIENTS = (16, 64)
-SCALE = 20
 NODES = (1, 3)
 # Events routed in a second by the best that pgbench does.
 AIM = 5
-
-
-class Database:
-    """An empty server as `initdb` sets it up, but for connections, memory and the size of its log; what it confirms is on disk."""
-
-    def __init__(self, ground):
-        self.server = Server(ground.folder / "postgres", free_port())
-        self.server.make()
-        self.server.start("-c shared_buffers=1GB -c max_wal_size=4GB")
-        ground.stack.callback(self.server.crash)
-
-    def make(self, name):
-        self.server.run("createdb", *self.server.address, name)
-        return f"postgres://baton@127.0.0.1:{self.server.port}/{name}?sslmode=disable"
-
-    def pgbench(self, seconds):
-        """The most transactions in a second that any number of clients gets."""
-        self.make("pgbench")
-        address = [*self.server.address, "pgbench"]
-        self.server.run("pgbench", "-i", "-q", "-s", SCALE, *address)
-        best = 0.0
-        for clients in CLIENTS:
-            words = ["-N", "-n", "-M", "prepared", "-c", clients, "-j", 2, "-T", max(1, round(seconds))]
-            said = self.server.said("pgbench", *words, *address)
-            line = next(line for line in said.splitlines() if line.startswith("tps ="))
-            best = max(best, float(line.split()[2]))
-        return best
 
 
 def nodes_on(ground, address, sinks, count, max_batch=1):
@@ -77,8 +44,11 @@ def on_postgres(plan, say):
     rounds, faults = [], []
     for number in range(plan.rounds):
         with Ground() as ground:
-            told = {"pgbench": Database(ground).pgbench(plan.seconds * 2)}
+            database = Database(ground)
+            told = {"pgbench": database.pgbench(plan.seconds * 2), "alone": store_alone.turn(database, plan.seconds)}
         say(f"round {number + 1}  pgbench -N  {told['pgbench']:9,.0f} transactions/s")
+        for (drivers, batch), seen in told["alone"].items():
+            say(f"round {number + 1}  {drivers:2} x {batch:3}    {seen['events_s']:9,.0f} events/s, the store alone")
         for count in NODES:
             told[count], found = turn(count, plan.seconds)
             faults += found
@@ -96,4 +66,5 @@ def on_postgres(plan, say):
         }
         for count in NODES
     ]
-    return {"pgbench": spread([told["pgbench"] for told in rounds]), "nodes": table}, faults
+    alone = store_alone.table([(told["pgbench"], told["alone"]) for told in rounds])
+    return {"pgbench": spread([told["pgbench"] for told in rounds]), "alone": alone, "nodes": table}, faults

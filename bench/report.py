@@ -99,7 +99,36 @@ def postgres(found):
     head = ["", "events/s to one app", "÷ pgbench", "aim", "÷ one node", "answer, p50 / p99 ms"]
     words = "### PostgreSQL, 256 requests in flight\n\n" + table(head, rows)
     words += f"\n`pgbench -N` at its best: {spread(found['pgbench'], ',.0f')} transactions a second.\n"
-    return words
+    alone = [
+        (
+            row["drivers"],
+            row["batch"],
+            spread(row["events_s"], ",.0f"),
+            spread(row["ratio"]),
+            reached(row["ratio"]["median"], row["aim"]),
+            f"{row['p50_us']['median'] / 1000:.1f} / {row['max_us']['median'] / 1000:.1f}",
+        )
+        for row in found["alone"]
+    ]
+    head = ["streams at once", "events in a batch", "events/s", "÷ pgbench", "aim", "commit, p50 / longest ms"]
+    return words + "\nThe store alone:\n\n" + table(head, alone)
+
+
+def growth(found):
+    ms = lambda what, kind: spread(found[what][kind], ",.0f")
+    names = {"state": "its state", "key": "its key", "list": "its place in the list", "event": "its event", "place": "the event's key"}
+    rows = [
+        ("store alone, rate by that with 1,000 threads", spread(found["ratio"]), reached(found["ratio"]["median"], found["aims"]["ratio"])),
+        ("that rate, events/s", spread(found["many_events_s"], ",.0f"), ""),
+        ("rate while retention deletes, by that without", spread(found["forgetting_ratio"]), ""),
+        ("rows that it deletes in a second", spread(found["forgotten_s"], ",.0f"), ""),
+        ("commit, p99 / longest ms", f"{ms('p99_ms', 'many')} / {ms('longest_ms', 'many')}", ""),
+        ("the same while retention deletes", f"{ms('p99_ms', 'forgetting')} / {ms('longest_ms', 'forgetting')}", ""),
+        ("the same with 1,000 threads", f"{ms('p99_ms', 'few')} / {ms('longest_ms', 'few')}", ""),
+        ("longest sync of the probe, ms", f"{found['longest_sync_ms']:.1f}", ""),
+        *((f"bytes on disk for a thread: {names[what]}", took, "") for what, took in found["sizes"].items()),
+    ]
+    return f"### PostgreSQL with {found['threads']:,} threads\n\n" + table(["", "", "aim"], rows)
 
 
 def soak(found):
@@ -132,6 +161,8 @@ def told(found):
         parts.append(threads(found["threads"]))
     if found.get("postgres"):
         parts.append(postgres(found["postgres"]))
+    if found.get("growth"):
+        parts.append(growth(found["growth"]))
     if found.get("soak"):
         parts.append(soak(found["soak"]))
     verdict = "\n".join(f"- {fault}" for fault in found["faults"])

@@ -19,6 +19,7 @@ import sys
 
 import isolation
 import on_postgres
+import postgres_growth
 import report
 import soak
 import threads
@@ -26,7 +27,7 @@ import turns
 from probe import probe
 from programs import BATON, RELAY, ROOT, Ground
 
-PARTS = ("throughput", "latency", "isolation", "threads", "postgres", "soak")
+PARTS = ("throughput", "latency", "isolation", "threads", "postgres", "postgres-growth", "soak")
 LENGTHS = {
     # rounds, seconds of a measurement, seconds that an app is ill, threads
     "short": (3, 2, 8, 1_000_000),
@@ -93,6 +94,8 @@ def measure(plan, found):
     if "postgres" in plan.only:
         found["postgres"], faults = on_postgres.on_postgres(plan, say)
         found["faults"] += faults
+    if "postgres-growth" in plan.only:
+        found["growth"] = postgres_growth.growth(plan, say)
     if "soak" in plan.only:
         found["soak"], faults = soak.soak(plan.minutes, say)
         found["faults"] += faults + ([] if found["soak"]["flat"]["is_flat"] else ["soak: not flat"])
