@@ -142,6 +142,39 @@ impl Server {
         }
     }
 
+    /// Keeps everybody from a table for so many seconds.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn hold(&self, database: &str, table: &str, seconds: f64) {
+        self.tell(database, &format!("BEGIN; LOCK TABLE {table}; SELECT pg_sleep({seconds}); COMMIT"));
+    }
+
+    /// Whether somebody keeps everybody from a table.
+    ///
+    /// # Panics
+    /// When it does not say.
+    pub fn is_held(&self, database: &str, table: &str) -> bool {
+        let held = "granted AND mode = 'AccessExclusiveLock'";
+        let asked = format!("SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND {held}");
+        self.tell(database, &asked) != "0"
+    }
+
+    /// How many wait for a lock with a statement that has this in it.
+    ///
+    /// # Panics
+    /// When it does not say.
+    pub fn waiting(&self, database: &str, with: &str) -> usize {
+        let asked = format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%{with}%'"
+        );
+        match self.tell(database, &asked).parse() {
+            Ok(count) => count,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Ends the server as a power cut does, and starts it again on what it kept.
     ///
     /// # Panics

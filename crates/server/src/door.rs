@@ -1,7 +1,7 @@
 //! Who is let in to Baton's own API: programs by the operator token, people by a session that a browser keeps in a
 //! cookie which no script can read. What each may do, an operation says of itself ([`Needs`]).
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, Method};
 use baton_engine::{Clock, Engine};
@@ -9,11 +9,12 @@ use baton_rules::Timestamp;
 use baton_store::{AuditLine, Invitation, Member, Role, Secret, Session, StoreError, Team};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 mod caller;
 mod cookie;
+mod known;
 mod origin;
 mod password;
 mod throttle;
@@ -22,10 +23,10 @@ pub(crate) use caller::{Caller, Identified, Needs, Recording, gate, identify};
 pub(crate) use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD};
 
 use crate::problem::{self, Problem};
+use crate::serve::Shared;
+use known::Known;
 use throttle::Throttle;
 
-/// How often a change of the team is tried that other nodes were faster with.
-const CHANGES: usize = 5;
 /// Members at most.
 const MEMBERS: usize = 200;
 /// Browsers in which one member is signed in; the one that began first goes.
@@ -84,10 +85,8 @@ pub(crate) struct Door {
     viewer: Option<[u8; 32]>,
     public_url: String,
     link: Mutex<Option<(StartLink, [u8; 32])>>,
-    team: RwLock<Arc<Team>>,
-    /// One change at a time, each on disk before the next.
-    turn: tokio::sync::Mutex<()>,
-    passing: Mutex<Vec<Passing>>,
+    known: Known,
+    passing: watch::Sender<Vec<Passing>>,
     throttle: Mutex<Throttle>,
     hashing: Semaphore,
 }
@@ -101,7 +100,7 @@ impl Door {
         link: Option<StartLink>,
         public_url: &str,
     ) -> Result<Self, StoreError> {
-        let team = engine.team().await?;
+        let known = Known::of(engine.clone()).await?;
         Ok(Self {
             engine,
             wall,
@@ -109,17 +108,21 @@ impl Door {
             viewer: viewer_token.map(|token| hash(token.reveal())),
             public_url: public_url.to_owned(),
             link: Mutex::new(link.map(|link| (link.clone(), hash(link.code.reveal())))),
-            team: RwLock::new(Arc::new(team)),
-            turn: tokio::sync::Mutex::new(()),
-            passing: Mutex::default(),
+            known,
+            passing: watch::Sender::default(),
             throttle: Mutex::default(),
             hashing: Semaphore::new(HASHING),
         })
     }
 
+    /// Who may sign in, as it was known last.
+    fn team(&self) -> Arc<Team> {
+        self.known.team()
+    }
+
     /// Who may sign in now.
-    pub(crate) fn team(&self) -> Arc<Team> {
-        Arc::clone(&self.team.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) async fn newest_team(&self) -> Result<Arc<Team>, StoreError> {
+        self.known.newest().await
     }
 
     fn now(&self) -> Timestamp {
@@ -127,25 +130,42 @@ impl Door {
     }
 
     /// Who calls. A token that is wrong is nobody's, even beside a session that is right.
-    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+    async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, StoreError> {
         if let Some(given) = cookie::bearer(headers) {
-            return self.program(given?);
+            return Ok(given.and_then(|given| self.program(given)));
         }
-        let code = hash(cookie::session(headers, self.is_secure())?);
-        let passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = passing.iter().find(|one| bool::from(one.hash.ct_eq(&code))) {
-            return Some(Caller::Passing { name: found.name, session: code });
+        let Some(code) = cookie::session(headers, self.is_secure()).map(hash) else { return Ok(None) };
+        if let Some(name) = self.passing_name(&code) {
+            return Ok(Some(Caller::Passing { name, session: code }));
         }
-        drop(passing);
-        let (team, now) = (self.team(), self.now());
-        let session = team.sessions.iter().find(|one| bool::from(one.hash.ct_eq(&code)))?;
-        let member = team.member(session.member).filter(|_| is_alive(session, now))?;
-        Some(Caller::Member {
-            id: member.id,
-            name: member.name.clone(),
-            role: member.role,
-            session: session.id,
-        })
+        // Another node may have let in who comes, or sent them away.
+        let (team, now) = (self.newest_team().await?, self.now());
+        let session = team.sessions.iter().find(|one| bool::from(one.hash.ct_eq(&code)));
+        let alive = session.filter(|session| is_alive(session, now));
+        Ok(alive.and_then(|session| {
+            let member = team.member(session.member)?;
+            let (id, name, role) = (member.id, member.name.clone(), member.role);
+            Some(Caller::Member { id, name, role, session: session.id })
+        }))
+    }
+
+    /// What a session without a member is called, if it is one.
+    fn passing_name(&self, code: &[u8; 32]) -> Option<&'static str> {
+        let passing = self.passing.borrow();
+        passing.iter().find(|one| bool::from(one.hash.ct_eq(code))).map(|found| found.name)
+    }
+
+    /// Whether a caller is let in as before, as far as is known here.
+    fn admits(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Program | Caller::Onlooker => true,
+            Caller::Passing { session, .. } => self.passing_name(session).is_some(),
+            Caller::Member { id, role, session, .. } => {
+                let (team, now) = (self.team(), self.now());
+                let is_in = team.sessions.iter().any(|one| one.id == *session && is_alive(one, now));
+                is_in && team.member(*id).is_some_and(|member| member.role == *role)
+            }
+        }
     }
 
     /// The program that has a token.
@@ -190,19 +210,23 @@ impl Door {
     /// A session without a member.
     fn passing(&self, code: Secret, name: &'static str) -> SignedIn {
         let hash = hash(code.reveal());
-        let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        if passing.len() >= SESSIONS {
-            passing.remove(0);
-        }
-        passing.push(Passing { hash, name });
+        self.passing.send_modify(|passing| {
+            if passing.len() >= SESSIONS {
+                passing.remove(0);
+            }
+            passing.push(Passing { hash, name });
+        });
         SignedIn { code, keep: None, caller: Caller::Passing { name, session: hash } }
     }
 
     /// What a link is for; nothing that was used before, or is too old, is a link.
-    pub(crate) fn link(&self, code: &str) -> Result<Link, Problem> {
-        let given = hash(code);
+    pub(crate) async fn link(&self, code: &str) -> Result<Link, Problem> {
+        self.link_in(&*self.newest_team().await?, code)
+    }
+
+    fn link_in(&self, team: &Team, code: &str) -> Result<Link, Problem> {
+        let (given, now) = (hash(code), self.now());
         let start = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let (team, now) = (self.team(), self.now());
         // Another node may have printed another link, or somebody came in by the operator token: there is one first.
         let still = |link: &StartLink| link.signs_in || team.members.is_empty();
         let own = start.as_ref().filter(|(link, own)| bool::from(own.ct_eq(&given)) && still(link));
@@ -242,12 +266,12 @@ impl Door {
         browser: &str,
         (session, salt): (Secret, [u8; 16]),
     ) -> Result<SignedIn, Problem> {
-        self.link(code)?;
+        self.link(code).await?;
         let kept = self.hashed(password, salt).await?;
         let (given, at, now) = (hash(code), self.engine.now(), self.now());
         let taken = self
             .change(|team| {
-                let member = match self.link(code)? {
+                let member = match self.link_in(team, code)? {
                     Link::SignsIn => return Err(wrong("this link signs in without a password")),
                     Link::FirstOperator => {
                         let name = name.ok_or_else(|| bad("/name", "is required: who are you?"))?;
@@ -288,7 +312,7 @@ impl Door {
         session: Secret,
     ) -> Result<SignedIn, Problem> {
         self.may_try(name)?;
-        let member = self.team().members.iter().find(|member| member.name == name).cloned();
+        let member = self.newest_team().await?.members.iter().find(|member| member.name == name).cloned();
         let kept = member.as_ref().and_then(|member| member.password.clone());
         let right = self.verified(password, kept).await?;
         let Some(member) = member.filter(|_| right) else {
@@ -313,8 +337,8 @@ impl Door {
         match caller {
             Caller::Program | Caller::Onlooker => Ok(()),
             Caller::Passing { session, .. } => {
-                let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
-                passing.retain(|one| !bool::from(one.hash.ct_eq(session)));
+                self.passing
+                    .send_modify(|passing| passing.retain(|one| !bool::from(one.hash.ct_eq(session))));
                 Ok(())
             }
             Caller::Member { session, .. } => self.end_session(*session).await.map(|_| ()),
@@ -328,7 +352,8 @@ impl Door {
         (present, new): (&str, &str),
         salt: [u8; 16],
     ) -> Result<(), Problem> {
-        let found = self.team().member(member).cloned().ok_or_else(|| wrong("this member is gone"))?;
+        let found = self.newest_team().await?.member(member).cloned();
+        let found = found.ok_or_else(|| wrong("this member is gone"))?;
         self.may_try(&found.name)?;
         if !self.verified(present, found.password.clone()).await? {
             self.failed(&found.name);
@@ -425,12 +450,18 @@ impl Door {
     }
 
     /// The sessions that are alive, the newest first.
-    pub(crate) fn sessions(&self) -> Vec<Session> {
+    pub(crate) async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         let now = self.now();
-        let mut alive: Vec<Session> =
-            self.team().sessions.iter().filter(|session| is_alive(session, now)).cloned().collect();
+        let mut alive: Vec<Session> = self
+            .newest_team()
+            .await?
+            .sessions
+            .iter()
+            .filter(|session| is_alive(session, now))
+            .cloned()
+            .collect();
         alive.reverse();
-        alive
+        Ok(alive)
     }
 
     /// Until when a member's link works, where they have one.
@@ -475,52 +506,20 @@ impl Door {
         let _ = kept.await;
     }
 
-    /// Changes the team: on disk first, and then for everybody. Another node may have changed it: then once more, by what
-    /// it is now.
+    /// Changes the team. What is too old is not kept.
     async fn change<T>(&self, make: impl Fn(&mut Team) -> Result<T, Problem>) -> Result<T, Problem> {
-        let _turn = self.turn.lock().await;
-        for _ in 0..CHANGES {
-            let known = Team::clone(&self.team());
-            let (mut team, now) = (known.clone(), self.now());
+        let change = |team: &mut Team| {
+            let now = self.now();
             team.sessions.retain(|session| is_alive(session, now));
             team.invitations.retain(|one| now < one.until);
-            let made = make(&mut team)?;
-            if self.engine.change_team(known, team.clone()).await? {
-                self.publish(team);
-                return Ok(made);
-            }
-            self.publish(self.engine.team().await?);
-        }
-        Err(Problem::new(&problem::UNAVAILABLE))
+            make(team)
+        };
+        self.known.change(change).await
     }
 
-    fn publish(&self, team: Team) {
-        *self.team.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(team);
-    }
-
-    /// Lets in whom other nodes let in, and nobody whom they sent away, until the server stops.
+    /// Hears whom other nodes let in and sent away, until the server stops.
     pub(crate) async fn follow(&self, stopping: CancellationToken) {
-        let mut news = self.engine.team_news();
-        loop {
-            let read = async {
-                let _turn = self.turn.lock().await;
-                self.engine.team().await.map(|team| self.publish(team))
-            };
-            let again = match read.await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(%error, "who may sign in was not read");
-                    Some(Timestamp(self.now().0 + AGAIN_MS))
-                }
-            };
-            tokio::select! {
-                biased;
-                () = stopping.cancelled() => return,
-                // Whoever was sent away must not stay until the next news.
-                () = self.wall.sleep_until(again.unwrap_or(Timestamp(i64::MAX))), if again.is_some() => {}
-                changed = news.changed() => if changed.is_err() { return },
-            }
-        }
+        self.known.follow(&*self.wall, stopping).await;
     }
 
     /// Refuses a browser that says that another site asks.
@@ -568,11 +567,23 @@ impl Door {
     }
 }
 
-/// How long after a failure to ask once more who may sign in, in milliseconds.
-const AGAIN_MS: i64 = 1_000;
-
 /// The longest path in the audit log, in characters.
 const LONGEST_PATH: usize = 300;
+
+/// Ends when a caller is let in no more, or as something else: whatever goes on for longer than a call ends with it.
+pub(crate) async fn gone(shared: Arc<Shared>, caller: Caller) {
+    let door = &shared.door;
+    let (mut team, mut passing) = (door.known.news(), door.passing.subscribe());
+    while door.admits(&caller) {
+        let changed = tokio::select! {
+            changed = team.changed() => changed,
+            changed = passing.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
 
 /// A session begins.
 fn begin(team: &mut Team, member: u64, code: &Secret, browser: &str, now: Timestamp) -> u64 {

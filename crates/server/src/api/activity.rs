@@ -311,7 +311,7 @@ async fn get(
 ) -> Result<Response, Problem> {
     if live::is_wanted(&headers) {
         Query::of(&uri, &[]).done()?;
-        listen(&shared, caller.role(), &headers)
+        listen(&shared, caller, &headers)
     } else {
         list(&shared, caller.role(), &uri).map(IntoResponse::into_response)
     }
@@ -338,9 +338,9 @@ fn list(shared: &Shared, role: Role, uri: &Uri) -> Result<axum::Json<List<Happen
     Ok(axum::Json(List::new(data, next)))
 }
 
-fn listen(shared: &Shared, role: Role, headers: &HeaderMap) -> Result<Response, Problem> {
+fn listen(shared: &Arc<Shared>, caller: Caller, headers: &HeaderMap) -> Result<Response, Problem> {
     let place = live::place(shared)?;
-    let run = shared.engine.run();
+    let (run, role) = (shared.engine.run(), caller.role());
     let (kept, lines) = shared.engine.activity_so_far();
     let (missed, kept) = match live::last_seen(headers) {
         None => (None, VecDeque::new()),
@@ -348,10 +348,14 @@ fn listen(shared: &Shared, role: Role, headers: &HeaderMap) -> Result<Response, 
     };
     let stopping = shared.stopping.clone();
     let listener = Listener { run, role, missed, kept, lines, stopping, _place: place };
-    Ok(live::streamed(stream::unfold(listener, |mut listener| async {
-        let event = listener.next().await?;
-        Some((event, listener))
-    })))
+    Ok(live::streamed(
+        shared,
+        caller,
+        stream::unfold(listener, |mut listener| async {
+            let event = listener.next().await?;
+            Some((event, listener))
+        }),
+    ))
 }
 
 /// What a listener missed for good, and what it gets of what is kept.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::door::{self, Caller};
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -36,10 +37,15 @@ pub(super) fn last_seen(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("last-event-id").map(HeaderValue::as_bytes).filter(|seen| !seen.is_empty())
 }
 
-/// The answer: these events, not held back by a proxy.
-pub(super) fn streamed(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+/// The answer: these events, as long as whoever asked is let in as they were, and not held back by a proxy.
+pub(super) fn streamed(
+    shared: &Arc<Shared>,
+    caller: Caller,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Response {
+    let events = events.take_until(Box::pin(door::gone(Arc::clone(shared), caller)));
     let alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
-    let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
+    let events = events.map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(alive).into_response();
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));

@@ -120,7 +120,8 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![
         operates(Operation::get("/members", "listMembers", list))
             .says(TAG, "Members", "Everybody who may sign in to the console, in the order of their coming.")
-            .answers::<List<Shown>>(StatusCode::OK, "All of them."),
+            .answers::<List<Shown>>(StatusCode::OK, "All of them.")
+            .refuses(keeping),
         operates(Operation::post("/members", "inviteMember", invite))
             .says(
                 TAG,
@@ -153,7 +154,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers_nothing(StatusCode::NO_CONTENT, "They are gone."),
         operates(Operation::get("/sessions", "listSessions", sessions))
             .says(TAG, "Sessions", "The browsers in which members are signed in, the newest first.")
-            .answers::<List<SessionShown>>(StatusCode::OK, "All of them."),
+            .answers::<List<SessionShown>>(StatusCode::OK, "All of them.")
+            .refuses(keeping),
         one(operates(Operation::delete("/sessions/{name}", "deleteSession", end)), "The session's id.")
             .says(TAG, "Sign somebody out", "Ends one session.")
             .records(Recording::All)
@@ -227,9 +229,9 @@ fn read(body: &Value, is_new: bool) -> Result<(Option<&str>, Option<Role>), Prob
     fields.done(&["name", "role"], Some((name, role)))
 }
 
-async fn list(State(shared): Server) -> axum::Json<List<Shown>> {
-    let team = shared.door.team();
-    axum::Json(List::new(team.members.iter().map(|member| shown(&shared, member)).collect(), None))
+async fn list(State(shared): Server) -> Result<axum::Json<List<Shown>>, Problem> {
+    let team = shared.door.newest_team().await?;
+    Ok(axum::Json(List::new(team.members.iter().map(|member| shown(&shared, member)).collect(), None)))
 }
 
 async fn invite(
@@ -273,7 +275,7 @@ async fn remove(State(shared): Server, Named(id): Named) -> Result<StatusCode, P
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn sessions(State(shared): Server, caller: Caller) -> axum::Json<List<SessionShown>> {
+async fn sessions(State(shared): Server, caller: Caller) -> Result<axum::Json<List<SessionShown>>, Problem> {
     let own = match caller {
         Caller::Member { session, .. } => Some(session),
         Caller::Program | Caller::Onlooker | Caller::Passing { .. } => None,
@@ -286,7 +288,8 @@ async fn sessions(State(shared): Server, caller: Caller) -> axum::Json<List<Sess
         is_this: own == Some(session.id),
         browser: session.browser,
     };
-    axum::Json(List::new(shared.door.sessions().into_iter().map(shown).collect(), None))
+    let alive = shared.door.sessions().await?;
+    Ok(axum::Json(List::new(alive.into_iter().map(shown).collect(), None)))
 }
 
 async fn end(State(shared): Server, Named(id): Named) -> Result<StatusCode, Problem> {

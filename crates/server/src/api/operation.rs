@@ -312,7 +312,14 @@ impl Operation {
     fn problems(&self, schemas: &mut Schemas) -> BTreeMap<u16, Value> {
         let own: &[&'static Kind] = match self.needed().0 {
             Needs::Nothing => &[],
-            _ => &[&problem::UNAUTHORIZED, &problem::FORBIDDEN, &problem::FROM_ELSEWHERE],
+            // Whether somebody is still signed in is asked of the database, where other nodes use it too.
+            _ => &[
+                &problem::UNAUTHORIZED,
+                &problem::FORBIDDEN,
+                &problem::FROM_ELSEWHERE,
+                &problem::UNAVAILABLE,
+                &problem::STOPPING,
+            ],
         };
         let mut by_status: BTreeMap<u16, Vec<&'static Kind>> = BTreeMap::new();
         for kind in own.iter().chain(&self.kinds) {

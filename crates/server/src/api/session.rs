@@ -101,7 +101,8 @@ pub(super) fn operations() -> Vec<Operation> {
                 vec![("a link", json!({"link": "…"}))],
             )
             .answers::<Meaning>(StatusCode::OK, "This.")
-            .refuses([&problem::UNAUTHORIZED, &problem::FROM_ELSEWHERE]),
+            .refuses([&problem::UNAUTHORIZED, &problem::FROM_ELSEWHERE])
+            .refuses([&problem::UNAVAILABLE, &problem::STOPPING]),
         Operation::delete("/session", "signOut", sign_out)
             .says(TAG, "Sign out", "The session ends; the operator token stays what it is.")
             .needs(Needs::SignedIn)
@@ -197,7 +198,7 @@ async fn tried(shared: &Shared, headers: &HeaderMap, body: &Value) -> Result<Sig
         let (name, password) = (fields.text("name", NAME), fields.text("password", LONGEST_PASSWORD));
         let link = fields.done(&["link", "name", "password"], link)?;
         let name = name.map(str::trim).filter(|name| !name.is_empty());
-        return match (door.link(link)?, password) {
+        return match (door.link(link).await?, password) {
             (Link::SignsIn, _) => door.by_start_link(link, code),
             (Link::FirstOperator | Link::Invitation(_), Some(password)) => {
                 door.by_invitation(link, name, password, browser, (code, mint.salt())).await
@@ -222,7 +223,7 @@ async fn meaning(
     let mut fields = Fields::of(&body)?;
     let link = fields.required_text("link", CODE);
     let operator = baton_store::Role::Operator;
-    let (link, name, role) = match shared.door.link(fields.done(&["link"], link)?)? {
+    let (link, name, role) = match shared.door.link(fields.done(&["link"], link)?).await? {
         Link::SignsIn => (For::SignsIn, None, operator),
         Link::FirstOperator => (For::FirstOperator, None, operator),
         Link::Invitation(member) => (For::Invitation, Some(member.name), member.role),

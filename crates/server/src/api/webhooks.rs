@@ -27,6 +27,7 @@ use super::query::{Query, in_parts};
 use super::schemas::Schemas;
 use super::threads::READING;
 use super::values::{App, Heard, Moment, Of, Why, message_id};
+use crate::door::Caller;
 use crate::door::Needs;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
@@ -118,11 +119,12 @@ fn stream_shape(schemas: &mut Schemas) -> Value {
 async fn get(
     State(shared): State<Arc<Shared>>,
     OnApp(app): OnApp,
+    caller: Caller,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
     if live::is_wanted(&headers) {
-        listen(&shared, app, &headers, &uri).await
+        listen(&shared, (app, caller), &headers, &uri).await
     } else {
         list(&shared, app, &uri).await.map(IntoResponse::into_response)
     }
@@ -146,7 +148,12 @@ async fn list(shared: &Shared, app: AppId, uri: &Uri) -> Result<axum::Json<List<
     Ok(axum::Json(List::new(data, next)))
 }
 
-async fn listen(shared: &Shared, app: AppId, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+async fn listen(
+    shared: &Arc<Shared>,
+    (app, caller): (AppId, Caller),
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Response, Problem> {
     let mut query = Query::of(uri, &["since"]);
     let since = query.moment_or_ago("since", shared.engine.now());
     query.done()?;
@@ -173,10 +180,14 @@ async fn listen(shared: &Shared, app: AppId, headers: &HeaderMap, uri: &Uri) -> 
         stopping: shared.stopping.clone(),
         _place: place,
     };
-    Ok(live::streamed(stream::unfold(listener, |mut listener| async {
-        let event = listener.next().await?;
-        Some((event, listener))
-    })))
+    Ok(live::streamed(
+        shared,
+        caller,
+        stream::unfold(listener, |mut listener| async {
+            let event = listener.next().await?;
+            Some((event, listener))
+        }),
+    ))
 }
 
 /// Places as an id: numbers, one for each stream.

@@ -158,13 +158,14 @@ pub(crate) async fn identify(
     next: Next,
 ) -> Response {
     let door = &shared.door;
-    let found = match door.caller(request.headers()) {
-        None => Identified::Nobody,
-        Some(caller @ (Caller::Program | Caller::Onlooker)) => Identified::Caller(caller),
-        Some(caller) if origin::is_own(request.method(), request.headers(), &door.public_url) => {
+    let found = match door.caller(request.headers()).await {
+        Err(error) => return Problem::from(error).into_response(),
+        Ok(None) => Identified::Nobody,
+        Ok(Some(caller @ (Caller::Program | Caller::Onlooker))) => Identified::Caller(caller),
+        Ok(Some(caller)) if origin::is_own(request.method(), request.headers(), &door.public_url) => {
             Identified::Caller(caller)
         }
-        Some(_) => Identified::Elsewhere,
+        Ok(Some(_)) => Identified::Elsewhere,
     };
     if let Identified::Caller(Caller::Member { session, .. }) = &found
         && door.used(*session)

@@ -294,6 +294,39 @@ async fn sessions_end_by_themselves_by_an_operator_and_with_the_member() {
 }
 
 #[tokio::test]
+async fn what_somebody_listens_to_ends_when_they_are_sent_away_or_become_something_else() {
+    let link = StartLink { code: Secret::new("x"), signs_in: true };
+    let w = World::with_link(link, Arc::new(baton_engine::SystemClock)).await;
+    let (agent, viewer) = (member(&w, "Aki", "agent").await, member(&w, "Vera", "viewer").await);
+    let mut passing = Browser::new(&w);
+    expect!(passing.signs_in(json!({"link": "x"})).await, 200, "console link");
+    let listens = async |browser: &Browser<'_>, path: &str| {
+        let asked = w.client.get(w.url(&format!("{ROOT}{path}"))).header("accept", "text/event-stream");
+        let asked = asked.header("cookie", format!("baton_session={}", browser.cookie));
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer
+    };
+    let of_agent = listens(&agent, "/activity").await;
+    let of_viewer = listens(&viewer, "/apps/111/webhooks").await;
+    let mut of_passing = listens(&passing, "/activity").await;
+    // What ends one ends no other's.
+    assert_eq!(agent.asks(Method::DELETE, "/session", None).await.status, 204);
+    assert!(!of_agent.text().await.unwrap().contains("decision"), "it has an end");
+    let members = w.get("/baton/v1/members").await.json();
+    let vera = w.url(&format!("/baton/v1/members/{}", members["data"][1]["id"].as_str().unwrap()));
+    let role = w.client.patch(&vera).bearer_auth(OPERATOR).json(&json!({"role": "agent"}));
+    expect!(w.send(role).await, 200, "agent");
+    of_viewer.text().await.unwrap();
+    w.writes("2001", "ada").await;
+    let told = of_passing.chunk().await.unwrap().unwrap();
+    assert!(std::str::from_utf8(&told).unwrap().contains("decision"));
+    assert_eq!(passing.asks(Method::DELETE, "/session", None).await.status, 204);
+    while of_passing.chunk().await.unwrap().is_some() {}
+    w.stop().await;
+}
+
+#[tokio::test]
 async fn a_forgotten_password_is_chosen_anew_and_the_old_one_is_out() {
     let w = World::start().await;
     let aki = member(&w, "Aki", "agent").await;

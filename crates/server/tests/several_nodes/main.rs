@@ -12,6 +12,7 @@ mod alike;
 mod away;
 mod cluster;
 mod known;
+mod members;
 mod together;
 
 use std::collections::BTreeSet;

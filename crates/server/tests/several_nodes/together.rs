@@ -80,34 +80,6 @@ fn what_one_node_is_told_the_others_know() {
 }
 
 #[test]
-fn who_is_sent_away_at_one_node_is_out_at_the_others() {
-    let database = Postgres::shared().database();
-    let (first, second) = (World::new(), World::new());
-    let (one, two) = (serve(&first, &database, &[]), serve(&second, &database, &[]));
-    let invited = value(&ask(&one, "POST", "/baton/v1/members", &json!({"name": "Ann", "role": "operator"})));
-    let (_, link) = invited["link"].as_str().unwrap().split_once("#link=").unwrap();
-    let from_a_browser = |node: &Server, path: &str, body: &Value| {
-        let site = ("sec-fetch-site", "same-origin".to_owned());
-        http("POST", &format!("{}/baton/v1{path}", node.url), &[site], &body.to_string()).status
-    };
-    // The other node was not told, and takes the link all the same.
-    until(&200, || from_a_browser(&two, "/session/link", &json!({ "link": link })));
-    let password = "correct horse battery";
-    assert_eq!(from_a_browser(&two, "/session", &json!({"link": link, "password": password})), 200);
-    until(&401, || from_a_browser(&one, "/session/link", &json!({ "link": link })));
-    assert_eq!(from_a_browser(&one, "/session", &json!({"name": "Ann", "password": password})), 200);
-    // Both change the same list at once, and neither loses what the other did.
-    let path = format!("/baton/v1/members/{}", invited["id"].as_str().unwrap());
-    assert_eq!(ask(&two, "DELETE", &path, &Value::Null).status, 204);
-    let members =
-        || value(&ask(&one, "GET", "/baton/v1/members", &Value::Null))["data"].as_array().unwrap().len();
-    until(&0, members);
-    assert_eq!(from_a_browser(&one, "/session", &json!({"name": "Ann", "password": password})), 401);
-    one.stop();
-    two.stop();
-}
-
-#[test]
 fn a_virtual_clock_is_one_nodes_own() {
     let database = Postgres::shared().database();
     let world = World::new();
