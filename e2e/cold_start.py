@@ -1,7 +1,6 @@
 """How large the program is, how long it takes from exec with an empty database to the first message at an app's receiver,
 and how much memory it has when it rests after that."""
 
-import http.server
 import json
 import os
 import pathlib
@@ -13,9 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
 from programs import free_port
+from receiving import Receiver
 
 PROGRAM = pathlib.Path(os.environ.get("BATON_BIN", "target/release/baton"))
 RUNS = 9
@@ -27,7 +26,7 @@ SETTINGS = """
 name = "Bot"
 secret = "s"
 verify_token = "v"
-webhook_url = "http://127.0.0.1:{port}/"
+webhook_url = "{url}"
 
 [[pages]]
 id = "2001"
@@ -38,36 +37,16 @@ connections = [{{ app = "Bot" }}]
 EVENT = json.dumps({"type": "message", "message": {"text": "the first"}}).encode()
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    """An app's receiver: it stands for its address, and says when a message came."""
+class FirstMessage(Receiver):
+    """Says when the message came."""
 
-    protocol_version = "HTTP/1.1"
-    came = threading.Event()
+    def __init__(self):
+        self.came = threading.Event()
+        super().__init__("v")
 
-    def do_GET(self):
-        asked = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-        self.answer(asked["hub.challenge"][0].encode())
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(b"")
+    def heard(self, body, connection):
         if b"the first" in body:
             self.came.set()
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-    def handle(self):
-        try:
-            super().handle()
-        except ConnectionResetError:
-            pass  # The program was ended, and with it what it kept open.
 
 
 def asked(port, request):
@@ -91,7 +70,7 @@ def cold_start(receiver, rests=False):
     """Milliseconds of one start until it is ready, and until the first message came; what it has in memory after a rest."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-cold-start-"))
     settings = folder / "routing.toml"
-    settings.write_text(SETTINGS.format(port=receiver.server_port))
+    settings.write_text(SETTINGS.format(url=receiver.url))
     port = free_port()
     command = [PROGRAM, "dev", "-f", settings, "--data", folder / "data", "--listen", f"127.0.0.1:{port}"]
     ready = "GET /readyz HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n\r\n".encode()
@@ -99,7 +78,7 @@ def cold_start(receiver, rests=False):
         "POST /baton/v1/pages/2001/people/first/events HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n"
         f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {len(EVENT)}\r\n\r\n"
     ).encode() + EVENT
-    Receiver.came.clear()
+    receiver.came.clear()
     environment = {**os.environ, "BATON_OPERATOR_TOKEN": TOKEN}
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -111,7 +90,7 @@ def cold_start(receiver, rests=False):
                 sys.exit(f"{PROGRAM} did not become ready")
         is_ready = time.perf_counter() - began
         status = asked(port, event)
-        if status != [b"200"] or not Receiver.came.wait(PATIENCE_SECONDS):
+        if status != [b"200"] or not receiver.came.wait(PATIENCE_SECONDS):
             sys.exit(f"the first message was answered with {status}, and did not come")
         has_come = time.perf_counter() - began
         if rests:
@@ -124,8 +103,7 @@ def cold_start(receiver, rests=False):
 
 
 def main():
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    receiver = FirstMessage()
     starts = [cold_start(receiver, rests=run == RUNS - 1) for run in range(RUNS)]
     ready, came = (sorted(one[which] for one in starts) for which in (0, 1))
     resident, own = starts[-1][2]

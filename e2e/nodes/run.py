@@ -34,7 +34,7 @@ from ledger import Ledger
 from node import LEASE, TOKEN, Broken, Node
 from people import APPS, PAGE, Contender, Person, token_of
 from programs import program_of
-from receivers import Receiver
+from receivers import VERIFY_TOKEN, Witness
 from story import OUT_OF_PATIENCE, Story, wait_for_shares
 from wires import Cables, Loopback, go_inside
 
@@ -47,7 +47,7 @@ def routing(receivers):
     lines = []
     for receiver in receivers:
         lines += ["[[apps]]", f'id = "{receiver.app}"', f'name = "App {receiver.app}"', 'secret = "of-an-app"']
-        lines += [f'webhook_url = "{receiver.url}"', 'verify_token = "verify"', ""]
+        lines += [f'webhook_url = "{receiver.url}"', f'verify_token = "{VERIFY_TOKEN}"', ""]
     lines += ["[[pages]]", f'id = "{PAGE}"', 'name = "Shop"', f'messenger.primary_receiver = "App {APPS[0]}"']
     for app in APPS:
         lines += ["[[pages.connections]]", f'app = "App {app}"', f'token = "{token_of(app)}"']
@@ -67,7 +67,7 @@ class Play:
             for number in (1, 2, 3)
         ]
         self.ledger, self.stop, self.calls = Ledger(APPS), threading.Event(), collections.defaultdict(list)
-        self.receivers = [Receiver(app, self.ledger, self.nodes, wires) for app in APPS]
+        self.receivers = [Witness(app, self.ledger, self.nodes, wires) for app in APPS]
         self.story = Story(self.nodes, self.database, self.ledger, self.dice)
         names = [f"person-{one}" for one in range(arguments.people)]
         self.busy = [Person(name, self.nodes, self.ledger, self.stop, self.dice.random()) for name in names]

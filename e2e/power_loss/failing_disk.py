@@ -17,7 +17,7 @@ import tempfile
 
 from disk import Disk, compile_library
 from full_disk import PEOPLE, answered, ask, conclude, expect, says
-from run import APPS, Broken, Ledger, Receiver, Server, program_of, routing
+from run import APPS, Broken, Ledger, Server, Witness, program_of, routing
 
 ROUNDS = 3
 
@@ -64,7 +64,7 @@ def play(program, folder, seed, lies):
     """Returns how many messages were taken, and the faults."""
     dice = random.Random(seed)
     ledger = Ledger(PEOPLE)
-    receivers = [Receiver(app, ledger) for app in APPS]
+    receivers = [Witness(app, ledger) for app in APPS]
     (folder / "routing.toml").write_text(routing(receivers))
     disk = Disk(folder, compile_library(folder))
     server = Server(program, folder, disk)

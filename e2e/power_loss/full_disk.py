@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 from disk import Disk, compile_library
-from run import APPS, OPERATOR_TOKEN, PAGES, Broken, Ledger, Receiver, Server, program_of, routing, text_of
+from run import APPS, OPERATOR_TOKEN, PAGES, Broken, Ledger, Server, Witness, program_of, routing, text_of
 
 PEOPLE = {f"person-{index}": list(PAGES)[index % len(PAGES)] for index in range(10)}
 ROUNDS = 3
@@ -68,7 +68,7 @@ def refused(server, person, number):
 def play(program, folder):
     """Returns how many messages were taken and refused, and the faults."""
     ledger = Ledger(PEOPLE)
-    receivers = [Receiver(app, ledger) for app in APPS]
+    receivers = [Witness(app, ledger) for app in APPS]
     (folder / "routing.toml").write_text(routing(receivers))
     disk = Disk(folder, compile_library(folder))
     server = Server(program, folder, disk)

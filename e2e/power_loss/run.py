@@ -10,7 +10,6 @@ The second proves that the first can fail: a database that does not sync must be
 import argparse
 import collections
 import http.client
-import http.server
 import json
 import os
 import pathlib
@@ -28,6 +27,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 from disk import Disk, compile_library
 from programs import free_port, program_of
+from receiving import Receiver
 
 OPERATOR_TOKEN = "operator-of-the-power-loss-run"
 START_SECONDS = 30
@@ -149,44 +149,15 @@ def text_of(person, number):
     return f"{person} says {number}"
 
 
-class Receiver(http.server.ThreadingHTTPServer):
-    """An app: answers the handshake, takes down every body, answers 200."""
-
-    daemon_threads = True
-    request_queue_size = 256
+class Witness(Receiver):
+    """An app: takes down every body."""
 
     def __init__(self, app, ledger):
-        super().__init__(("127.0.0.1", 0), ReceiverHandler)
         self.app, self.ledger = app, ledger
-        self.url = f"http://127.0.0.1:{self.server_port}/webhook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__(app.verify_token)
 
-    def handle_error(self, request, client_address):
-        """Connections break at each kill: nothing to say."""
-
-
-class ReceiverHandler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self):
-        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-        right = query.get("hub.verify_token") == self.server.app.verify_token
-        self.answer(200 if right else 403, query.get("hub.challenge", "") if right else "")
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.ledger.arrived(self.server.app, body)
-        self.answer(200, "")
-
-    def answer(self, status, text):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_):
-        pass
+    def heard(self, body, connection):
+        self.ledger.arrived(self.app, json.loads(body))
 
 
 class Server:
@@ -349,7 +320,7 @@ def play(arguments, folder):
     pages = list(PAGES)
     people = {f"person-{index}": pages[index % len(pages)] for index in range(arguments.people)}
     ledger = Ledger(people)
-    receivers = [Receiver(app, ledger) for app in APPS]
+    receivers = [Witness(app, ledger) for app in APPS]
     (folder / "routing.toml").write_text(routing(receivers))
     disk = Disk(folder, compile_library(folder), SYNC_US)
     server = Server(arguments.baton, folder, disk)
