@@ -4,12 +4,26 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// What a receiver answered.
@@ -175,14 +189,55 @@ impl VettedResolver {
     }
 }
 
-impl reqwest::dns::Resolve for VettedResolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+impl tower::Service<Name> for VettedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = SendError;
+    type Future = BoxFuture<'static, Result<Self::Response, SendError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let vetted = self.clone();
-        async move {
-            let addresses: reqwest::dns::Addrs = Box::new(vetted.resolved(name.as_str()).await?.into_iter());
-            Ok(addresses)
+        async move { Ok(vetted.resolved(name.as_str()).await?.into_iter()) }.boxed()
+    }
+}
+
+/// An address, as requests to it need it.
+struct Destination {
+    uri: Uri,
+    /// What a name and a password in it become.
+    authorization: Option<HeaderValue>,
+    /// What is to be resolved, where it is not written as numbers.
+    name: Option<Box<str>>,
+}
+
+impl Destination {
+    fn of(url: &Url) -> Result<Self, SendError> {
+        let failed = |error: &dyn std::error::Error| SendError::Failed(error.to_string());
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(SendError::Failed(format!("{}: is neither http: nor https:", url.scheme())));
         }
-        .boxed()
+        let (name, password) = (url.username(), url.password().unwrap_or_default());
+        let authorization = match (name, password) {
+            ("", "") => None,
+            _ => {
+                let decoded = |text| percent_decode_str(text).collect::<Vec<u8>>();
+                let both = [decoded(name), decoded(password)].join(&b':');
+                let value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(both)));
+                let mut value = value.map_err(|error| failed(&error))?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        let whole = &url[url::Position::BeforeHost..url::Position::AfterQuery];
+        let uri = Uri::try_from(format!("{}://{whole}", url.scheme())).map_err(|error| failed(&error))?;
+        let name = match url.host() {
+            Some(url::Host::Domain(name)) => Some(name.into()),
+            Some(_) | None => None,
+        };
+        Ok(Self { uri, authorization, name })
     }
 }
 
@@ -190,15 +245,19 @@ impl reqwest::dns::Resolve for VettedResolver {
 pub struct HttpTransport {
     // Connections that are idle are kept, however many: apps on one host have as many as may be under way to each, and
     // one that is not kept is made anew for the next webhook.
-    client: reqwest::Client,
+    client: Client<HttpsConnector<HttpConnector<VettedResolver>>, Full<Bytes>>,
     resolver: VettedResolver,
     timeout: Duration,
     /// Addresses that may be reached as far as they say so themselves: the same few come again and again.
-    vetted: Mutex<HashMap<Box<str>, Url>>,
+    vetted: Mutex<HashMap<Box<str>, Arc<Destination>>>,
 }
 
 /// What requests to apps say they come from, as the platform's do.
 pub const USER_AGENT: &str = "facebookexternalua";
+/// How long a connection is kept that nothing is sent over.
+const IDLE: Duration = Duration::from_secs(90);
+/// How often the system asks whether the other side of a quiet connection is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Addresses that are remembered as vetted.
 const VETTED: usize = 1_024;
 /// How much of an answer is read.
@@ -215,78 +274,107 @@ impl HttpTransport {
     /// The same, with names resolved otherwise than by the system.
     pub fn resolving(vetting: Vetting, timeout: Duration, names: Arc<dyn Names>) -> Result<Self, SendError> {
         let resolver = VettedResolver { vetting, names };
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(resolver.clone()))
-            .timeout(timeout)
-            .connect_timeout(timeout)
-            .tcp_nodelay(true)
-            .http1_only()
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(|error| SendError::Failed(innermost(&error)))?;
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        // Shared by the addresses of a name: one that is silent does not keep the others from being tried.
+        tcp.set_connect_timeout(Some(timeout));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_platform_verifier(rustls::crypto::aws_lc_rs::default_provider())
+            .map_err(|error| SendError::Failed(error.to_string()))?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
         Ok(Self { client, resolver, timeout, vetted: Mutex::default() })
     }
 
     /// A resolver is not asked for addresses that are written as numbers: those are vetted here.
-    fn vet_numbers(&self, text: &str) -> Result<Url, SendError> {
+    fn vet_numbers(&self, text: &str) -> Result<Arc<Destination>, SendError> {
         let mut vetted = self.vetted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(url) = vetted.get(text) {
-            return Ok(url.clone());
+        if let Some(known) = vetted.get(text) {
+            return Ok(Arc::clone(known));
         }
         let url = Url::parse(text).map_err(|error| SendError::Failed(error.to_string()))?;
         if let Some(address) = self.resolver.vetting.forbids(&url) {
             return Err(SendError::Forbidden(address.to_string()));
         }
+        let destination = Arc::new(Destination::of(&url)?);
         if vetted.len() >= VETTED {
             vetted.clear();
         }
-        vetted.insert(text.into(), url.clone());
-        Ok(url)
+        vetted.insert(text.into(), Arc::clone(&destination));
+        Ok(destination)
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {
-        let response = request.send().await.map_err(|error| self.explain(&error))?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
-        let mut body = Vec::new();
-        let mut read = 0;
-        let mut stream = response.bytes_stream();
-        // The status has said it: a body that is endless, or breaks off, changes nothing about it.
-        while let Some(Ok(chunk)) = stream.next().await {
-            read += chunk.len();
-            body.extend(chunk.iter().take(BODY_START - body.len().min(BODY_START)));
-            if read > ANSWER_LIMIT {
-                break;
-            }
+    async fn ask(
+        &self,
+        method: Method,
+        to: &Destination,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    ) -> Result<Answer, SendError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(to.uri.clone())
+            .header(header::ACCEPT, HeaderValue::from_static("*/*"))
+            .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(value) = &to.authorization {
+            request = request.header(header::AUTHORIZATION, value.clone());
         }
-        Ok(Answer { status, body: body.into(), retry_after })
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| SendError::Failed(error.to_string()))?;
+        #[expect(clippy::disallowed_methods, reason = "receivers answer in real time")]
+        let until = Instant::now() + self.timeout;
+        match timeout_at(until, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(read(response, until).await),
+            Ok(Err(error)) => Err(self.explain(&error)),
+            Err(_) => Err(SendError::Timeout(self.timeout)),
+        }
     }
 
-    fn explain(&self, error: &reqwest::Error) -> SendError {
-        if error.is_timeout() {
-            return SendError::Timeout(self.timeout);
-        }
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            if let Some(forbidden) = source.downcast_ref::<SendError>() {
+    fn explain(&self, error: &(dyn std::error::Error + 'static)) -> SendError {
+        let mut cause = error;
+        loop {
+            if let Some(forbidden) = cause.downcast_ref::<SendError>() {
                 return forbidden.clone();
             }
-            cause = source;
+            let io = cause.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+                return SendError::Timeout(self.timeout);
+            }
+            match cause.source() {
+                Some(source) => cause = source,
+                // What is above the bottom says little.
+                None => return SendError::Failed(cause.to_string()),
+            }
         }
-        SendError::Failed(cause.to_string())
     }
 }
 
-/// What is at the bottom of an error: what is above it says little.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
+/// What a receiver answered. Its status has said it: a body that is endless, late, or breaks off, changes nothing about
+/// that.
+async fn read(response: Response<Incoming>, until: Instant) -> Answer {
+    let (head, mut incoming) = response.into_parts();
+    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
+    let mut body = Vec::new();
+    let mut read = 0;
+    while let Ok(Some(Ok(frame))) = timeout_at(until, incoming.frame()).await {
+        let Ok(chunk) = frame.into_data() else { continue };
+        read += chunk.len();
+        body.extend(chunk.iter().take(BODY_START - body.len().min(BODY_START)));
+        if read > ANSWER_LIMIT {
+            break;
+        }
     }
-    cause.to_string()
+    Answer { status: head.status.as_u16(), body: body.into(), retry_after }
 }
 
 impl Transport for HttpTransport {
@@ -296,15 +384,8 @@ impl Transport for HttpTransport {
         headers: Vec<(&'static str, String)>,
         body: Bytes,
     ) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let url = self.vet_numbers(url);
-        async move {
-            let mut request = self.client.post(url?).body(body);
-            for (name, value) in headers {
-                request = request.header(name, value);
-            }
-            self.answer(request).await
-        }
-        .boxed()
+        let to = self.vet_numbers(url);
+        async move { self.ask(Method::POST, &*to?, headers, body).await }.boxed()
     }
 
     fn is_forbidden(&self, url: &str) -> Option<SendError> {
@@ -312,20 +393,19 @@ impl Transport for HttpTransport {
     }
 
     fn vet(&self, url: &str) -> BoxFuture<'_, Result<(), SendError>> {
-        let url = self.vet_numbers(url);
+        let to = self.vet_numbers(url);
         async move {
-            let url = url?;
-            match url.host() {
-                Some(url::Host::Domain(name)) => self.resolver.resolved(name).await.map(|_| ()),
-                Some(_) | None => Ok(()),
+            match &to?.name {
+                Some(name) => self.resolver.resolved(name).await.map(|_| ()),
+                None => Ok(()),
             }
         }
         .boxed()
     }
 
     fn get(&self, url: &str) -> BoxFuture<'_, Result<Answer, SendError>> {
-        let url = self.vet_numbers(url);
-        async move { self.answer(self.client.get(url?)).await }.boxed()
+        let to = self.vet_numbers(url);
+        async move { self.ask(Method::GET, &*to?, Vec::new(), Bytes::new()).await }.boxed()
     }
 }
 

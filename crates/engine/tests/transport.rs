@@ -100,6 +100,30 @@ async fn a_webhook_arrives_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_name_and_a_password_in_an_address_are_said_in_the_head_and_not_in_the_line() {
+    for (user, said) in [
+        ("ada:l%40velace@", Some("YWRhOmxAdmVsYWNl")),
+        ("ada@", Some("YWRhOg==")),
+        (":x@", Some("Ong=")),
+        ("", None),
+    ] {
+        let (sent, arrived) = tokio::sync::oneshot::channel();
+        let at = receiver(|mut stream| async move {
+            let request = request(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            sent.send(request).unwrap();
+        })
+        .await;
+        post(&local(), &format!("http://{user}{at}/hook#part")).await.unwrap();
+        let request = arrived.await.unwrap();
+        assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains(&format!("host: {at}\r\n")), "{request}");
+        let line = request.lines().find_map(|line| line.strip_prefix("authorization: Basic "));
+        assert_eq!(line, said, "{user}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_with_an_error_is_an_answer() {
     for (text, status) in [
         ("HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n", 500),
