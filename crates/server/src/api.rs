@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::{Extension, Router, middleware};
+use axum::Router;
+use axum::http::request::Parts;
 
-use crate::door::{self, Identified};
+use crate::door::identify;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -98,32 +98,29 @@ fn operations() -> Vec<Operation> {
     all.into_iter().flatten().collect()
 }
 
-/// The routes.
-pub(crate) fn routes() -> Router<Arc<Shared>> {
-    let router = operations().into_iter().fold(Router::new(), |router, operation| operation.routed(router));
-    router.method_not_allowed_fallback(wrong_method).fallback(nothing)
+/// The router with its routes (SET-3: settings, as everything here, are an operator's to change).
+pub(crate) fn routed(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    operations().into_iter().fold(router, |router, operation| operation.routed(router, ROOT))
 }
 
-/// The same, for who is let in (SET-3: settings, as everything here, are an operator's to change).
-pub(crate) fn guarded(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    routes.layer(middleware::from_fn_with_state(Arc::clone(shared), door::identify))
+/// Whether a path is below its root, whatever is there.
+pub(crate) fn has(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-async fn nothing(Extension(found): Extension<Identified>, request: Request) -> Problem {
-    let path = request.uri().path();
-    known(&found, || Problem::new(&problem::NOT_FOUND).detail(format!("there is nothing at {ROOT}{path}")))
+/// What is asked for a path that nothing is at. What is here and what is not, nobody learns who is not let in.
+pub(crate) async fn nothing(shared: &Shared, request: &Parts) -> Problem {
+    let absent = || {
+        let path = request.uri.path();
+        Problem::new(&problem::NOT_FOUND).detail(format!("there is nothing at {path}"))
+    };
+    identify(shared, &request.method, &request.headers).await.map_or_else(|problem| problem, |_| absent())
 }
 
-async fn wrong_method(Extension(found): Extension<Identified>, request: Request) -> Problem {
-    known(&found, || problem::wrong_method(request.method(), &format!("{ROOT}{}", request.uri().path())))
-}
-
-/// What is here and what is not, nobody learns who is not let in.
-fn known(found: &Identified, answer: impl FnOnce() -> Problem) -> Problem {
-    match found.somebody() {
-        Ok(_) => answer(),
-        Err(problem) => problem,
-    }
+/// The same for a method that a path does not have.
+pub(crate) async fn wrong_method(shared: &Shared, request: &Parts) -> Problem {
+    let wrong = || problem::wrong_method(&request.method, request.uri.path());
+    identify(shared, &request.method, &request.headers).await.map_or_else(|problem| problem, |_| wrong())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod origin;
 mod password;
 mod throttle;
 
-pub(crate) use caller::{Caller, Identified, Needs, Recording, gate, identify};
+pub(crate) use caller::{Caller, Gate, Gated, Needs, Recording, identify};
 pub(crate) use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD};
 
 use crate::problem::{self, Problem};

@@ -9,14 +9,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use baton_engine::{Clock, Engine};
 use baton_store::{Secret, StoreError};
 use bytes::Bytes;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -136,7 +135,7 @@ pub async fn run(
     let tls = state.tls.take();
     let connections = Arc::new(Semaphore::new(state.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(state, stopping.clone()).await.map_err(io::Error::other)?;
+    let served = Served::of(state, stopping.clone()).await.map_err(io::Error::other)?;
     tokio::pin!(shutdown);
     loop {
         let secure = tls.as_ref().map(|door| &door.listener);
@@ -145,10 +144,10 @@ pub async fn run(
             () = &mut shutdown => break,
             next = accept(&listener, secure, &connections) => next?,
         };
-        let (router, stopping) = (router.clone(), stopping.clone());
+        let (served, stopping) = (served.clone(), stopping.clone());
         match tls.as_ref().filter(|_| is_secure) {
-            Some(door) => drop(tasks.spawn(secured(stream, door.acceptor(), router, stopping, place))),
-            None => drop(tasks.spawn(connection(stream, router, stopping, place))),
+            Some(door) => drop(tasks.spawn(secured(stream, door.acceptor(), served, stopping, place))),
+            None => drop(tasks.spawn(connection(stream, served, stopping, place))),
         }
     }
     // In this order: nobody is refused by a server that says it is ready.
@@ -198,12 +197,12 @@ async fn accept(
 async fn secured(
     stream: TcpStream,
     acceptor: tls::Acceptor,
-    router: Router,
+    served: Served,
     stopping: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
     match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, router, stopping, place).await,
+        Ok(Ok(stream)) => connection(stream, served, stopping, place).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_) => tracing::debug!("the TLS handshake took too long"),
     }
@@ -211,7 +210,7 @@ async fn secured(
 
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    router: Router,
+    served: Served,
     stopping: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
@@ -219,7 +218,13 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_SIZE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| {
+                let Served { router, shared } = served.clone();
+                async move { log::each(&shared.ids, router, request).await }
+            }),
+        );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -236,58 +241,67 @@ async fn connection(
 
 /// Everything that is served. Paths that nothing here names are the Graph API's, at the root, so that a base
 /// address is all that a client changes.
-async fn router(mut state: State, stopping: CancellationToken) -> Result<Router, StoreError> {
-    let (engine, token) = (state.engine.clone(), (&state.operator_token, state.viewer_token.as_ref()));
-    let wall = Arc::clone(&state.wall);
-    let door = Door::open(engine, state.wall, token, state.start_link, &state.public_url).await?;
-    let shared = Arc::new(Shared {
-        door,
-        engine: state.engine,
-        listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
-        counting: Semaphore::new(1),
-        stopping,
-        usage: graph::usage::Usage::new(state.limits),
-        uploads: body::Uploads::new(state.limits.uploads),
-        turns: graph::Turns::default(),
-        limits: state.limits,
-        public_url: state.public_url,
-        version: state.version,
-        started: state.started,
-        ids: Ids::new(state.mint.seed()),
-        wall,
-        calls: Calls::default(),
-        presence: Presence::default(),
-        mint: Mutex::new(state.mint),
-        openapi: OnceLock::new(),
-        docs: OnceLock::new(),
-    });
-    if shared.engine.shares_its_database() {
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move { shared.door.follow(shared.stopping.clone()).await });
-    }
-    Ok(every_route(|routes| api::guarded(routes, &shared))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), log::each))
-        .with_state(shared))
+#[derive(Clone)]
+struct Served {
+    router: Router,
+    shared: Arc<Shared>,
 }
 
-/// Every route, and what answers where there is none; `guarded` finds out who calls.
-fn every_route(guarded: impl Fn(Router<Arc<Shared>>) -> Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+impl Served {
+    async fn of(mut state: State, stopping: CancellationToken) -> Result<Self, StoreError> {
+        let (engine, token) = (state.engine.clone(), (&state.operator_token, state.viewer_token.as_ref()));
+        let wall = Arc::clone(&state.wall);
+        let door = Door::open(engine, state.wall, token, state.start_link, &state.public_url).await?;
+        let shared = Arc::new(Shared {
+            door,
+            engine: state.engine,
+            listeners: Arc::new(Semaphore::new(state.limits.listeners.min(Semaphore::MAX_PERMITS))),
+            counting: Semaphore::new(1),
+            stopping,
+            usage: graph::usage::Usage::new(state.limits),
+            uploads: body::Uploads::new(state.limits.uploads),
+            turns: graph::Turns::default(),
+            limits: state.limits,
+            public_url: state.public_url,
+            version: state.version,
+            started: state.started,
+            ids: Ids::new(state.mint.seed()),
+            wall,
+            calls: Calls::default(),
+            presence: Presence::default(),
+            mint: Mutex::new(state.mint),
+            openapi: OnceLock::new(),
+            docs: OnceLock::new(),
+        });
+        if shared.engine.shares_its_database() {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move { shared.door.follow(shared.stopping.clone()).await });
+        }
+        Ok(Self { router: every_route().with_state(Arc::clone(&shared)), shared })
+    }
+}
+
+/// Every route, and what answers where there is none.
+fn every_route() -> Router<Arc<Shared>> {
     // Batches are posted to the root, which is the Graph API's but for this one page.
     let router = Router::new().route("/", get(home).fallback(graph::answer));
     let own = operations().into_iter().filter(|operation| operation.place("").0 != "/");
-    let (open, closed): (Vec<_>, Vec<_>) = own.partition(|operation| operation.needed().0 == Needs::Nothing);
-    let routed = |router, operation: Operation| operation.routed(router);
-    open.into_iter()
-        .fold(router, routed)
-        .merge(guarded(closed.into_iter().fold(Router::new(), routed)))
-        .merge(console::routes())
-        .nest(api::ROOT, guarded(api::routes()))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(graph::answer)
+    let router = own.fold(router, |router, operation| operation.routed(router, ""));
+    api::routed(router.merge(console::routes())).method_not_allowed_fallback(wrong_method).fallback(otherwise)
 }
 
-async fn wrong_method(request: Request) -> Problem {
+async fn wrong_method(axum::extract::State(shared): Part, request: Request) -> Problem {
+    if api::has(request.uri().path()) {
+        return api::wrong_method(&shared, &request.into_parts().0).await;
+    }
     problem::wrong_method(request.method(), request.uri().path())
+}
+
+async fn otherwise(axum::extract::State(shared): Part, request: Request) -> Response {
+    if api::has(request.uri().path()) {
+        return api::nothing(&shared, &request.into_parts().0).await.into_response();
+    }
+    graph::answer(axum::extract::State(shared), request).await
 }
 
 type Part = axum::extract::State<Arc<Shared>>;
@@ -459,7 +473,7 @@ mod tests {
 
     /// What a router routes, as its own debug output has it: it has no other way to tell.
     fn routed() -> Operations {
-        let text = format!("{:?}", every_route(|routes| routes));
+        let text = format!("{:?}", every_route());
         let text = text.split("fallback_router").next().unwrap();
         let (routes, paths) = text.split_once("node: Node").unwrap();
         let methods: BTreeMap<&str, BTreeSet<String>> = routes

@@ -5,28 +5,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
 use axum::routing::{self, MethodRouter};
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
-use crate::door::{Needs, Recording, gate};
+use crate::door::{Gate, Gated, Needs, Recording};
 use crate::problem::{self, Kind};
 use crate::serve::Shared;
 
 /// What makes a schema, once there is a place for the schemas that it refers to.
 pub(crate) type Shape = fn(&mut Schemas) -> Value;
 
+/// What makes the route, once it is known who may come in.
+type Route = Box<dyn FnOnce(Gate) -> MethodRouter<Arc<Shared>>>;
+
 /// An operation in the making.
 pub(crate) struct Operation {
     path: &'static str,
     method: &'static str,
     id: &'static str,
-    route: MethodRouter<Arc<Shared>>,
+    route: Route,
     tag: &'static str,
     summary: &'static str,
     about: &'static str,
@@ -79,7 +80,8 @@ macro_rules! methods {
             H: Handler<T, Arc<Shared>>,
             T: 'static,
         {
-            Self::of(path, stringify!($name), id, routing::$name(handler))
+            let route = |gate| routing::$name(Gated { gate, handler });
+            Self::of(path, stringify!($name), id, Box::new(route))
         }
     )*};
 }
@@ -87,12 +89,7 @@ macro_rules! methods {
 impl Operation {
     methods! { get post put patch delete }
 
-    fn of(
-        path: &'static str,
-        method: &'static str,
-        id: &'static str,
-        route: MethodRouter<Arc<Shared>>,
-    ) -> Self {
+    fn of(path: &'static str, method: &'static str, id: &'static str, route: Route) -> Self {
         Self {
             path,
             method,
@@ -257,11 +254,10 @@ impl Operation {
         self
     }
 
-    /// The router with this operation's route.
-    pub(crate) fn routed(self, router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
-        let asked = (self.needed().0, self.recording, self.id);
-        let gate = middleware::from_fn(move |request: Request, next: Next| gate(asked, request, next));
-        router.route(self.path, self.route.route_layer(gate))
+    /// The router with this operation's route, below `root`.
+    pub(crate) fn routed(self, router: Router<Arc<Shared>>, root: &str) -> Router<Arc<Shared>> {
+        let gate = Gate { needs: self.needed().0, recording: self.recording, operation: self.id };
+        router.route(&format!("{root}{}", self.path), (self.route)(gate))
     }
 
     /// Where it is described: below `root`, by its path and its method.

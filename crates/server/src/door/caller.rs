@@ -3,13 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
+use axum::handler::Handler;
 use axum::http::request::Parts;
-use axum::middleware::Next;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use baton_store::Role;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::origin;
+use crate::api;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
 
@@ -57,42 +61,12 @@ impl Caller {
     }
 }
 
-/// Whoever is let in, for a handler that needs to know.
+/// Whoever was let in, for a handler that needs to know.
 impl FromRequestParts<Arc<Shared>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, Problem> {
-        let found = parts.extensions.get::<Identified>().and_then(|found| found.caller().cloned());
-        found.ok_or_else(|| Problem::new(&problem::UNAUTHORIZED))
-    }
-}
-
-/// What was found out about a request's caller.
-#[derive(Clone, Debug)]
-pub(crate) enum Identified {
-    /// Who it is.
-    Caller(Caller),
-    /// It is a session's, and comes from another site.
-    Elsewhere,
-    /// Nobody who is known.
-    Nobody,
-}
-
-impl Identified {
-    const fn caller(&self) -> Option<&Caller> {
-        match self {
-            Self::Caller(caller) => Some(caller),
-            Self::Elsewhere | Self::Nobody => None,
-        }
-    }
-
-    /// Somebody, whoever it is.
-    pub(crate) fn somebody(&self) -> Result<&Caller, Problem> {
-        match self {
-            Self::Caller(caller) => Ok(caller),
-            Self::Elsewhere => Err(Problem::new(&problem::FROM_ELSEWHERE)),
-            Self::Nobody => Err(Problem::new(&problem::UNAUTHORIZED)),
-        }
+        parts.extensions.get().cloned().ok_or_else(|| Problem::new(&problem::UNAUTHORIZED))
     }
 }
 
@@ -147,76 +121,101 @@ pub(crate) enum Recording {
     All,
 }
 
-/// Written into the audit log, by this name.
-#[derive(Clone, Copy)]
-struct Recorded(&'static str);
-
-/// Finds out who calls, and writes down what they did once it is done.
-pub(crate) async fn identify(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let door = &shared.door;
-    let found = match door.caller(request.headers()).await {
-        Err(error) => return Problem::from(error).into_response(),
-        Ok(None) => Identified::Nobody,
-        Ok(Some(caller @ (Caller::Program | Caller::Onlooker))) => Identified::Caller(caller),
-        Ok(Some(caller)) if origin::is_own(request.method(), request.headers(), &door.public_url) => {
-            Identified::Caller(caller)
+impl Recording {
+    /// Whether a call is.
+    fn takes(self, caller: &Caller, request: &Request) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::People => !matches!(caller, Caller::Program | Caller::Onlooker),
+            Self::ButDryRuns => {
+                let query = request.uri().query().unwrap_or_default();
+                let mut given = url::form_urlencoded::parse(query.as_bytes());
+                !given.any(|(key, value)| key == "dry_run" && value == "true")
+            }
+            Self::All => true,
         }
-        Ok(Some(_)) => Identified::Elsewhere,
-    };
-    if let Identified::Caller(Caller::Member { session, .. }) = &found
+    }
+}
+
+/// What an operation says of who may call it.
+#[derive(Clone, Copy)]
+pub(crate) struct Gate {
+    pub(crate) needs: Needs,
+    pub(crate) recording: Recording,
+    /// What it is called in the audit log.
+    pub(crate) operation: &'static str,
+}
+
+/// A handler behind a gate.
+#[derive(Clone)]
+pub(crate) struct Gated<H> {
+    pub(crate) gate: Gate,
+    pub(crate) handler: H,
+}
+
+impl<H, T> Handler<T, Arc<Shared>> for Gated<H>
+where
+    H: Handler<T, Arc<Shared>>,
+    T: 'static,
+{
+    type Future = BoxFuture<'static, Response>;
+
+    fn call(self, request: Request, shared: Arc<Shared>) -> Self::Future {
+        let Self { gate, handler } = self;
+        if gate.needs == Needs::Nothing {
+            return handler.call(request, shared).boxed();
+        }
+        async move {
+            let state = Arc::clone(&shared);
+            gate.pass(&shared, request, |request| handler.call(request, state)).await
+        }
+        .boxed()
+    }
+}
+
+impl Gate {
+    /// Lets through whoever may, and writes down what they did once it is done.
+    async fn pass<F>(self, shared: &Shared, mut request: Request, next: impl FnOnce(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        let caller = match identify(shared, request.method(), request.headers()).await {
+            Ok(caller) => caller,
+            Err(problem) => return problem.into_response(),
+        };
+        let recorded = self.recording.takes(&caller, &request).then(|| request.uri().path().to_owned());
+        let response = if self.needs.admits(caller.role()) {
+            request.extensions_mut().insert(caller.clone());
+            next(request).await
+        } else {
+            let role = caller.role().name();
+            let detail = format!("your role is {role}; this is for: {}", self.needs.words().to_lowercase());
+            Problem::new(&problem::FORBIDDEN).detail(detail.trim_end_matches('.')).into_response()
+        };
+        if let Some(path) = recorded {
+            let path = path.strip_prefix(api::ROOT).unwrap_or(&path);
+            shared.door.record(&caller, self.operation, path, response.status().as_u16()).await;
+        }
+        response
+    }
+}
+
+/// Who calls, if it is somebody who is known, and the request comes from where it may.
+pub(crate) async fn identify(
+    shared: &Shared,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    let door = &shared.door;
+    let caller = door.caller(headers).await?.ok_or_else(|| Problem::new(&problem::UNAUTHORIZED))?;
+    let is_program = matches!(caller, Caller::Program | Caller::Onlooker);
+    if !is_program && !origin::is_own(method, headers, &door.public_url) {
+        return Err(Problem::new(&problem::FROM_ELSEWHERE));
+    }
+    if let Caller::Member { session, .. } = &caller
         && door.used(*session)
     {
         door.keep_used(*session).await;
     }
-    request.extensions_mut().insert(found.clone());
-    let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
-    if let Some(Recorded(operation)) = response.extensions().get::<Recorded>()
-        && let Some(caller) = found.caller()
-    {
-        door.record(caller, operation, &path, response.status().as_u16()).await;
-    }
-    response
-}
-
-/// Lets through whoever may.
-pub(crate) async fn gate(
-    (needs, recording, operation): (Needs, Recording, &'static str),
-    request: Request,
-    next: Next,
-) -> Response {
-    if needs == Needs::Nothing {
-        return next.run(request).await;
-    }
-    let found = request.extensions().get::<Identified>().cloned().unwrap_or(Identified::Nobody);
-    let caller = match found.somebody() {
-        Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
-    };
-    let is_program = matches!(caller, Caller::Program | Caller::Onlooker);
-    let records = match recording {
-        Recording::Nothing => false,
-        Recording::People => !is_program,
-        Recording::ButDryRuns => {
-            let query = request.uri().query().unwrap_or_default();
-            let mut given = url::form_urlencoded::parse(query.as_bytes());
-            !given.any(|(key, value)| key == "dry_run" && value == "true")
-        }
-        Recording::All => true,
-    };
-    let mut response = if needs.admits(caller.role()) {
-        next.run(request).await
-    } else {
-        let role = caller.role().name();
-        let detail = format!("your role is {role}; this is for: {}", needs.words().to_lowercase());
-        Problem::new(&problem::FORBIDDEN).detail(detail.trim_end_matches('.')).into_response()
-    };
-    if records {
-        response.extensions_mut().insert(Recorded(operation));
-    }
-    response
+    Ok(caller)
 }

@@ -23,10 +23,7 @@ impl Ids {
 
     /// A UUID (version 4).
     pub(crate) fn uuid(&self) -> String {
-        let bits = (self.draw() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-        let hex = format!("{bits:032x}");
-        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        format!("{a}-{b}-{c}-{d}-{e}")
+        uuid::Builder::from_random_bytes(self.draw().to_be_bytes()).into_uuid().to_string()
     }
 
     /// 16 digits that a JSON number holds exactly: the id of something that apps keep.

@@ -1,14 +1,16 @@
 //! One line of log for each request, and the id by which it is found again. Query strings are left out:
 //! clients put tokens there. So are parts of a path that look like a token, which end there by mistake.
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
-use axum::extract::{Request, State};
+use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use tower::Service;
 
-use super::Shared;
+use super::ids::Ids;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client.
@@ -24,31 +26,37 @@ pub(crate) struct Note {
 }
 
 /// Serves a request and says so.
-pub(crate) async fn each(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub(super) async fn each(
+    ids: &Ids,
+    mut router: Router,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
     let given = request.headers().get(&REQUEST_ID).filter(|value| is_plain(value)).cloned();
-    let id = given.or_else(|| HeaderValue::from_str(&shared.ids.uuid()).ok());
-    let method = request.method().clone();
-    let path = without_tokens(request.uri().path());
+    let id = given.or_else(|| HeaderValue::try_from(ids.uuid()).ok());
+    let said = tracing::enabled!(tracing::Level::INFO)
+        .then(|| (request.method().clone(), without_tokens(request.uri().path())));
     #[expect(clippy::disallowed_methods, reason = "how long an answer took is real time")]
     let begun = std::time::Instant::now();
 
-    let mut response = next.run(request).await;
+    let mut response = router.call(request).await?;
 
-    let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
-    tracing::info!(
-        %method,
-        path,
-        status = response.status().as_u16(),
-        ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        request_id = id.as_ref().and_then(|id| id.to_str().ok()),
-        rule = note.rule.as_deref(),
-        trace_id = note.trace.as_deref(),
-        "request"
-    );
+    if let Some((method, path)) = said {
+        let note = response.extensions().get::<Note>().cloned().unwrap_or_default();
+        tracing::info!(
+            %method,
+            path,
+            status = response.status().as_u16(),
+            ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            request_id = id.as_ref().and_then(|id| id.to_str().ok()),
+            rule = note.rule.as_deref(),
+            trace_id = note.trace.as_deref(),
+            "request"
+        );
+    }
     if let Some(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    Ok(response)
 }
 
 /// How tokens begin: pages' and apps' as the platform's do, and the operator's.
