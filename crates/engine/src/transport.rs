@@ -13,9 +13,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::http::response::Parts;
+use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,7 +23,6 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
-use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// What a receiver answered.
@@ -330,13 +329,34 @@ impl HttpTransport {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body)).map_err(|error| SendError::Failed(error.to_string()))?;
-        #[expect(clippy::disallowed_methods, reason = "receivers answer in real time")]
-        let until = Instant::now() + self.timeout;
-        match timeout_at(until, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(read(response, until).await),
-            Ok(Err(error)) => Err(self.explain(&error)),
-            Err(_) => Err(SendError::Timeout(self.timeout)),
+        let mut heard = None;
+        let asked = tokio::time::timeout(self.timeout, self.exchange(request, &mut heard)).await;
+        match (heard, asked) {
+            // Its status has said it: a body that is endless, late, or breaks off, changes nothing about that.
+            (Some(heard), _) => Ok(heard.answer()),
+            (None, Ok(Err(error))) => Err(error),
+            (None, Ok(Ok(())) | Err(_)) => Err(SendError::Timeout(self.timeout)),
         }
+    }
+
+    /// Sends, and hears as much of the answer as is kept.
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        heard: &mut Option<Heard>,
+    ) -> Result<(), SendError> {
+        let response = self.client.request(request).await.map_err(|error| self.explain(&error))?;
+        let (head, mut incoming) = response.into_parts();
+        let heard = heard.insert(Heard { head, body: Vec::new() });
+        let mut read = 0;
+        while read <= ANSWER_LIMIT
+            && let Some(Ok(frame)) = incoming.frame().await
+        {
+            let Ok(chunk) = frame.into_data() else { continue };
+            read += chunk.len();
+            heard.body.extend(chunk.iter().take(BODY_START - heard.body.len().min(BODY_START)));
+        }
+        Ok(())
     }
 
     fn explain(&self, error: &(dyn std::error::Error + 'static)) -> SendError {
@@ -358,23 +378,21 @@ impl HttpTransport {
     }
 }
 
-/// What a receiver answered. Its status has said it: a body that is endless, late, or breaks off, changes nothing about
-/// that.
-async fn read(response: Response<Incoming>, until: Instant) -> Answer {
-    let (head, mut incoming) = response.into_parts();
-    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
-    let mut body = Vec::new();
-    let mut read = 0;
-    while let Ok(Some(Ok(frame))) = timeout_at(until, incoming.frame()).await {
-        let Ok(chunk) = frame.into_data() else { continue };
-        read += chunk.len();
-        body.extend(chunk.iter().take(BODY_START - body.len().min(BODY_START)));
-        if read > ANSWER_LIMIT {
-            break;
+/// What came of an answer so far: its head, and how its body begins.
+struct Heard {
+    head: Parts,
+    body: Vec<u8>,
+}
+
+impl Heard {
+    fn answer(self) -> Answer {
+        let retry_after = self.head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Answer {
+            status: self.head.status.as_u16(),
+            retry_after: retry_after.and_then(|text| text.trim().parse().ok()),
+            body: self.body.into(),
         }
     }
-    Answer { status: head.status.as_u16(), body: body.into(), retry_after }
 }
 
 impl Transport for HttpTransport {
