@@ -175,6 +175,46 @@ impl Server {
         }
     }
 
+    /// Makes each row that comes into a table, which is still to be made, take so many seconds.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn slow(&self, database: &str, table: &str, seconds: f64) {
+        self.tell(
+            database,
+            &format!(
+                "CREATE FUNCTION public.slow_row() RETURNS trigger LANGUAGE plpgsql
+                     AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$;
+                 CREATE FUNCTION public.slow_table() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                     IF to_regclass('{table}') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'slow')
+                     THEN
+                         CREATE TRIGGER slow BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.slow_row();
+                     END IF;
+                 END $$;
+                 CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+                     EXECUTE FUNCTION public.slow_table()"
+            ),
+        );
+    }
+
+    /// Whether a row takes its time just now.
+    ///
+    /// # Panics
+    /// When it does not say.
+    pub fn is_slowed(&self, database: &str) -> bool {
+        let asked = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        self.tell(database, asked) != "0"
+    }
+
+    /// Tables that are made from now on take rows as fast as they can.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn hurry(&self, database: &str) {
+        self.tell(database, "DROP EVENT TRIGGER slow");
+    }
+
     /// Ends the server as a power cut does, and starts it again on what it kept.
     ///
     /// # Panics

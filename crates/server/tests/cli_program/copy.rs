@@ -1,5 +1,7 @@
 //! `baton copy`: what was kept in a file is served from PostgreSQL, and the other way round.
 
+use std::process::Stdio;
+
 use baton_pgtest::Server as Postgres;
 use serde_json::json;
 
@@ -57,6 +59,68 @@ fn a_database_moves_to_postgresql_and_back() {
     assert_eq!((&told["streams"], &told["rows"]["threads"]), (&json!(16), &json!(1)), "{told}");
     assert_eq!(mode(&world.path("second.db")), 0o600);
     assert_eq!(served(&world, &second, &world.path("three").display().to_string()), before);
+}
+
+/// Begins to copy, and kills it as soon as it is known to be in the middle.
+fn killed(world: &World, from: &str, to: &str, is_in_the_middle: impl Fn() -> bool) {
+    let mut command = world.command(&["copy", "--from", from, "--to", to]);
+    let mut copying = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !is_in_the_middle() {
+        assert_eq!(copying.try_wait().unwrap(), None, "it ended before");
+    }
+    copying.kill().unwrap();
+    assert!(!copying.wait().unwrap().success());
+}
+
+#[test]
+fn a_copy_that_is_killed_leaves_none_and_can_be_made_again() {
+    let world = World::new();
+    let serve = world.serve(&[]);
+    let file = world.write("routing.toml", ROUTING);
+    assert_eq!(world.run(&["apply", "-f", &file]).code, 0);
+    for text in ["first", "second"] {
+        assert_eq!(world.run(&["send", "2001", "ada", text]).code, 0);
+    }
+    serve.stop();
+    let first = format!("sqlite://{}", world.path("home/.local/share/baton/baton.db").display());
+    let second = format!("sqlite://{}", world.path("second.db").display());
+    let before = served(&world, &first, &world.path("one").display().to_string());
+    assert!(before.contains("first") && before.contains("second"), "{before}");
+
+    // Into PostgreSQL, where rows of the journal take their time.
+    let postgres = Postgres::shared();
+    let database = postgres.database();
+    let name = database.rsplit('/').next().unwrap();
+    postgres.slow(name, "baton.journal", 0.5);
+    killed(&world, &first, &database, || postgres.is_slowed(name));
+    let nothing = world.run(&["copy", "--from", &database, "--to", &second]);
+    assert_eq!(nothing.code, 1, "{}", nothing.out);
+    assert!(nothing.err.contains("nothing of Baton's in it"), "{}", nothing.err);
+    postgres.hurry(name);
+    assert_eq!(served(&world, &first, &world.path("two").display().to_string()), before, "it is what it was");
+    let again = world.run(&["copy", "--from", &first, "--to", &database]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(served(&world, &database, &world.path("three").display().to_string()), before);
+
+    // And back, where a table of those in the middle is kept from whoever reads.
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| postgres.hold(name, "baton.seen", 3.0));
+        while !postgres.is_held(name, "baton.seen") {}
+        killed(&world, &database, &second, || postgres.waiting(name, "baton.seen") > 0);
+        held.join().unwrap();
+    });
+    assert!(!world.path("second.db").exists());
+    assert_eq!(
+        served(&world, &database, &world.path("four").display().to_string()),
+        before,
+        "it is what it was"
+    );
+    let again = world.run(&["copy", "--from", &database, "--to", &second]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(served(&world, &second, &world.path("five").display().to_string()), before);
+    let left = std::fs::read_dir(world.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("making")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

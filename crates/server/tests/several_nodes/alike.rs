@@ -1,6 +1,7 @@
 //! The same random history comes to the same in a file, in PostgreSQL with one node, and in PostgreSQL with three among whom
 //! everything is spread: every answer, who is in control, every entry of every history, every row of the journal, and
-//! what each app is sent. The nodes come and go meanwhile, in order.
+//! what each app is sent. The nodes come and go meanwhile, in order. And so does one that is copied in the middle, from a file
+//! into PostgreSQL, and back.
 //!
 //! `ALIKE_SEEDS=100` plays seeds 1 to 100, `ALIKE_SEED=42` that one.
 
@@ -13,7 +14,7 @@ use baton_pgtest::Server as Postgres;
 use baton_rules::{ThreadKey, Timestamp};
 use baton_store::postgres::Time;
 use baton_store::sqlite::{Options, SqliteStore};
-use baton_store::{KeptClock, Position, Settings, Store, Stream};
+use baton_store::{Copied, End, KeptClock, Position, Settings, Store, Stream, copy};
 use baton_testkit::operator;
 use baton_testkit::people::{asked, somebodys, thread};
 use baton_testkit::settings::{HANDOVER, ROUTING};
@@ -45,6 +46,8 @@ enum Step {
     Wait(i64),
     /// A node is stopped, and another comes in its place.
     Replace(usize),
+    /// Everything is copied into a database of the other kind, and goes on there.
+    Move,
 }
 
 fn history(seed: u64) -> Vec<Step> {
@@ -84,6 +87,18 @@ enum Place {
     Postgres(String, usize),
 }
 
+/// What the file is called.
+const FILE: &str = "baton.db";
+
+impl Place {
+    fn end(&self) -> End {
+        match self {
+            Self::File(folder) => End::File(folder.path().join(FILE)),
+            Self::Postgres(database, _) => End::Postgres(Box::new(database.parse().unwrap())),
+        }
+    }
+}
+
 /// What came of it, in words that are the same wherever the same happened.
 #[derive(Debug, PartialEq)]
 struct Came {
@@ -107,10 +122,16 @@ struct Play {
 impl Play {
     async fn start(place: Place) -> Self {
         let clock = Arc::new(VirtualClock::new(KeptClock { offset: 0, frozen: Some(START) }));
-        let inbox = Arc::new(Inbox::default());
+        let play = Self::over(place, clock, Arc::default()).await;
+        play.nodes[0].configure(Box::new(|_| Ok(begins()))).await.unwrap();
+        play
+    }
+
+    /// Nodes over what is there.
+    async fn over(place: Place, clock: Arc<VirtualClock>, inbox: Arc<Inbox>) -> Self {
         let (eye, count): (Arc<dyn Store>, usize) = match &place {
             Place::File(folder) => {
-                let path = folder.path().join("baton.db");
+                let path = folder.path().join(FILE);
                 let opening =
                     move || SqliteStore::open(&path, Options { streams: STREAMS, lagging: 5 }).unwrap();
                 (Arc::new(tokio::task::spawn_blocking(opening).await.unwrap()), 1)
@@ -122,7 +143,6 @@ impl Play {
             let node = play.node().await;
             play.nodes.push(node);
         }
-        play.nodes[0].configure(Box::new(|_| Ok(begins()))).await.unwrap();
         play
     }
 
@@ -136,6 +156,25 @@ impl Play {
 
     fn at(&self, number: usize) -> &Engine {
         &self.nodes[number % self.nodes.len()]
+    }
+
+    /// The same, once everything was copied into a database of the other kind.
+    async fn moved(self) -> Self {
+        let Self { place, nodes, eye, clock, inbox } = self;
+        let streams = eye.streams();
+        for node in nodes {
+            node.stop(PATIENCE).await;
+        }
+        // A file's is the node's too, which has closed it.
+        let _ = eye.close().await;
+        drop(eye);
+        let next = match &place {
+            Place::File(_) => Place::Postgres(Postgres::shared().database(), 1),
+            Place::Postgres(..) => Place::File(tempfile::tempdir().unwrap()),
+        };
+        let Copied { streams: copied, tables } = copy(&place.end(), &next.end(), |_, _| {}).await.unwrap();
+        assert!(copied == streams && tables.iter().any(|(table, rows)| *table == "journal" && *rows > 0));
+        Self::over(next, clock, inbox).await
     }
 
     async fn step(&mut self, step: Step) -> String {
@@ -160,6 +199,7 @@ impl Play {
                 }
                 String::new()
             }
+            Step::Move => panic!("who is moved is another"),
         }
     }
 
@@ -294,7 +334,10 @@ async fn played(place: Place, history: &[Step]) -> Came {
     let mut play = Play::start(place).await;
     let mut answers = Vec::new();
     for step in history {
-        answers.push(play.step(step.clone()).await);
+        match step {
+            Step::Move => play = play.moved().await,
+            step => answers.push(play.step(step.clone()).await),
+        }
     }
     play.end(answers).await
 }
@@ -339,6 +382,12 @@ async fn the_same_history_comes_to_the_same_everywhere() {
         let file = played(Place::File(tempfile::tempdir().unwrap()), &history).await;
         assert_eq!(differ(&file, &one), None, "seed {seed}, one node");
         assert_eq!(differ(&file, &three), None, "seed {seed}, three nodes");
+        // A third in a file, a third where that was copied to, and a third where that was.
+        let mut moving = history.clone();
+        moving.insert(2 * STEPS / 3, Step::Move);
+        moving.insert(STEPS / 3, Step::Move);
+        let moved = played(Place::File(tempfile::tempdir().unwrap()), &moving).await;
+        assert_eq!(differ(&file, &moved), None, "seed {seed}, copied twice");
         assert!(file.sent.len() > 20 && file.histories.len() > 20, "seed {seed}: hardly anything happened");
         // And where one step is missing, that is seen.
         history.retain({
