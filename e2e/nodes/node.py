@@ -38,8 +38,6 @@ class Node:
             "BATON_OPERATOR_TOKEN": TOKEN,
             "BATON_NODE": f"node-{self.number}",
             "BATON_LEASE": f"{int(LEASE)}s",
-            # Tries at most fifteen seconds apart.
-            "BATON_DELIVERY__PROFILE": "never-disable",
             "BATON_DELIVERY__ALLOW_ADDRESSES": self.wires.receivers_network,
         }
         command = [*self.wires.words, self.program, "serve", "--data", self.data]

@@ -79,7 +79,6 @@ export class Baton {
     this.served = {
       BATON_DATABASE: `postgres://baton@${POSTGRES}/${name}?sslmode=disable`,
       BATON_DELIVERY__ALLOW_ADDRESSES: '127.0.0.0/8',
-      BATON_DELIVERY__PROFILE: 'never-disable',
     };
   }
 

@@ -61,7 +61,6 @@ def served_on_postgres():
     return {
         "BATON_DATABASE": f"postgres://baton@{POSTGRES}/{name}?sslmode=disable",
         "BATON_DELIVERY__ALLOW_ADDRESSES": "127.0.0.0/8",
-        "BATON_DELIVERY__PROFILE": "never-disable",
     }
 
 
