@@ -52,6 +52,7 @@ enum Step {
 
 fn history(seed: u64) -> Vec<Step> {
     let random = &mut SmallRng::seed_from_u64(seed);
+    let mut before: Option<Box<Request>> = None;
     (0..STEPS)
         .map(|number| {
             let at = random.random_range(0..60);
@@ -64,9 +65,13 @@ fn history(seed: u64) -> Vec<Step> {
                     _ => 25 * 3_600_000,
                 }),
                 22..24 => Step::Replace(at),
+                // Whoever was not answered asks again, and perhaps another node.
+                24..30 if before.is_some() => Step::Ask(at, before.clone().unwrap()),
                 _ => {
                     let whose = somebodys(random, PEOPLE);
-                    Step::Ask(at, Box::new(asked(random, whose, number)))
+                    let request = Box::new(asked(random, whose, number));
+                    before = Some(request.clone()).filter(|request| request.key.is_some()).or(before.take());
+                    Step::Ask(at, request)
                 }
             }
         })
