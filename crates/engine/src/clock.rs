@@ -29,7 +29,7 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
-fn system_now() -> Timestamp {
+pub(crate) fn system_now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
     let now = std::time::SystemTime::now();
     let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -197,10 +197,11 @@ impl Engine {
     }
 
     async fn about(&self, commented: Commented) -> Result<KeptComment, CommentFailure> {
+        let times = self.shared().standstill.times();
         let stream = commented.id.chain().stream(self.shared().store.streams());
         let jobs = self.committer(stream).ok_or(CommentFailure::Stopping)?;
         let (reply, answer) = oneshot::channel();
-        let job = Job::Comment { commented: Box::new(commented), reply };
+        let job = Job::Comment { commented: Box::new(commented), times, reply };
         jobs.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommentFailure::Busy,
             mpsc::error::TrySendError::Closed(_) => CommentFailure::Stopping,

@@ -21,12 +21,16 @@ const BATCH: usize = 256;
 /// How long after a failure to look whether it was written all the same.
 const LOOK_MS: i64 = 1_000;
 
-/// What a committer has to do, and where its answer goes.
+/// What a committer has to do, and where its answer goes. `times`: how often this node had stood still when it was asked.
 pub(crate) enum Job {
     /// A request on its way.
-    Ask { prepared: Box<Prepared>, reply: oneshot::Sender<Result<Receipt, Failure>> },
+    Ask { prepared: Box<Prepared>, times: u64, reply: oneshot::Sender<Result<Receipt, Failure>> },
     /// A comment under a post.
-    Comment { commented: Box<Commented>, reply: oneshot::Sender<Result<KeptComment, CommentFailure>> },
+    Comment {
+        commented: Box<Commented>,
+        times: u64,
+        reply: oneshot::Sender<Result<KeptComment, CommentFailure>>,
+    },
     /// A thread of which something is due. The answer is how much of it ran.
     Due { thread: ThreadKey, reply: oneshot::Sender<Result<u64, StoreError>> },
 }
@@ -97,13 +101,20 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
 async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
     let (mut requests, mut due, mut commented) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
     let mut replies = Replies::default();
+    let stood_still = shared.standstill.times();
     for job in jobs {
         match job {
-            Job::Ask { prepared, reply } => {
+            Job::Ask { times, reply, .. } if times != stood_still => {
+                let _ = reply.send(Err(Failure::Busy));
+            }
+            Job::Comment { times, reply, .. } if times != stood_still => {
+                let _ = reply.send(Err(CommentFailure::Busy));
+            }
+            Job::Ask { prepared, reply, .. } => {
                 requests.push(*prepared);
                 replies.asked.push(reply);
             }
-            Job::Comment { commented: one, reply } => {
+            Job::Comment { commented: one, reply, .. } => {
                 commented.push(*one);
                 replies.commented.push(reply);
             }
@@ -112,6 +123,9 @@ async fn commit(shared: &Arc<Shared>, stream: Stream, jobs: Vec<Job>) -> bool {
                 replies.due.push(reply);
             }
         }
+    }
+    if replies.count() == 0 {
+        return true;
     }
     let mut wanted = wanted(shared, &due, &requests);
     comments::want(&commented, &mut wanted);

@@ -37,6 +37,7 @@ use crate::membership::{self, Member, Membership};
 use crate::receipt::{Failure, Receipt, Request, Requested, Supposed, ThreadSeen};
 use crate::retention::{self, Keep, Retention};
 use crate::retry::Profile;
+use crate::standstill::{self, Standstill};
 use crate::trace::Trace;
 use crate::transport::{SendError, Transport};
 use crate::verification;
@@ -144,6 +145,7 @@ pub(crate) struct Shared {
     pub(crate) followed: Option<Followed>,
     pub(crate) dues: Dues,
     pub(crate) retention: Retention,
+    pub(crate) standstill: Standstill,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     /// Changes with every commit, for whoever reads the journal as it grows.
@@ -352,6 +354,7 @@ impl Engine {
             delivery: Delivery::default(),
             dues: Dues::default(),
             retention: Retention::default(),
+            standstill: Standstill::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             commits: watch::Sender::default(),
@@ -382,6 +385,7 @@ impl Engine {
         let engine = Self { shared, committers: Arc::new(Mutex::new(committers)) };
         engine.shared.tasks.spawn(due::run(engine.clone()));
         engine.shared.tasks.spawn(retention::run(engine.clone()));
+        engine.shared.tasks.spawn(standstill::run(Arc::clone(&engine.shared)));
         if engine.shared.followed.is_some() {
             engine.shared.tasks.spawn(membership::run(Arc::clone(&engine.shared)));
             engine.shared.tasks.spawn(following::run(Arc::clone(&engine.shared)));
@@ -426,6 +430,7 @@ impl Engine {
         under: Option<u64>,
         lack: Option<Lack>,
     ) -> Result<Receipt, Failure> {
+        let times = self.shared.standstill.times();
         let (request, maker) = self.by_profile(request).await?;
         let creator = maker.or(self.creator(&request).await?);
         let stream = stream_of(&request.thread, self.shared.store.streams());
@@ -433,7 +438,7 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         let key = request.thread.clone();
         let prepared = Box::new(Prepared { request, creator, under, lack });
-        jobs.try_send(Job::Ask { prepared, reply }).map_err(|error| match error {
+        jobs.try_send(Job::Ask { prepared, times, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::Busy,
             mpsc::error::TrySendError::Closed(_) => Failure::Stopping,
         })?;

@@ -29,6 +29,7 @@ mod receipt;
 mod resending;
 mod retention;
 mod retry;
+mod standstill;
 mod told;
 mod trace;
 mod transport;

@@ -188,6 +188,10 @@ impl Received<'_> {
     /// Reads the body and answers. A file is not read for a token that is nobody's, where that can be seen before; and
     /// only so many bytes of files are held at once.
     async fn take(&self, body: Body, seen: &OnceLock<Seen>) -> (Result<Answer, Wrong>, bool) {
+        if self.shared.engine.is_waking() {
+            // It may have been asked before this node stood still, and of another one since.
+            return (Err(GraphError::transient().into()), false);
+        }
         let (limit, _) = self.largest();
         if !Params::may_upload(self.kind()) {
             return self.answer(body::read(&self.headers, body, limit).await, seen).await;

@@ -318,7 +318,9 @@ impl Operation {
             ],
         };
         let mut by_status: BTreeMap<u16, Vec<&'static Kind>> = BTreeMap::new();
-        for kind in own.iter().chain(&self.kinds) {
+        // It may have been asked before this node stood still.
+        let waking: &[&'static Kind] = if self.method == "get" { &[] } else { &[&problem::BUSY] };
+        for kind in own.iter().chain(&self.kinds).chain(waking) {
             let kinds = by_status.entry(kind.status().as_u16()).or_default();
             if !kinds.iter().any(|known| known.slug() == kind.slug()) {
                 kinds.push(kind);

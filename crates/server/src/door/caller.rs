@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use baton_store::Role;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
 use super::origin;
 use crate::api;
@@ -162,6 +162,11 @@ where
 
     fn call(self, request: Request, shared: Arc<Shared>) -> Self::Future {
         let Self { gate, handler } = self;
+        if request.method() != Method::GET && shared.engine.is_waking() {
+            let detail =
+                "this server stood still for some seconds: whoever asked before that may have given up";
+            return ready(Problem::new(&problem::BUSY).detail(detail).into_response()).boxed();
+        }
         if gate.needs == Needs::Nothing {
             return handler.call(request, shared).boxed();
         }

@@ -68,15 +68,24 @@ fn apply(world: &World, node: &Server) {
 
 /// A person writes.
 fn write(node: &Server, person: &str, text: &str) -> Answer {
+    write_to(&node.url, person, text)
+}
+
+fn write_to(url: &str, person: &str, text: &str) -> Answer {
     let event = json!({"type": "message", "message": {"text": text}});
-    ask(node, "POST", &format!("/baton/v1/pages/2001/people/{person}/events"), &event)
+    let url = format!("{url}/baton/v1/pages/2001/people/{person}/events");
+    http("POST", &url, &[bearer(OPERATOR)], &event.to_string())
 }
 
 /// The first app passes control to the second.
 fn pass(node: &Server, person: &str) -> Answer {
+    pass_at(&node.url, person)
+}
+
+fn pass_at(url: &str, person: &str) -> Answer {
     let asked =
         json!({"recipient": {"id": person}, "target_app_id": "700000000000002", "access_token": TOKEN});
-    http("POST", &format!("{}/v25.0/me/pass_thread_control", node.url), &[], &asked.to_string())
+    http("POST", &format!("{url}/v25.0/me/pass_thread_control"), &[], &asked.to_string())
 }
 
 /// Who has control of a person's conversation, as a node says.

@@ -1,10 +1,15 @@
 //! Several nodes over one database.
 
+use std::time::Duration;
+
 use baton_pgtest::Server as Postgres;
 use serde_json::{Value, json};
 
 use super::support::{Server, World, bearer, http};
-use super::{apply, ask, owner, pass, serve, value, write};
+use super::{apply, ask, owner, pass, pass_at, serve, value, write, write_to};
+
+/// Longer than a node may stand still without noticing.
+const STANDS_STILL: Duration = Duration::from_secs(6);
 
 /// What a node says of those that are there: names, and how many streams each delivers.
 fn nodes(node: &Server) -> Vec<(String, usize)> {
@@ -75,6 +80,35 @@ fn what_one_node_is_told_the_others_know() {
         let known = http("GET", &me, &[], "");
         assert_eq!(known.status, 200, "{round}: {}", known.body);
     }
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn what_came_to_a_node_before_it_stood_still_it_does_not_begin() {
+    let database = Postgres::shared().database();
+    let (first, second) = (World::new(), World::new());
+    let (one, two) = (serve(&first, &database, &[]), serve(&second, &database, &[]));
+    apply(&first, &one);
+    assert_eq!(write(&one, "ada", "Hello").status, 200);
+    one.signal("-STOP");
+    let (event, passing) = (one.url.clone(), one.url.clone());
+    let writes = std::thread::spawn(move || write_to(&event, "ada", "asked of one that sleeps"));
+    let passes = std::thread::spawn(move || pass_at(&passing, "ada"));
+    // Whoever is tired of waiting asks another node.
+    assert_eq!(write(&two, "ada", "asked of another").status, 200);
+    std::thread::sleep(STANDS_STILL);
+    one.signal("-CONT");
+    let (writes, passes) = (writes.join().unwrap(), passes.join().unwrap());
+    assert_eq!((writes.status, &value(&writes)["type"]), (503, &json!("/problems/busy")), "{}", writes.body);
+    let error = value(&passes)["error"].clone();
+    assert_eq!((&error["code"], &error["is_transient"]), (&json!(2), &json!(true)), "{}", passes.body);
+    // A moment later it is as it was.
+    until(&200, || write(&one, "ada", "asked of one that is awake").status);
+    let said = ask(&one, "GET", "/baton/v1/pages/2001/threads/ada/messages", &Value::Null).body;
+    assert!(said.contains("asked of another") && said.contains("that is awake"), "{said}");
+    assert!(!said.contains("that sleeps"), "{said}");
+    assert_eq!(owner(&two, "ada"), json!("700000000000001"), "and nothing was passed");
     one.stop();
     two.stop();
 }
