@@ -12,7 +12,7 @@ FEW = 1_000
 STREAMS = 4
 BATCH = 64
 AIMS = {"ratio": 0.8}
-TABLES = {"state": "threads", "key": "threads_pkey", "list": "threads_newest", "event": "journal", "place": "journal_pkey"}
+TABLES = {"state": "threads", "key": "threads_pkey", "list": "threads_recent", "event": "journal", "place": "journal_pkey"}
 
 
 def sizes(database, name, threads):

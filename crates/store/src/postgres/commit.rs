@@ -66,7 +66,6 @@ pub(super) struct Commit {
 pub(super) struct Rows {
     threads: Vec<Row>,
     seen: Vec<Row>,
-    due: Vec<Row>,
     ends: Vec<Row>,
     assets: Vec<(AssetKey, Row)>,
 }
@@ -91,16 +90,6 @@ impl Work for Commit {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &[&stream, &texts]).await
         };
-        // Hardly any thread holds something back: asking for all of them costs less than asking again.
-        let due = async {
-            if texts.is_empty() {
-                return Ok(Vec::new());
-            }
-            let sql = "SELECT thread, number, at, app, content FROM baton.due
-                       WHERE stream = $1 AND thread = ANY ($2) ORDER BY thread, number";
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, &[&stream, &texts]).await
-        };
         let seen = async {
             if self.wanted.seen.is_empty() {
                 return Ok(Vec::new());
@@ -122,9 +111,9 @@ impl Work for Commit {
             let chains: Vec<String> = self.wanted.chains.iter().map(chain_text).collect();
             client.query(&statement, &[&stream, &chains]).await
         };
-        let (threads, seen, due, ends) = futures_util::join!(threads, seen, due, ends);
+        let (threads, seen, ends) = futures_util::join!(threads, seen, ends);
         let assets = self.assets(client).await?;
-        Ok(Rows { threads: threads?, seen: seen?, due: due?, ends: ends?, assets })
+        Ok(Rows { threads: threads?, seen: seen?, ends: ends?, assets })
     }
 
     async fn decide(
@@ -138,7 +127,7 @@ impl Work for Commit {
         let settings = self.published.at(head.settings, client).await?;
         let now = head.now(self.time, self.wanted.now);
         let threads = threads(&rows.threads)?;
-        let due = due(&rows.due, &threads)?;
+        let due = self.due(client, &threads).await?;
         let seen = seen(&rows.seen, now)?;
         let ends = rows
             .ends
@@ -172,6 +161,31 @@ impl Commit {
         }
         Ok(found)
     }
+
+    /// What the threads hold back, of those that do: hardly any does, so mostly nothing is asked.
+    async fn due(
+        &self,
+        client: &ClientWrapper,
+        threads: &HashMap<ThreadKey, Remembered>,
+    ) -> Result<HashMap<ThreadKey, Vec<Due>>, Trouble> {
+        let holds = threads.iter().filter(|(_, kept)| kept.thread.held > 0);
+        let mut found: HashMap<ThreadKey, Vec<Due>> =
+            holds.map(|(key, _)| (key.clone(), Vec::new())).collect();
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let sql = "SELECT thread, number, at, app, content FROM baton.due
+                   WHERE stream = $1 AND thread = ANY ($2) ORDER BY thread, number";
+        let statement = client.prepare_cached(sql).await?;
+        let texts: Vec<String> = found.keys().map(thread_text).collect();
+        for row in &client.query(&statement, &[&row::stream(self.stream), &texts]).await? {
+            let due = due_row(row)?;
+            if let Some(own) = found.get_mut(&due.thread) {
+                own.push(due);
+            }
+        }
+        Ok(found)
+    }
 }
 
 fn threads(rows: &[Row]) -> Result<HashMap<ThreadKey, Remembered>, Trouble> {
@@ -180,21 +194,6 @@ fn threads(rows: &[Row]) -> Result<HashMap<ThreadKey, Remembered>, Trouble> {
         Ok((thread_in(row, 0, "threads")?, remembered(row, 1, text)?))
     });
     threads.collect()
-}
-
-fn due(
-    rows: &[Row],
-    threads: &HashMap<ThreadKey, Remembered>,
-) -> Result<HashMap<ThreadKey, Vec<Due>>, Trouble> {
-    let holds = threads.iter().filter(|(_, kept)| kept.thread.held > 0);
-    let mut found: HashMap<ThreadKey, Vec<Due>> = holds.map(|(key, _)| (key.clone(), Vec::new())).collect();
-    for row in rows {
-        let due = due_row(row)?;
-        if let Some(own) = found.get_mut(&due.thread) {
-            own.push(due);
-        }
-    }
-    Ok(found)
 }
 
 fn seen(rows: &[Row], now: Timestamp) -> Result<HashMap<SeenKey, Seen>, Trouble> {
@@ -219,7 +218,7 @@ fn writes(stream: Stream, batch: &Batch, found: &Found) -> Result<Vec<Write>, St
         writes.push(journal(stream, &batch.rows)?);
     }
     if !batch.threads.is_empty() {
-        writes.push(remember(stream, &batch.threads)?);
+        writes.extend(remember(stream, &batch.threads, found)?);
     }
     if !batch.control.is_empty() {
         writes.push(control(stream, &batch.control));
@@ -260,6 +259,7 @@ pub(super) fn end_of_chain(stream: Stream, row: &JournalRow) -> Write {
     )
 }
 
+/// Lists that are taken apart where they are selected are not put together once more as a table before they are written.
 pub(super) fn journal(stream: Stream, rows: &[Arc<JournalRow>]) -> Result<Write, StoreError> {
     let each = |value: fn(&JournalRow) -> i64| -> Vec<i64> { rows.iter().map(|row| value(row)).collect() };
     let chains: Vec<_> = rows.iter().map(|row| row.chain.as_ref().map(chain_text)).collect();
@@ -271,8 +271,8 @@ pub(super) fn journal(stream: Stream, rows: &[Arc<JournalRow>]) -> Result<Write,
     };
     Ok(statement!(
         "INSERT INTO baton.journal (stream, position, chain, previous, at, meta, whole, reduced, context)
-         SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[],
-             $8::bytea[], $9::bytea[])",
+         SELECT $1, unnest($2::bigint[]), unnest($3::text[]), unnest($4::bigint[]), unnest($5::bigint[]),
+             unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[]), unnest($9::bytea[])",
         row::stream(stream),
         each(|row| big(row.position.0)),
         chains,
@@ -290,21 +290,68 @@ fn last_of_each<K: Ord, T>(all: impl Iterator<Item = (K, T)>) -> Vec<(K, T)> {
     all.collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
-fn remember(stream: Stream, threads: &[(ThreadKey, Remembered)]) -> Result<Write, StoreError> {
+/// Threads as they are now. Those that were found are changed, which costs half of asking whether they are there.
+fn remember(
+    stream: Stream,
+    threads: &[(ThreadKey, Remembered)],
+    found: &Found,
+) -> Result<Vec<Write>, StoreError> {
     let own = last_of_each(threads.iter().map(|(key, kept)| (thread_text(key), (key, kept))));
-    let states: Result<Vec<_>, _> = own.iter().map(|(_, (_, kept))| encode_thread(&kept.thread)).collect();
-    Ok(statement!(
-        "INSERT INTO baton.threads (stream, thread, side, last, last_message_at, state)
-         SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])
-         ON CONFLICT (stream, thread) DO UPDATE SET
-             last = excluded.last, last_message_at = excluded.last_message_at, state = excluded.state",
-        row::stream(stream),
-        own.iter().map(|(text, _)| text.clone()).collect::<Vec<_>>(),
-        own.iter().map(|(_, (key, _))| big(side(key.page, key.surface))).collect::<Vec<_>>(),
-        own.iter().map(|(_, (_, kept))| big(kept.last.0)).collect::<Vec<_>>(),
-        own.iter().map(|(_, (_, kept))| kept.last_message_at.0).collect::<Vec<_>>(),
-        states?,
-    ))
+    let (known, new): (Vec<_>, Vec<_>) =
+        own.into_iter().partition(|(_, (key, _))| found.threads.contains_key(*key));
+    let mut writes = Vec::new();
+    if !known.is_empty() {
+        let (threads, kept) = columns(known)?;
+        writes.push(statement!(
+            "UPDATE baton.threads AS kept SET last = new.last, last_message_at = new.at, state = new.state
+             FROM (SELECT unnest($2::text[]) AS thread, unnest($3::bigint[]) AS last, unnest($4::bigint[]) AS at,
+                 unnest($5::bytea[]) AS state) AS new
+             WHERE kept.stream = $1 AND kept.thread = new.thread",
+            row::stream(stream),
+            threads,
+            kept.last,
+            kept.last_message_at,
+            kept.state,
+        ));
+    }
+    if !new.is_empty() {
+        let sides: Vec<_> = new.iter().map(|(_, (key, _))| big(side(key.page, key.surface))).collect();
+        let (threads, kept) = columns(new)?;
+        writes.push(statement!(
+            "INSERT INTO baton.threads (stream, thread, side, last, last_message_at, state)
+             SELECT $1, unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
+                 unnest($6::bytea[])
+             ON CONFLICT (stream, thread) DO UPDATE SET
+                 last = excluded.last, last_message_at = excluded.last_message_at, state = excluded.state",
+            row::stream(stream),
+            threads,
+            sides,
+            kept.last,
+            kept.last_message_at,
+            kept.state,
+        ));
+    }
+    Ok(writes)
+}
+
+/// What is written of threads, a list for each column.
+#[derive(Default)]
+struct Columns {
+    last: Vec<i64>,
+    last_message_at: Vec<i64>,
+    state: Vec<Vec<u8>>,
+}
+
+fn columns(threads: Vec<(String, (&ThreadKey, &Remembered))>) -> Result<(Vec<String>, Columns), StoreError> {
+    let mut columns = Columns::default();
+    let mut texts = Vec::with_capacity(threads.len());
+    for (text, (_, kept)) in threads {
+        texts.push(text);
+        columns.last.push(big(kept.last.0));
+        columns.last_message_at.push(kept.last_message_at.0);
+        columns.state.push(encode_thread(&kept.thread)?);
+    }
+    Ok((texts, columns))
 }
 
 fn control(stream: Stream, rows: &[ControlRow]) -> Write {

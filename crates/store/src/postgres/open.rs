@@ -27,6 +27,12 @@ const STEPS: &[Step] = &[
         // A program that does not say that it is there would get no share.
         needs: 2,
     },
+    Step {
+        name: "0003_recent_threads",
+        sql: include_str!("../../migrations/postgres/0003_recent_threads.sql"),
+        // A program that does not know the index sorts a page's threads, which is slow and right.
+        needs: 2,
+    },
 ];
 
 struct Step {

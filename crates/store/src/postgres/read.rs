@@ -90,11 +90,12 @@ impl Reader {
         after: Option<(Timestamp, ThreadKey)>,
         limit: usize,
     ) -> Result<Vec<Listed>, Trouble> {
+        // Read by the half minute, and sorted within each: as many of them as the limit needs.
         let sql = "SELECT thread, last, last_message_at, state FROM baton.threads
-                   WHERE side = $1 AND (last_message_at, thread) < ($2, $3)
-                   ORDER BY last_message_at DESC, thread DESC LIMIT $4";
+                   WHERE side = $1 AND half_minute <= $2::bigint >> 15 AND (last_message_at, thread) < ($2, $3)
+                   ORDER BY half_minute DESC, last_message_at DESC, thread DESC LIMIT $4";
         let newest = "SELECT thread, last, last_message_at, state FROM baton.threads
-                      WHERE side = $1 ORDER BY last_message_at DESC, thread DESC LIMIT $2";
+                      WHERE side = $1 ORDER BY half_minute DESC, last_message_at DESC, thread DESC LIMIT $2";
         let (side, most) = (big(side(page, surface)), at_most(limit));
         let rows = match after {
             Some((at, key)) => self.rows(sql, &[&side, &at.0, &thread_text(&key), &most]).await?,
