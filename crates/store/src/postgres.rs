@@ -8,6 +8,7 @@ mod commit;
 mod connect;
 pub(crate) mod copying;
 mod delivery;
+mod gather;
 mod leases;
 mod open;
 mod read;
@@ -41,6 +42,7 @@ use assets::asset_writes;
 use commit::Commit;
 pub use connect::Address;
 pub(crate) use connect::Lent;
+use gather::Gathering;
 use leases::{Held, Present};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
@@ -87,7 +89,8 @@ pub struct PostgresStore {
     process: [u8; 16],
     published: Arc<Published>,
     reader: Reader,
-    writer: Writer,
+    writer: Arc<Writer>,
+    gathering: Arc<Gathering>,
     held: Held,
     time: Time,
     closed: AtomicBool,
@@ -120,7 +123,8 @@ impl PostgresStore {
             process,
             published: Arc::new(Published::new(opened.settings)),
             reader: Reader { pool: looking, streams },
-            writer: Writer::new(writing, process, streams),
+            writer: Arc::new(Writer::new(writing, process, streams)),
+            gathering: Arc::default(),
             held: Held::default(),
             time: options.time,
             closed: AtomicBool::new(false),
@@ -267,7 +271,8 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.still_open()?;
             let (streams, time, published) = (self.streams, self.time, Arc::clone(&self.published));
-            self.writer.write(Commit { stream, streams, time, wanted, decide, published }).await
+            let commit = Commit { stream, streams, time, wanted, decide, published };
+            self.gathering.write(&self.writer, commit).await
         })
     }
 
