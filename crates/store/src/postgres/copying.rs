@@ -5,8 +5,9 @@ use super::trouble::Trouble;
 use super::{Options, leases, open};
 use crate::StoreError;
 
-/// A copy takes as long as it takes.
-const PATIENT: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+/// A copy takes as long as it takes, and reads all there is.
+const PATIENT: &str =
+    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET enable_seqscan = on";
 
 /// A database as it stands at one moment; no node may be there.
 pub(crate) async fn look_alone(address: &Address) -> Result<Lent, StoreError> {

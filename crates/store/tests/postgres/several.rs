@@ -171,6 +171,30 @@ async fn what_a_thread_of_one_stream_has_wrong_is_no_matter_of_another() {
     assert_eq!(ended, [true, false, true, false]);
 }
 
+#[tokio::test]
+async fn batches_into_a_new_database_read_no_table_as_a_whole() {
+    let address = Server::shared().database();
+    let store = open(&address).await;
+    let keys: Vec<_> = persons_of(Stream(0)).take(30).collect();
+    // More often than PostgreSQL plans a statement anew.
+    for second in 0..20 {
+        say(&store, at(second), &keys).await;
+    }
+    store.close().await.unwrap();
+    let counted = "SELECT sum(idx_scan) > 0, sum(seq_tup_read) FROM pg_stat_user_tables
+                   WHERE schemaname = 'baton' AND relname IN ('threads', 'journal')";
+    // A session's counts are known when it has ended, which it does while this waits.
+    let mut known = String::new();
+    for _ in 0..200 {
+        known = Server::shared().tell(database_of(&address), counted);
+        if known.starts_with('t') {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(known, "t|0");
+}
+
 /// A commit whose connection breaks: it is answered as what happened, and happened once.
 async fn a_broken_commit(plan: Break) {
     let address = Server::shared().database();
