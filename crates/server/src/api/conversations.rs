@@ -204,7 +204,7 @@ async fn list(
 ) -> Result<axum::Json<List<Conversation>>, Problem> {
     let known = ["page", "owner", "state", "folder", "waiting", "q", "order", "limit", "after"];
     let mut query = Query::of(&uri, &known);
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await?;
     let sides = sides(&mut query, &settings);
     let filter = Filter {
         owner: query.owner(),
@@ -255,7 +255,7 @@ async fn list(
 
 async fn counts(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<axum::Json<Counts>, Problem> {
     let mut query = Query::of(&uri, &["page"]);
-    let sides = sides(&mut query, &shared.engine.settings());
+    let sides = sides(&mut query, &*shared.engine.newest_settings().await?);
     query.done()?;
     let mut counts = Counts::default();
     for side in &sides {

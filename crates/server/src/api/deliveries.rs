@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use baton_engine::{AppResumed, Bookmark, Fate, NotResent, Which};
 use baton_rules::{ThreadKey, Timestamp};
-use baton_store::{Place, Position};
+use baton_store::{Place, Position, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -409,7 +409,8 @@ async fn resend(
     OnApp(app): OnApp,
     Json(body): Json,
 ) -> Result<axum::Json<Resent>, Problem> {
-    let (which, to) = read(&shared, &body)?;
+    let settings = shared.engine.newest_settings().await?;
+    let (which, to) = read(&settings, &body)?;
     match shared.engine.resend(app, &which, to.as_deref()).await {
         Ok(found) => Ok(axum::Json(Resent { count: found.count, kept_since: found.kept_since.map(Moment) })),
         Err(not) => Err(refused(not, &which)),
@@ -435,7 +436,7 @@ fn refused(not: NotResent, which: &Which) -> Problem {
     }
 }
 
-fn read(shared: &Shared, body: &Value) -> Result<(Which, Option<String>), Problem> {
+fn read(settings: &Settings, body: &Value) -> Result<(Which, Option<String>), Problem> {
     const KNOWN: &[&str] = &["ids", "page_id", "person_id", "since", "to"];
     let mut fields = Fields::of(body)?;
     let to = fields.text("to", MOST_ADDRESS).map(str::to_owned);
@@ -449,7 +450,7 @@ fn read(shared: &Shared, body: &Value) -> Result<(Which, Option<String>), Proble
     let which = if ways[0] {
         ids(&mut fields).map(Which::These)
     } else if of_person {
-        thread(shared, &mut fields).map(Which::Of)
+        thread(settings, &mut fields).map(Which::Of)
     } else {
         let given = fields.required_text("since", 64);
         match given.map(time::moment) {
@@ -483,10 +484,9 @@ fn ids(fields: &mut Fields<'_>) -> Option<Vec<Place>> {
     Some(places)
 }
 
-fn thread(shared: &Shared, fields: &mut Fields<'_>) -> Option<ThreadKey> {
+fn thread(settings: &Settings, fields: &mut Fields<'_>) -> Option<ThreadKey> {
     let (page, person) = (fields.required_text("page_id", 64), fields.required_text("person_id", 64));
     let (page, person) = (page?, person?);
-    let settings = shared.engine.settings();
     let found = page.parse().ok().and_then(|id| settings.surface(id));
     if found.is_none() {
         fields.wrong("page_id", "no page and no Instagram account has this id");

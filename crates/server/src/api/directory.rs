@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::operation::Operation;
 use super::values::{self, App};
 use crate::door::Needs;
+use crate::problem::Problem;
 use crate::serve::Shared;
 
 /// Apps and pages, by name.
@@ -70,11 +71,11 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-async fn get(State(shared): State<Arc<Shared>>) -> axum::Json<Directory> {
-    let settings = shared.engine.settings();
+async fn get(State(shared): State<Arc<Shared>>) -> Result<axum::Json<Directory>, Problem> {
+    let settings = shared.engine.newest_settings().await?;
     let apps = settings.apps.iter().map(|app| NamedApp { id: app.id.into(), name: app.name.clone() });
     let pages = settings.pages.iter().map(|page| named(page));
-    axum::Json(Directory { apps: apps.collect(), pages: pages.collect() })
+    Ok(axum::Json(Directory { apps: apps.collect(), pages: pages.collect() }))
 }
 
 fn named(page: &Page) -> NamedPage {

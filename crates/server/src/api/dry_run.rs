@@ -113,7 +113,8 @@ async fn post(
     Json(body): Json,
 ) -> Result<Decided, Problem> {
     let mut fields = Fields::of(&body)?;
-    let supposed = supposed(&shared, &mut fields)?;
+    let now = shared.engine.newest_settings().await?;
+    let supposed = supposed(&shared, &now, &mut fields)?;
     let given = (fields.get("event"), fields.get("inbox"), fields.get("app_id"));
     let what = match given {
         (Some(event), None, None) => {
@@ -131,7 +132,6 @@ async fn post(
             Requested::Inbox(act)
         }
         (None, None, Some(_)) => {
-            let now = shared.engine.settings();
             call(&shared, &thread, fields, supposed.settings.as_deref().unwrap_or(&now))?
         }
         _ => {
@@ -152,7 +152,7 @@ async fn post(
 }
 
 /// Under which circumstances. Of the environment nothing is looked at: a secret that stands there decides nothing.
-fn supposed(shared: &Shared, fields: &mut Fields<'_>) -> Result<Supposed, Problem> {
+fn supposed(shared: &Shared, now: &Settings, fields: &mut Fields<'_>) -> Result<Supposed, Problem> {
     let at = match fields.text("at", 64).map(time::moment) {
         Some(Ok(at)) if at < shared.engine.now() => {
             fields.wrong("at", "is over: what happened is in the history");
@@ -168,8 +168,7 @@ fn supposed(shared: &Shared, fields: &mut Fields<'_>) -> Result<Supposed, Proble
     let Some(file) = fields.get("routing") else { return Ok(Supposed { settings: None, at }) };
     let within = |problem: Problem| problem.within("/routing");
     let input = RoutingInput::without_environment(file).map_err(Problem::from).map_err(within)?;
-    let settings = shared.engine.settings();
-    let plan = apply(&input, &settings, false, &mut shared.mint()).map_err(Problem::from).map_err(within)?;
+    let plan = apply(&input, now, false, &mut shared.mint()).map_err(Problem::from).map_err(within)?;
     Ok(Supposed { settings: Some(Arc::new(plan.settings)), at })
 }
 

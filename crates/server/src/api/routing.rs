@@ -151,7 +151,7 @@ async fn put(
     let condition = Condition::of(&headers);
     let given = read(&headers, &body, shared.limits.depth)?;
     let mint = shared.mint();
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await?;
     condition.check(Some(&file(&settings)))?;
     let engine = shared.engine.clone();
     let planned = move |settings: &Settings, mint: &mut Mint| -> Result<Plan, Problem> {

@@ -122,7 +122,7 @@ pub(super) fn operations() -> Vec<Operation> {
 
 async fn get(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<axum::Json<Statistics>, Problem> {
     let mut query = Query::of(&uri, &["page", "range"]);
-    let sides = sides(&mut query, &shared.engine.settings());
+    let sides = sides(&mut query, &*shared.engine.newest_settings().await?);
     let range = query.parsed("range", |text| {
         let seconds = time::duration(text)? / 1_000;
         if (1..=LONGEST).contains(&seconds) { Ok(seconds) } else { Err("is up to 30 days".to_owned()) }

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use baton_store::App;
-
 use baton_wire::GraphError;
 use baton_wire::params::Params;
 use serde_json::json;
 
 use super::{Answer, Wrong};
-use crate::caller::AppCaller;
+use crate::caller::{AppCaller, unavailable};
 use crate::routing_file::token_hash;
 use crate::serve::Shared;
 
@@ -21,9 +20,9 @@ pub(super) fn get(shared: &Shared, app: &App) -> Answer {
 
 /// What a token of this app is for: a page access token, or its app access token. Others are not valid here, so that nobody tries tokens on
 /// somebody else's account.
-pub(super) fn debug_token(shared: &Arc<Shared>, app: &App, params: &Params) -> Result<Answer, Wrong> {
+pub(super) async fn debug_token(shared: &Arc<Shared>, app: &App, params: &Params) -> Result<Answer, Wrong> {
     let token = params.text("input_token").ok_or_else(|| GraphError::required("input_token"))?;
-    let settings = shared.engine.settings();
+    let settings = shared.engine.newest_settings().await.map_err(|error| unavailable(&error))?;
     let found = settings.token(&token_hash(&token)).filter(|(_, connection, _)| connection.app == app.id);
     let data = match found {
         Some((page, _, held)) => json!({

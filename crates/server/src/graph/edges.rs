@@ -185,7 +185,7 @@ pub(super) async fn of_app(
     match (node, edge) {
         ("me", _) => return Err(GraphError::no_current_user().into()),
         ("debug_token", "") if method == "GET" => {
-            return app::debug_token(caller.shared(), caller.app(), params);
+            return app::debug_token(caller.shared(), caller.app(), params).await;
         }
         (id, _) if id == caller.app().id.to_string() => {}
         _ => return Err(GraphError::unknown_node(method, node).into()),

@@ -20,7 +20,7 @@ pub(super) async fn route(
     edge: &str,
 ) -> Result<Answer, Wrong> {
     match (method, node, edge) {
-        ("GET", "debug_token", "") => return app::debug_token(caller.shared(), caller.app(), params),
+        ("GET", "debug_token", "") => return app::debug_token(caller.shared(), caller.app(), params).await,
         ("GET", id, "") if id == caller.app().id.to_string() => {
             return Ok(app::get(caller.shared(), caller.app()));
         }

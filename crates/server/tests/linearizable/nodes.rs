@@ -111,21 +111,22 @@ impl Nodes {
         self.members.iter().map(|member| member.base.clone()).collect()
     }
 
-    async fn ask(&self, path: &str, method: reqwest::Method, body: &Value) -> u16 {
+    async fn ask(&self, path: &str, method: reqwest::Method, body: &Value) {
         let url = format!("{}/baton/v1{path}", self.members[0].base);
         let asked = self.http.request(method, url).bearer_auth(OPERATOR).json(body);
-        asked.send().await.unwrap().status().as_u16()
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}: {}", answer.text().await.unwrap());
     }
 
     /// The settings that the story begins with.
     pub(crate) async fn set_up(&self, file: &Value) {
-        assert_eq!(self.ask("/routing", reqwest::Method::PUT, file).await, 200);
+        self.ask("/routing", reqwest::Method::PUT, file).await;
     }
 
     /// The clock goes on.
     pub(crate) async fn advance(&self, by_ms: i64) {
         let by = json!({"advance": format!("{by_ms}ms")});
-        assert_eq!(self.ask("/clock", reqwest::Method::POST, &by).await, 200);
+        self.ask("/clock", reqwest::Method::POST, &by).await;
     }
 
     /// How everything stands now, when nobody asks for anything: what a node that is gone began has ended.

@@ -80,6 +80,24 @@ fn what_one_node_is_told_the_others_know() {
         let known = http("GET", &me, &[], "");
         assert_eq!(known.status, 200, "{round}: {}", known.body);
     }
+    // And so does an app, in a file that names it and where something is only tried.
+    for round in 0..20 {
+        let name = format!("App {round}");
+        let made = json!({"apps": [{"id": format!("{}", 900 + round), "name": name}]});
+        assert_eq!(ask(&one, "PUT", "/baton/v1/routing", &made).status, 200);
+        let on = json!({"pages": [{"id": "2001", "connections": [{"app": name}]}]});
+        let tried = json!({"event": {"type": "message", "message": {"text": "Hello"}}, "routing": on});
+        let tried = ask(&two, "POST", "/baton/v1/pages/2001/threads/ada/dry-run", &tried);
+        assert_eq!(tried.status, 200, "{round}: {}", tried.body);
+        let another = json!({"apps": [{"id": format!("{}", 950 + round), "name": format!("Other {round}")}]});
+        assert_eq!(ask(&one, "PUT", "/baton/v1/routing", &another).status, 200);
+        let on = json!({"pages": [{"id": "2001", "connections": [{"app": format!("Other {round}")}]}]});
+        let put = ask(&two, "PUT", "/baton/v1/routing", &on);
+        assert_eq!(put.status, 200, "{round}: {}", put.body);
+        assert!(
+            ask(&one, "GET", "/baton/v1/directory", &Value::Null).body.contains(&format!("Other {round}"))
+        );
+    }
     one.stop();
     two.stop();
 }
