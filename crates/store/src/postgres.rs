@@ -8,7 +8,6 @@ mod commit;
 mod connect;
 pub(crate) mod copying;
 mod delivery;
-mod gather;
 mod leases;
 mod open;
 mod read;
@@ -42,7 +41,6 @@ use assets::asset_writes;
 use commit::Commit;
 pub use connect::Address;
 pub(crate) use connect::Lent;
-use gather::Gathering;
 use leases::{Held, Present};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
@@ -89,8 +87,7 @@ pub struct PostgresStore {
     process: [u8; 16],
     published: Arc<Published>,
     reader: Reader,
-    writer: Arc<Writer>,
-    gathering: Arc<Gathering>,
+    writer: Writer,
     held: Held,
     time: Time,
     closed: AtomicBool,
@@ -123,8 +120,7 @@ impl PostgresStore {
             process,
             published: Arc::new(Published::new(opened.settings)),
             reader: Reader { pool: looking, streams },
-            writer: Arc::new(Writer::new(writing, process, streams)),
-            gathering: Arc::default(),
+            writer: Writer::new(writing, process, streams),
             held: Held::default(),
             time: options.time,
             closed: AtomicBool::new(false),
@@ -271,8 +267,7 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.still_open()?;
             let (streams, time, published) = (self.streams, self.time, Arc::clone(&self.published));
-            let commit = Commit { stream, streams, time, wanted, decide, published };
-            self.gathering.write(&self.writer, commit).await
+            self.writer.write(Commit { stream, streams, time, wanted, decide, published }).await
         })
     }
 

@@ -1,4 +1,4 @@
-//! Batches of decisions, each in one stream: what is read for them behind the streams' locks, and what they write.
+//! A batch of decisions in one stream: what is read for it behind the stream's lock, and what it writes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use baton_rules::{AppId, ThreadKey, Timestamp};
 use bytes::Bytes;
 use deadpool_postgres::ClientWrapper;
-use futures_util::future::{join, join_all};
 use tokio_postgres::Row;
 
 use super::Time;
@@ -63,13 +62,7 @@ pub(super) struct Commit {
     pub(super) published: Arc<Published>,
 }
 
-/// Batches of different streams that are decided and written in one transaction, in the order of their streams.
-pub(super) struct Together {
-    pub(super) commits: Vec<Commit>,
-}
-
 /// What is read for a batch, as it came.
-#[derive(Default)]
 pub(super) struct Rows {
     threads: Vec<Row>,
     seen: Vec<Row>,
@@ -77,95 +70,26 @@ pub(super) struct Rows {
     assets: Vec<(AssetKey, Row)>,
 }
 
-/// A batch that is to be written, and what it was made of.
-struct Decided {
-    stream: Stream,
-    batch: Batch,
-    found: Found,
-}
-
-impl Work for Together {
-    type Found = Vec<Rows>;
-    /// A batch that is wrong is nobody else's matter.
-    type Done = Vec<Result<Batch, StoreError>>;
+impl Work for Commit {
+    type Found = Rows;
+    type Done = Batch;
 
     fn lock(&self) -> Lock {
-        Lock::Streams(self.commits.iter().map(|commit| commit.stream).collect())
+        Lock::Stream(self.stream)
     }
 
-    fn has_parts(&self) -> bool {
-        self.commits.len() > 1
-    }
-
-    async fn look(&self, client: &ClientWrapper) -> Result<Vec<Rows>, Trouble> {
-        let others = join_all(self.commits.iter().map(|commit| commit.look(client)));
-        let (threads, others) = join(self.threads(client), others).await;
-        let mut found: Vec<Rows> = others.into_iter().collect::<Result<_, _>>()?;
-        for row in threads? {
-            let stream = stream_in(&row, 0)?;
-            let own = self.commits.iter().zip(&mut found).find(|(commit, _)| commit.stream == stream);
-            if let Some((_, own)) = own {
-                own.threads.push(row);
-            }
-        }
-        Ok(found)
-    }
-
-    async fn decide(
-        &self,
-        client: &ClientWrapper,
-        locked: Vec<Row>,
-        rows: Vec<Rows>,
-    ) -> Result<(Self::Done, Vec<Write>), Trouble> {
-        let heads: Vec<Head> = locked.iter().map(Head::of).collect::<Result<_, _>>()?;
-        let mut done = Vec::with_capacity(self.commits.len());
-        let mut decided = Vec::with_capacity(self.commits.len());
-        for (commit, rows) in self.commits.iter().zip(rows) {
-            let head = heads.iter().find(|head| head.stream == commit.stream);
-            done.push(match commit.decide(client, head, &rows).await {
-                Ok((batch, found)) => {
-                    if !check::is_empty(&batch) {
-                        decided.push(Decided { stream: commit.stream, batch: batch.clone(), found });
-                    }
-                    Ok(batch)
-                }
-                Err(Trouble::Store(error)) => Err(error),
-                Err(trouble) => return Err(trouble),
-            });
-        }
-        let mut writes = writes(&decided)?;
-        let assets =
-            self.commits.iter().zip(&done).filter_map(|(commit, done)| Some((commit, done.as_ref().ok()?)));
-        // Before the heads, which come last.
-        let heads = writes.pop();
-        writes.extend(assets.flat_map(|(commit, batch)| asset_writes(&batch.assets, commit.streams)));
-        writes.extend(heads);
-        Ok((done, writes))
-    }
-}
-
-impl Together {
-    /// The threads that are wanted, with their streams.
-    async fn threads(&self, client: &ClientWrapper) -> Result<Vec<Row>, Trouble> {
-        let wanted = self.commits.iter().flat_map(|commit| {
-            commit.wanted.threads.iter().map(|thread| (row::stream(commit.stream), thread_text(thread)))
-        });
-        let (streams, threads): (Vec<i32>, Vec<String>) = wanted.unzip();
-        if threads.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = "SELECT kept.stream, kept.thread, last, last_message_at, state
-                   FROM (SELECT unnest($1::integer[]) AS stream, unnest($2::text[]) AS thread) AS wanted
-                   JOIN baton.threads AS kept ON kept.stream = wanted.stream AND kept.thread = wanted.thread";
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query(&statement, &[&streams, &threads]).await?)
-    }
-}
-
-impl Commit {
-    /// What is wanted beside threads: mostly nothing.
     async fn look(&self, client: &ClientWrapper) -> Result<Rows, Trouble> {
         let stream = row::stream(self.stream);
+        let texts: Vec<String> = self.wanted.threads.iter().map(thread_text).collect();
+        let threads = async {
+            if texts.is_empty() {
+                return Ok(Vec::new());
+            }
+            let sql = "SELECT thread, last, last_message_at, state FROM baton.threads
+                       WHERE stream = $1 AND thread = ANY ($2)";
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, &[&stream, &texts]).await
+        };
         let seen = async {
             if self.wanted.seen.is_empty() {
                 return Ok(Vec::new());
@@ -187,16 +111,18 @@ impl Commit {
             let chains: Vec<String> = self.wanted.chains.iter().map(chain_text).collect();
             client.query(&statement, &[&stream, &chains]).await
         };
-        let (seen, ends) = join(seen, ends).await;
-        Ok(Rows { threads: Vec::new(), seen: seen?, ends: ends?, assets: self.assets(client).await? })
+        let (threads, seen, ends) = futures_util::join!(threads, seen, ends);
+        let assets = self.assets(client).await?;
+        Ok(Rows { threads: threads?, seen: seen?, ends: ends?, assets })
     }
 
     async fn decide(
         &self,
         client: &ClientWrapper,
-        head: Option<&Head>,
-        rows: &Rows,
-    ) -> Result<(Batch, Found), Trouble> {
+        locked: Vec<Row>,
+        rows: Rows,
+    ) -> Result<(Batch, Vec<Write>), Trouble> {
+        let head = locked.first().map(Head::of).transpose()?;
         let head = head.ok_or_else(|| damaged("streams", "stream", self.stream.0, "is missing"))?;
         let settings = self.published.at(head.settings, client).await?;
         let now = head.now(self.time, self.wanted.now);
@@ -213,9 +139,16 @@ impl Commit {
         let found = Found { now, settings, head: head.position, threads, seen, due, ends, assets };
         let batch = (self.decide)(&found);
         check::batch(&batch, self.stream, self.streams, head.position)?;
-        Ok((batch, found))
+        if check::is_empty(&batch) {
+            return Ok((batch, Vec::new()));
+        }
+        let mut writes = writes(self.stream, &batch, &found)?;
+        writes.extend(asset_writes(&batch.assets, self.streams));
+        Ok((batch, writes))
     }
+}
 
+impl Commit {
     /// The assets that are wanted and kept: hardly any batch wants one.
     async fn assets(&self, client: &ClientWrapper) -> Result<Vec<(AssetKey, Row)>, Trouble> {
         let mut found = Vec::new();
@@ -257,8 +190,8 @@ impl Commit {
 
 fn threads(rows: &[Row]) -> Result<HashMap<ThreadKey, Remembered>, Trouble> {
     let threads = rows.iter().map(|row| {
-        let text: &str = row.try_get(1)?;
-        Ok((thread_in(row, 1, "threads")?, remembered(row, 2, text)?))
+        let text: &str = row.try_get(0)?;
+        Ok((thread_in(row, 0, "threads")?, remembered(row, 1, text)?))
     });
     threads.collect()
 }
@@ -278,37 +211,15 @@ fn seen(rows: &[Row], now: Timestamp) -> Result<HashMap<SeenKey, Seen>, Trouble>
     Ok(found)
 }
 
-/// What batches write, in the order in which it is written; the streams' heads last, in one statement.
-fn writes(decided: &[Decided]) -> Result<Vec<Write>, StoreError> {
-    if decided.is_empty() {
-        return Ok(Vec::new());
-    }
+/// What a batch writes, in the order in which it is written; the stream's head last.
+fn writes(stream: Stream, batch: &Batch, found: &Found) -> Result<Vec<Write>, StoreError> {
     let mut writes = Vec::new();
-    let rows: Vec<_> =
-        decided.iter().flat_map(|one| one.batch.rows.iter().map(|row| (one.stream, row))).collect();
-    if !rows.is_empty() {
-        writes.push(journal(&rows)?);
+    if !batch.rows.is_empty() {
+        writes.push(journal(stream, &batch.rows)?);
     }
-    writes.extend(remember(decided)?);
-    for Decided { stream, batch, found } in decided {
-        writes.extend(more(*stream, batch, found));
+    if !batch.threads.is_empty() {
+        writes.extend(remember(stream, &batch.threads, found)?);
     }
-    let last = |one: &Decided| one.batch.rows.last().map_or(one.found.head, |row| row.position);
-    let last_at = |one: &Decided| one.batch.rows.iter().map(|row| row.at).fold(one.found.now, Timestamp::max);
-    writes.push(statement!(
-        "UPDATE baton.streams SET head = new.head, last_at = new.at
-         FROM (SELECT unnest($1::integer[]) AS stream, unnest($2::bigint[]) AS head, unnest($3::bigint[]) AS at) AS new
-         WHERE streams.stream = new.stream",
-        decided.iter().map(|one| row::stream(one.stream)).collect::<Vec<_>>(),
-        decided.iter().map(|one| big(last(one).0)).collect::<Vec<_>>(),
-        decided.iter().map(|one| last_at(one).0).collect::<Vec<_>>(),
-    ));
-    Ok(writes)
-}
-
-/// What a batch writes beside rows and threads: mostly nothing.
-fn more(stream: Stream, batch: &Batch, found: &Found) -> Vec<Write> {
-    let mut writes = Vec::new();
     if !batch.control.is_empty() {
         writes.push(control(stream, &batch.control));
     }
@@ -326,7 +237,15 @@ fn more(stream: Stream, batch: &Batch, found: &Found) -> Vec<Write> {
         writes.push(count(stream, &batch.counted));
     }
     writes.extend(check::page_rows(batch).map(|row| end_of_chain(stream, row)));
-    writes
+    let position = batch.rows.last().map_or(found.head, |row| row.position);
+    let last_at = batch.rows.iter().map(|row| row.at).fold(found.now, Timestamp::max);
+    writes.push(statement!(
+        "UPDATE baton.streams SET head = $2, last_at = $3 WHERE stream = $1",
+        row::stream(stream),
+        big(position.0),
+        last_at.0,
+    ));
+    Ok(writes)
 }
 
 /// A page's chain ends with this row.
@@ -341,21 +260,20 @@ pub(super) fn end_of_chain(stream: Stream, row: &JournalRow) -> Write {
 }
 
 /// Lists that are taken apart where they are selected are not put together once more as a table before they are written.
-pub(super) fn journal(rows: &[(Stream, &Arc<JournalRow>)]) -> Result<Write, StoreError> {
-    let each =
-        |value: fn(&JournalRow) -> i64| -> Vec<i64> { rows.iter().map(|(_, row)| value(row)).collect() };
-    let chains: Vec<_> = rows.iter().map(|(_, row)| row.chain.as_ref().map(chain_text)).collect();
-    let previous: Vec<_> = rows.iter().map(|(_, row)| row.previous.map(|previous| big(previous.0))).collect();
-    let metas: Result<Vec<_>, _> = rows.iter().map(|(_, row)| encode_meta(row)).collect();
-    let whole: Vec<_> = rows.iter().map(|(_, row)| Raw(row.whole.clone())).collect();
+pub(super) fn journal(stream: Stream, rows: &[Arc<JournalRow>]) -> Result<Write, StoreError> {
+    let each = |value: fn(&JournalRow) -> i64| -> Vec<i64> { rows.iter().map(|row| value(row)).collect() };
+    let chains: Vec<_> = rows.iter().map(|row| row.chain.as_ref().map(chain_text)).collect();
+    let previous: Vec<_> = rows.iter().map(|row| row.previous.map(|previous| big(previous.0))).collect();
+    let metas: Result<Vec<_>, _> = rows.iter().map(|row| encode_meta(row)).collect();
+    let whole: Vec<_> = rows.iter().map(|row| Raw(row.whole.clone())).collect();
     let perhaps = |bytes: fn(&JournalRow) -> &Option<Bytes>| -> Vec<_> {
-        rows.iter().map(|(_, row)| bytes(row).clone().map(Raw)).collect()
+        rows.iter().map(|row| bytes(row).clone().map(Raw)).collect()
     };
     Ok(statement!(
         "INSERT INTO baton.journal (stream, position, chain, previous, at, meta, whole, reduced, context)
-         SELECT unnest($1::integer[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::bigint[]),
-             unnest($5::bigint[]), unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[]), unnest($9::bytea[])",
-        rows.iter().map(|(stream, _)| row::stream(*stream)).collect::<Vec<_>>(),
+         SELECT $1, unnest($2::bigint[]), unnest($3::text[]), unnest($4::bigint[]), unnest($5::bigint[]),
+             unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[]), unnest($9::bytea[])",
+        row::stream(stream),
         each(|row| big(row.position.0)),
         chains,
         previous,
@@ -373,42 +291,44 @@ fn last_of_each<K: Ord, T>(all: impl Iterator<Item = (K, T)>) -> Vec<(K, T)> {
 }
 
 /// Threads as they are now. Those that were found are changed, which costs half of asking whether they are there.
-fn remember(decided: &[Decided]) -> Result<Vec<Write>, StoreError> {
-    let (mut known, mut new) = (Columns::default(), Columns::default());
-    for Decided { stream, batch, found } in decided {
-        let own = batch.threads.iter().map(|(key, kept)| (thread_text(key), (key, kept)));
-        for (text, (key, kept)) in last_of_each(own) {
-            let columns = if found.threads.contains_key(key) { &mut known } else { &mut new };
-            columns.push(*stream, text, key, kept)?;
-        }
-    }
+fn remember(
+    stream: Stream,
+    threads: &[(ThreadKey, Remembered)],
+    found: &Found,
+) -> Result<Vec<Write>, StoreError> {
+    let own = last_of_each(threads.iter().map(|(key, kept)| (thread_text(key), (key, kept))));
+    let (known, new): (Vec<_>, Vec<_>) =
+        own.into_iter().partition(|(_, (key, _))| found.threads.contains_key(*key));
     let mut writes = Vec::new();
-    if !known.threads.is_empty() {
+    if !known.is_empty() {
+        let (threads, kept) = columns(known)?;
         writes.push(statement!(
             "UPDATE baton.threads AS kept SET last = new.last, last_message_at = new.at, state = new.state
-             FROM (SELECT unnest($1::integer[]) AS stream, unnest($2::text[]) AS thread, unnest($3::bigint[]) AS last,
-                 unnest($4::bigint[]) AS at, unnest($5::bytea[]) AS state) AS new
-             WHERE kept.stream = new.stream AND kept.thread = new.thread",
-            known.streams,
-            known.threads,
-            known.last,
-            known.last_message_at,
-            known.state,
+             FROM (SELECT unnest($2::text[]) AS thread, unnest($3::bigint[]) AS last, unnest($4::bigint[]) AS at,
+                 unnest($5::bytea[]) AS state) AS new
+             WHERE kept.stream = $1 AND kept.thread = new.thread",
+            row::stream(stream),
+            threads,
+            kept.last,
+            kept.last_message_at,
+            kept.state,
         ));
     }
-    if !new.threads.is_empty() {
+    if !new.is_empty() {
+        let sides: Vec<_> = new.iter().map(|(_, (key, _))| big(side(key.page, key.surface))).collect();
+        let (threads, kept) = columns(new)?;
         writes.push(statement!(
             "INSERT INTO baton.threads (stream, thread, side, last, last_message_at, state)
-             SELECT unnest($1::integer[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]),
-                 unnest($5::bigint[]), unnest($6::bytea[])
+             SELECT $1, unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
+                 unnest($6::bytea[])
              ON CONFLICT (stream, thread) DO UPDATE SET
                  last = excluded.last, last_message_at = excluded.last_message_at, state = excluded.state",
-            new.streams,
-            new.threads,
-            new.side,
-            new.last,
-            new.last_message_at,
-            new.state,
+            row::stream(stream),
+            threads,
+            sides,
+            kept.last,
+            kept.last_message_at,
+            kept.state,
         ));
     }
     Ok(writes)
@@ -417,30 +337,21 @@ fn remember(decided: &[Decided]) -> Result<Vec<Write>, StoreError> {
 /// What is written of threads, a list for each column.
 #[derive(Default)]
 struct Columns {
-    streams: Vec<i32>,
-    threads: Vec<String>,
-    side: Vec<i64>,
     last: Vec<i64>,
     last_message_at: Vec<i64>,
     state: Vec<Vec<u8>>,
 }
 
-impl Columns {
-    fn push(
-        &mut self,
-        stream: Stream,
-        text: String,
-        key: &ThreadKey,
-        kept: &Remembered,
-    ) -> Result<(), StoreError> {
-        self.streams.push(row::stream(stream));
-        self.threads.push(text);
-        self.side.push(big(side(key.page, key.surface)));
-        self.last.push(big(kept.last.0));
-        self.last_message_at.push(kept.last_message_at.0);
-        self.state.push(encode_thread(&kept.thread)?);
-        Ok(())
+fn columns(threads: Vec<(String, (&ThreadKey, &Remembered))>) -> Result<(Vec<String>, Columns), StoreError> {
+    let mut columns = Columns::default();
+    let mut texts = Vec::with_capacity(threads.len());
+    for (text, (_, kept)) in threads {
+        texts.push(text);
+        columns.last.push(big(kept.last.0));
+        columns.last_message_at.push(kept.last_message_at.0);
+        columns.state.push(encode_thread(&kept.thread)?);
     }
+    Ok((texts, columns))
 }
 
 fn control(stream: Stream, rows: &[ControlRow]) -> Write {

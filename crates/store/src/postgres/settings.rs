@@ -162,10 +162,8 @@ fn writes(
     left: &[Left],
 ) -> Result<Vec<Write>, StoreError> {
     let mut writes = documents_that_changed(before, after)?;
-    let rows: Vec<_> =
-        left.iter().flat_map(|(stream, .., rows)| rows.iter().map(|row| (*stream, row))).collect();
-    writes.push(journal(&rows)?);
     for (stream, _, _, rows) in left {
+        writes.push(journal(*stream, rows)?);
         for row in rows.iter().filter(|row| row.chain.is_some()) {
             writes.push(end_of_chain(*stream, row));
         }

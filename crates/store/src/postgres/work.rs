@@ -9,7 +9,7 @@ use std::time::Duration;
 use deadpool_postgres::{ClientWrapper, Pool};
 use futures_util::future::{join, join_all};
 use futures_util::join;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -59,10 +59,10 @@ macro_rules! heads {
 }
 
 /// What a transaction locks, and so what may not happen beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lock {
-    /// Streams, in ascending order: no other decision in them. The rows are their heads, times and settings.
-    Streams(Arc<[Stream]>),
+    /// A stream: no other decision in it. The row is its head, time and settings.
+    Stream(Stream),
     /// A stream, with all that is written beside it: no decision in it, and nothing about its delivery.
     Alone(Stream),
     /// All streams: no decision, and nothing else that goes by the settings. A row for each.
@@ -73,20 +73,18 @@ pub(super) enum Lock {
 
 impl Lock {
     /// Where the mark of what it covers is kept: in which stream, and in which of its lanes.
-    fn place(&self) -> (Stream, i16) {
+    const fn place(self) -> (Stream, i16) {
         match self {
-            Lock::Streams(streams) => (streams.first().copied().unwrap_or(Stream(0)), 0),
-            Lock::Alone(stream) => (*stream, 0),
+            Lock::Stream(stream) | Lock::Alone(stream) => (stream, 0),
             Lock::Everything => (Stream(0), 0),
-            Lock::Beside(stream) => (*stream, 1),
+            Lock::Beside(stream) => (stream, 1),
         }
     }
 
-    const fn sql(&self) -> &'static str {
+    const fn sql(self) -> &'static str {
         match self {
-            // Everybody locks in this order, so that no two wait for each other.
-            Lock::Streams(_) => {
-                concat!(heads!(), " WHERE stream = ANY ($1) ORDER BY stream FOR NO KEY UPDATE")
+            Lock::Stream(_) => {
+                concat!(heads!(), " WHERE stream = $1 FOR NO KEY UPDATE")
             }
             Lock::Alone(_) => {
                 concat!(heads!(), " WHERE stream = $1 FOR UPDATE")
@@ -102,14 +100,12 @@ impl Lock {
         }
     }
 
-    async fn take(&self, client: &ClientWrapper, process: &[u8; 16]) -> Result<Vec<Row>, Trouble> {
+    async fn take(self, client: &ClientWrapper, process: &[u8; 16]) -> Result<Vec<Row>, Trouble> {
         let statement = client.prepare_cached(self.sql()).await?;
         let rows = match self {
-            Lock::Streams(streams) => {
-                let numbers: Vec<i32> = streams.iter().map(|stream| i32::from(stream.0)).collect();
-                client.query(&statement, &[&numbers]).await?
+            Lock::Stream(stream) | Lock::Alone(stream) => {
+                client.query(&statement, &[&i32::from(stream.0)]).await?
             }
-            Lock::Alone(stream) => client.query(&statement, &[&i32::from(stream.0)]).await?,
             Lock::Everything => client.query(&statement, &[]).await?,
             Lock::Beside(stream) => {
                 let values: [&(dyn ToSql + Sync); 2] = [&i32::from(stream.0), &process.as_slice()];
@@ -124,7 +120,9 @@ impl Lock {
             }
         };
         match self {
-            Lock::Alone(stream) | Lock::Beside(stream) if rows.is_empty() => Err(no_stream(*stream).into()),
+            Lock::Stream(stream) | Lock::Alone(stream) | Lock::Beside(stream) if rows.is_empty() => {
+                Err(no_stream(stream).into())
+            }
             _ => Ok(rows),
         }
     }
@@ -146,11 +144,6 @@ pub(super) trait Work: Send + Sync {
     type Done: Send;
 
     fn lock(&self) -> Lock;
-
-    /// Whether what fails may be done in parts: then nothing of it is tried again as it is.
-    fn has_parts(&self) -> bool {
-        false
-    }
 
     /// Reads, behind the lock and in the same breath: what it sees cannot change any more.
     fn look(&self, client: &ClientWrapper) -> impl Future<Output = Result<Self::Found, Trouble>> + Send;
@@ -175,19 +168,6 @@ pub(super) struct Writer {
     lanes: Vec<[Mutex<()>; 2]>,
     /// Nothing was heard of the database for as long as anybody waits.
     is_silent: AtomicBool,
-}
-
-/// Why something was not written.
-pub(super) struct Unwritten {
-    pub(super) error: StoreError,
-    /// It is not there and never will be; else that is not known.
-    pub(super) surely: bool,
-}
-
-impl Unwritten {
-    fn perhaps(trouble: Trouble) -> Self {
-        Self { error: trouble.into_error(), surely: false }
-    }
 }
 
 /// How a try ended.
@@ -217,40 +197,21 @@ impl Writer {
 
     /// Does it, and says whether it is durable.
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Done, StoreError> {
-        self.written(&work).await.map_err(|unwritten| unwritten.error)
-    }
-
-    /// The same, for whoever wants to know whether what failed may be done otherwise.
-    pub(super) async fn written<W: Work>(&self, work: &W) -> Result<W::Done, Unwritten> {
-        let _turns = self.turns(&work.lock()).await?;
+        let (stream, lane) = work.lock().place();
+        let lanes = self.lanes.get(usize::from(stream.0)).ok_or_else(|| no_stream(stream))?;
+        let _turn = match lane {
+            0 => lanes[0].lock().await,
+            _ => lanes[1].lock().await,
+        };
         let most = if self.is_silent.load(Ordering::Relaxed) { WHILE_SILENT } else { ALL };
-        let written = tokio::time::timeout(most, self.tried(work)).await;
+        let written = tokio::time::timeout(most, self.tried(&work)).await;
         self.is_silent.store(written.is_err(), Ordering::Relaxed);
         // Whether it is written is not known then, which is what the error says.
-        written.unwrap_or_else(|_| Err(Unwritten::perhaps(Trouble::TooLong)))
-    }
-
-    /// Its lanes of the streams that it locks, taken in their order.
-    async fn turns(&self, lock: &Lock) -> Result<Vec<MutexGuard<'_, ()>>, Unwritten> {
-        let (first, lane) = lock.place();
-        let streams = match lock {
-            Lock::Streams(streams) => streams,
-            Lock::Alone(_) | Lock::Everything | Lock::Beside(_) => &[first][..],
-        };
-        let mut turns = Vec::with_capacity(streams.len());
-        for stream in streams {
-            let lanes = self.lanes.get(usize::from(stream.0));
-            let lanes = lanes.ok_or_else(|| Unwritten { error: no_stream(*stream), surely: true })?;
-            turns.push(match lane {
-                0 => lanes[0].lock().await,
-                _ => lanes[1].lock().await,
-            });
-        }
-        Ok(turns)
+        written.unwrap_or_else(|_| Err(Trouble::TooLong.into_error()))
     }
 
     /// Tries it, several times where that may help.
-    async fn tried<W: Work>(&self, work: &W) -> Result<W::Done, Unwritten> {
+    async fn tried<W: Work>(&self, work: &W) -> Result<W::Done, StoreError> {
         let (stream, _) = work.lock().place();
         let mut pauses = PAUSES.iter();
         let mut doubt: Option<(W::Done, u64)> = None;
@@ -258,11 +219,7 @@ impl Writer {
             let trouble = match doubt.take() {
                 None => match self.attempt(work).await {
                     Tried::Done(done) => return Ok(done),
-                    Tried::Failed(trouble)
-                        if !trouble.may_pass() || work.has_parts() && !trouble.breaks_connection() =>
-                    {
-                        return Err(Unwritten { error: trouble.into_error(), surely: true });
-                    }
+                    Tried::Failed(trouble) if !trouble.may_pass() => return Err(trouble.into_error()),
                     Tried::Failed(trouble) => trouble,
                     Tried::InDoubt(done, number, trouble) => {
                         doubt = Some((done, number));
@@ -283,7 +240,7 @@ impl Writer {
                 if doubt.is_some() {
                     tracing::warn!(stream = stream.0, "whether a transaction was written is not known");
                 }
-                return Err(Unwritten::perhaps(trouble));
+                return Err(trouble.into_error());
             };
             tracing::debug!(stream = stream.0, ?trouble, "a transaction is tried again");
             #[expect(
@@ -372,10 +329,9 @@ impl Writer {
         work: &W,
     ) -> Result<(W::Done, Vec<Write>), Trouble> {
         // Prepared before anything is sent, so that nothing overtakes the lock.
-        let lock = work.lock();
-        client.prepare_cached(lock.sql()).await?;
+        client.prepare_cached(work.lock().sql()).await?;
         let (begun, locked, found) =
-            join!(client.batch_execute("BEGIN"), lock.take(client, &self.process), work.look(client));
+            join!(client.batch_execute("BEGIN"), work.lock().take(client, &self.process), work.look(client));
         begun?;
         work.decide(client, locked?, found?).await
     }

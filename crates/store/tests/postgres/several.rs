@@ -102,75 +102,6 @@ async fn streams_do_not_wait_for_each_other() {
     other.batch_execute("ROLLBACK").await.unwrap();
 }
 
-/// How many transactions wrote what is in the journal.
-fn transactions(address: &str) -> String {
-    Server::shared().tell(database_of(address), "SELECT count(DISTINCT xmin::text) FROM baton.journal")
-}
-
-#[tokio::test]
-async fn batches_of_several_streams_go_together_and_end_each_in_its_own_way() {
-    let address = Server::shared().database();
-    let store = open(&address).await;
-    let keys: Vec<_> = streams().map(|stream| persons_of(stream).next().unwrap()).collect();
-    for (number, key) in keys.iter().enumerate() {
-        say(&store, at(0), std::slice::from_ref(key)).await;
-        assert_eq!(transactions(&address), (number + 1).to_string());
-    }
-    let wrong = |key: &ThreadKey| everything(key, Position(9), at(1));
-    let (hole, others) = keys.split_first().unwrap();
-    let refused = write(&store, at(1), stream_of(hole, STREAMS), wrong(hole));
-    let said = others.iter().map(|key| say(&store, at(1), std::slice::from_ref(key)));
-    let (refused, said) = futures_util::join!(refused, join_all(said));
-    assert!(refused.unwrap_err().to_string().contains("position 9"));
-    assert!(said.iter().all(|batch| batch.rows[0].position == Position(2)));
-    assert_eq!(transactions(&address), "5", "three batches in one, and nothing of the fourth");
-    let heads = store.heads().await.unwrap();
-    assert_eq!(heads, [Position(1), Position(2), Position(2), Position(2)]);
-    for key in others {
-        let rows = store.conversation(key, None, 9).await.unwrap();
-        assert_eq!(rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), [2, 1]);
-        assert_eq!(store.thread(key).await.unwrap().unwrap().last, Position(2));
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_somebody_keeps_holds_up_no_batch_of_another() {
-    let address = Server::shared().database();
-    let store = open(&address).await;
-    let other = session(&address).await;
-    other.batch_execute("BEGIN; SELECT FROM baton.streams WHERE stream = 2 FOR UPDATE").await.unwrap();
-    let keys: Vec<_> = streams().map(|stream| persons_of(stream).next().unwrap()).collect();
-    let said = |stream: usize| say(&store, at(0), std::slice::from_ref(&keys[stream]));
-    let free = async {
-        join_all([said(0), said(1), said(3)]).await;
-        other.batch_execute("ROLLBACK").await.unwrap();
-    };
-    let (kept, ()) = futures_util::join!(said(2), free);
-    assert_eq!(kept.rows[0].position, Position(1));
-    assert_eq!(store.heads().await.unwrap(), [Position(1); 4]);
-}
-
-#[tokio::test]
-async fn what_a_thread_of_one_stream_has_wrong_is_no_matter_of_another() {
-    let address = Server::shared().database();
-    let store = open(&address).await;
-    let keys: Vec<_> = streams().map(|stream| persons_of(stream).next().unwrap()).collect();
-    join_all(keys.iter().map(|key| say(&store, at(0), std::slice::from_ref(key)))).await;
-    // Of one the state cannot be read; of another the journal has what the head does not know.
-    Server::shared().tell(
-        database_of(&address),
-        "UPDATE baton.threads SET state = '' WHERE stream = 1; UPDATE baton.streams SET head = 0 WHERE stream = 3;
-         UPDATE baton.threads SET last = 0 WHERE stream = 3",
-    );
-    let said = keys.iter().map(|key| {
-        let own = key.clone();
-        let decide: Decide = Box::new(move |found| crate::made::messages(std::slice::from_ref(&own), found));
-        store.commit(stream_of(key, STREAMS), wants(at(1), std::slice::from_ref(key)), decide)
-    });
-    let ended: Vec<_> = join_all(said).await.into_iter().map(|ended| ended.is_ok()).collect();
-    assert_eq!(ended, [true, false, true, false]);
-}
-
 #[tokio::test]
 async fn batches_into_a_new_database_read_no_table_as_a_whole() {
     let address = Server::shared().database();
@@ -209,16 +140,6 @@ async fn a_broken_commit(plan: Break) {
     }
     let rows = store.conversation(&key, None, 100).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
-    let keys: Vec<_> = streams().map(|stream| persons_of(stream).nth(1).unwrap()).collect();
-    for round in 1..=5 {
-        proxy.break_at(plan);
-        join_all(keys.iter().map(|key| say(&store, at(round), std::slice::from_ref(key)))).await;
-        assert!(proxy.broke());
-    }
-    for key in &keys {
-        let rows = store.conversation(key, None, 100).await.unwrap();
-        assert_eq!(rows.len(), 5, "of several streams in one transaction each once");
-    }
     // What leaves no row in the journal has no other trace than its mark.
     proxy.break_at(plan);
     for number in 1..=3 {
