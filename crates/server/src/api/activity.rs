@@ -13,7 +13,6 @@ use baton_engine::{Activity, ActivityKind, Carried};
 use baton_rules::{AppId, Cause, Refused, ThreadKey, Timestamp};
 use baton_store::{Chain, JournalRow, Role};
 use baton_wire::GraphError;
-use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -348,14 +347,7 @@ fn listen(shared: &Arc<Shared>, caller: Caller, headers: &HeaderMap) -> Result<R
     };
     let stopping = shared.stopping.clone();
     let listener = Listener { run, role, missed, kept, lines, stopping, _place: place };
-    Ok(live::streamed(
-        shared,
-        caller,
-        stream::unfold(listener, |mut listener| async {
-            let event = listener.next().await?;
-            Some((event, listener))
-        }),
-    ))
+    Ok(live::streamed(shared, caller, listener))
 }
 
 /// What a listener missed for good, and what it gets of what is kept.
@@ -400,7 +392,7 @@ struct Listener {
     _place: OwnedSemaphorePermit,
 }
 
-impl Listener {
+impl live::Listens for Listener {
     /// The next event; none when the server stops.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -411,7 +403,9 @@ impl Listener {
             }
         }
     }
+}
 
+impl Listener {
     async fn line(&mut self) -> Option<Next> {
         if self.stopping.is_cancelled() {
             return None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, StreamExt};
+use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::door::{self, Caller};
@@ -37,12 +37,18 @@ pub(super) fn last_seen(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("last-event-id").map(HeaderValue::as_bytes).filter(|seen| !seen.is_empty())
 }
 
-/// The answer: these events, as long as whoever asked is let in as they were, and not held back by a proxy.
-pub(super) fn streamed(
-    shared: &Arc<Shared>,
-    caller: Caller,
-    events: impl Stream<Item = Event> + Send + 'static,
-) -> Response {
+/// Whoever listens.
+pub(super) trait Listens: Send + 'static {
+    /// What happens next; none when nothing more does.
+    fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+}
+
+/// The answer: what a listener hears, as long as whoever asked is let in as they were, and not held back by a proxy.
+pub(super) fn streamed(shared: &Arc<Shared>, caller: Caller, listener: impl Listens) -> Response {
+    let events = stream::unfold(listener, |mut listener| async {
+        let event = listener.next().await?;
+        Some((event, listener))
+    });
     let events = events.take_until(Box::pin(door::gone(Arc::clone(shared), caller)));
     let alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
     let events = events.map(Ok::<_, Infallible>);

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use baton_engine::{Engine, Places, Told, USER_AGENT};
 use baton_rules::AppId;
 use baton_store::Position;
-use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -180,14 +179,7 @@ async fn listen(
         stopping: shared.stopping.clone(),
         _place: place,
     };
-    Ok(live::streamed(
-        shared,
-        caller,
-        stream::unfold(listener, |mut listener| async {
-            let event = listener.next().await?;
-            Some((event, listener))
-        }),
-    ))
+    Ok(live::streamed(shared, caller, listener))
 }
 
 /// Places as an id: numbers, one for each stream.
@@ -221,7 +213,7 @@ struct Listener {
     _place: OwnedSemaphorePermit,
 }
 
-impl Listener {
+impl live::Listens for Listener {
     /// The next event; none when the server stops, the app is gone, or the journal cannot be read: whoever asks again
     /// goes on where this ended.
     async fn next(&mut self) -> Option<Event> {

@@ -22,8 +22,8 @@ fn served(world: &World, database: &str, data: &str) -> String {
     said
 }
 
-#[test]
-fn a_database_moves_to_postgresql_and_back() {
+/// A server with a conversation of two messages.
+fn conversing() -> (World, Server) {
     let world = World::new();
     let serve = world.serve(&[]);
     let file = world.write("routing.toml", ROUTING);
@@ -31,6 +31,12 @@ fn a_database_moves_to_postgresql_and_back() {
     for text in ["first", "second"] {
         assert_eq!(world.run(&["send", "2001", "ada", text]).code, 0);
     }
+    (world, serve)
+}
+
+#[test]
+fn a_database_moves_to_postgresql_and_back() {
+    let (world, serve) = conversing();
     let first = format!("sqlite://{}", world.path("home/.local/share/baton/baton.db").display());
     let second = format!("sqlite://{}", world.path("second.db").display());
     let database = Postgres::shared().database();
@@ -74,13 +80,7 @@ fn killed(world: &World, from: &str, to: &str, is_in_the_middle: impl Fn() -> bo
 
 #[test]
 fn a_copy_that_is_killed_leaves_none_and_can_be_made_again() {
-    let world = World::new();
-    let serve = world.serve(&[]);
-    let file = world.write("routing.toml", ROUTING);
-    assert_eq!(world.run(&["apply", "-f", &file]).code, 0);
-    for text in ["first", "second"] {
-        assert_eq!(world.run(&["send", "2001", "ada", text]).code, 0);
-    }
+    let (world, serve) = conversing();
     serve.stop();
     let first = format!("sqlite://{}", world.path("home/.local/share/baton/baton.db").display());
     let second = format!("sqlite://{}", world.path("second.db").display());
