@@ -601,13 +601,17 @@ impl Worker {
         }
     }
 
-    /// From memory near the head, else from the store.
+    /// From memory near the head, else from the store; no further than to the head as it is known here: what this node is
+    /// just committing may stand in the store, and listeners are to hear of it before of its delivery.
     async fn read(&self, stream: Stream, after: Position, limit: usize) -> Result<Slice, StoreError> {
         let app = self.errand.app;
         match &self.errand.source {
             Source::Journal => match self.shared.recent(app, stream, after, limit) {
                 Some(slice) => Ok(slice),
-                None => self.shared.store.read(app, stream, after, limit).await,
+                None => {
+                    let slice = self.shared.store.read(app, stream, after, limit).await?;
+                    Ok(slice.up_to(self.shared.head(stream)))
+                }
             },
             Source::Resends(to) => self.shared.store.resends(app, to, stream, after, limit).await,
         }

@@ -130,6 +130,16 @@ pub struct Slice {
     pub scanned: Position,
 }
 
+impl Slice {
+    /// As much of it as stands up to a position.
+    #[must_use]
+    pub fn up_to(mut self, until: Position) -> Self {
+        self.rows.retain(|row| row.position <= until);
+        self.scanned = self.scanned.min(until);
+        self
+    }
+}
+
 /// Events of an app that are to be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resend {
