@@ -23,7 +23,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
-use super::cluster::{Inbox, STREAMS, begins, postgres, start};
+use super::cluster::{Inbox, STREAMS, begins, conversation, entries, postgres, start};
 
 const SEEDS: u64 = 3;
 const STEPS: usize = 120;
@@ -313,26 +313,6 @@ impl Play {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-}
-
-/// Every event that was sent: to which app, wherever that was reached, and the entry.
-fn entries(inbox: &Inbox) -> Vec<(String, Value)> {
-    let mut entries = Vec::new();
-    for (url, body) in inbox.all() {
-        let (app, _) = url.split_once(".test/").unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        entries.extend(body["entry"].as_array().unwrap().iter().map(|entry| (app.to_owned(), entry.clone())));
-    }
-    entries
-}
-
-/// Whose an entry is: its page, and whoever in it is not the page.
-fn conversation(entry: &Value) -> String {
-    let page = entry["id"].as_str().unwrap();
-    let item = ["messaging", "standby", "changes"].into_iter().find_map(|array| entry[array].get(0)).unwrap();
-    let parties = ["sender", "recipient"].map(|party| item[party]["id"].as_str().unwrap_or_default());
-    let person = parties.into_iter().find(|party| *party != page).unwrap_or_default();
-    format!("{page}/{person}")
 }
 
 async fn played(place: Place, history: &[Step]) -> Came {

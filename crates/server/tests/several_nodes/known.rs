@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use baton_engine::{Activity, ActivityKind, Clock, CommentId, Remark, SystemClock};
 use baton_pgtest::Server as Postgres;
+use baton_rules::Surface;
 use baton_rules::build::person;
-use baton_rules::{Surface, Timestamp};
 use baton_store::postgres::Time;
 use baton_testkit::settings::{HANDOVER, ROUTING};
-use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::Receiver;
 
-use super::cluster::{Inbox, begins, postgres, start, start_for, versions};
+use super::cluster::{Ahead, Inbox, begins, postgres, start, start_for, versions};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,30 +87,13 @@ async fn comments_and_changes_of_settings_are_told_at_every_node() {
     two.stop(PATIENCE).await;
 }
 
-/// A clock that is wrong.
-struct Ahead(i64);
-
-impl Clock for Ahead {
-    fn now(&self) -> Timestamp {
-        Timestamp(SystemClock.now().0 + self.0)
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        Box::pin(async move { SystemClock.sleep_until(Timestamp(at.0 - self.0)).await })
-    }
-
-    fn lived_ms(&self) -> i64 {
-        self.now().0
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_clock_is_wrong_goes_by_the_databases() {
     let database = Postgres::shared().database();
     let inbox = Arc::new(Inbox::default());
     let day = 24 * 3_600_000;
     let store = postgres(&database, Time::Database).await;
-    let wrong = start(store, Arc::new(Ahead(2 * day)), &inbox).await;
+    let wrong = start(store, Arc::new(Ahead((2 * day).into())), &inbox).await;
     assert!((wrong.now().0 - SystemClock.now().0).abs() < day);
     wrong.configure(Box::new(|_| Ok(begins()))).await.unwrap();
     // Control lapses after a day: what it decides, and what it says of it, are by one clock.

@@ -12,6 +12,7 @@ mod alike;
 mod away;
 mod cluster;
 mod known;
+mod leases;
 mod members;
 mod together;
 
