@@ -1,6 +1,7 @@
 """How fast the disk is just now: 4 KiB written over a file that is long enough, and synced, again and again."""
 
 import os
+import threading
 import time
 
 BLOCK = os.urandom(4096)
@@ -26,3 +27,45 @@ def probe(folder, seconds):
     finally:
         os.close(file)
         path.unlink()
+
+
+class Beside:
+    """Syncs ten times a second while something else is measured: too seldom to be felt, often enough to say whether the disk
+    stood still."""
+
+    EVERY_SECONDS = 0.1
+
+    def __init__(self, folder):
+        self.path = folder / "probe-beside"
+        self.longest, self.lock, self.over = 0.0, threading.Lock(), threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.thread.join()
+        self.path.unlink()
+
+    def run(self):
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT)
+        try:
+            os.pwrite(file, BLOCK, 0)
+            os.fsync(file)
+            while not self.over.wait(self.EVERY_SECONDS):
+                began = time.perf_counter()
+                os.pwrite(file, BLOCK, 0)
+                os.fdatasync(file)
+                took = (time.perf_counter() - began) * 1e6
+                with self.lock:
+                    self.longest = max(self.longest, took)
+        finally:
+            os.close(file)
+
+    def longest_us(self):
+        """Since it was asked last."""
+        with self.lock:
+            longest, self.longest = self.longest, 0.0
+        return round(longest)

@@ -138,6 +138,7 @@ def soak(found):
         ("p50, the same", flat["p50"]),
         ("p99, the same", flat["p99"]),
         ("most that waited at a look", flat["pending"]),
+        ("slices of ten seconds with a p99 over 0.1 s; in so many of them the disk's own sync took over 50 ms", f"{flat['slow']}; {flat['slow_by_the_disk']}"),
     ]
     return f"### {found['rows'][-1]['seconds']} s at {found['rate']:,.0f} events/s to three apps\n\n" + table(["", ""], rows)
 
@@ -195,6 +196,7 @@ def pictures(found):
             f"Half load: {found['soak']['rate']:,.0f} events a second to each of three apps",
             [
                 ("Latency of the answer", "ms", xs, latency),
+                ("Longest sync beside it", "ms", xs, {"the disk's own": column("sync_us", 1000)}),
                 ("Memory", "MiB", xs, {"resident": column("memory", 2**20)}),
                 ("Lag", "events that wait", xs, {"all apps": column("pending")}),
                 ("Processor", "cores", xs, {"baton": column("processor")}),
