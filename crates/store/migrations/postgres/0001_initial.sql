@@ -84,6 +84,19 @@ CREATE TABLE baton.leases (
     held_until timestamptz
 ) WITH (fillfactor = 50);
 
+-- Which nodes use the database, each as it last said of itself. A node is there as long as it renews that; the rows of
+-- those that are gone stay for an hour, to be seen. `alone`: no other may be there beside it.
+CREATE TABLE baton.nodes (
+    node        text        NOT NULL PRIMARY KEY,
+    name        text        NOT NULL,
+    version     text        NOT NULL,
+    alone       boolean     NOT NULL,
+    since       timestamptz NOT NULL DEFAULT now(),
+    there_until timestamptz NOT NULL,
+    waiting     bigint      NOT NULL,
+    oldest      bigint
+) WITH (fillfactor = 50);
+
 CREATE TABLE baton.journal (
     stream   integer NOT NULL,
     position bigint  NOT NULL,
@@ -97,18 +110,22 @@ CREATE TABLE baton.journal (
     PRIMARY KEY (stream, position)
 );
 
--- `side` is 2 * page + (1 on Instagram): one number to list a page's threads by.
+-- `side` is 2 * page + (1 on Instagram): one number to list a page's threads by. The list goes by half a minute, and is
+-- sorted within one as it is read. So a thread's row that is written again within it keeps its entries in both indexes,
+-- and its new version stands beside the old one in the same page if there is room (a heap-only update): a conversation's
+-- messages come close together.
 CREATE TABLE baton.threads (
     stream          integer NOT NULL,
     thread          text    COLLATE "C" NOT NULL,
     side            bigint  NOT NULL,
     last            bigint  NOT NULL,
     last_message_at bigint  NOT NULL,
+    half_minute     bigint  NOT NULL GENERATED ALWAYS AS (last_message_at >> 15) STORED,
     state           bytea   NOT NULL,
     PRIMARY KEY (stream, thread)
-);
+) WITH (fillfactor = 90);
 
-CREATE INDEX threads_newest ON baton.threads (side, last_message_at, thread);
+CREATE INDEX threads_recent ON baton.threads (side, half_minute);
 
 -- Where the chains of pages end; those of threads end where `threads` says.
 CREATE TABLE baton.page_chains (

@@ -478,15 +478,15 @@ async fn a_database_that_it_cannot_use_is_left_alone() {
     say(&store, at(0), &[person(1)]).await;
     store.close().await.unwrap();
     // A newer program was there, whose schema this one can live with; then one that it cannot.
-    let applied = "INSERT INTO baton.migrations VALUES (4, '0004_later', '', 2)";
+    let applied = "INSERT INTO baton.migrations VALUES (2, '0002_later', '', 1)";
     server.tell(&database, applied);
     assert_eq!(open(&address).await.conversation(&person(1), None, 9).await.unwrap().len(), 1);
-    server.tell(&database, "UPDATE baton.migrations SET needs = 4 WHERE number = 4");
+    server.tell(&database, "UPDATE baton.migrations SET needs = 2 WHERE number = 2");
     let why = refused(&address).await;
-    assert!(why.contains("made by a newer baton (schema 4, and this one knows 3)"), "{why}");
+    assert!(why.contains("made by a newer baton (schema 2, and this one knows 1)"), "{why}");
     server.tell(
         &database,
-        "DELETE FROM baton.migrations WHERE number = 4; UPDATE baton.migrations SET checksum = ''",
+        "DELETE FROM baton.migrations WHERE number = 2; UPDATE baton.migrations SET checksum = ''",
     );
     let why = refused(&address).await;
     assert!(why.contains("another schema than this baton (step 1, 0001_initial)"), "{why}");
