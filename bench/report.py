@@ -77,6 +77,7 @@ def threads(found):
         ("no commit longer than, ms", f"{found['commit_at_most_ms']:.1f}", reached(found["commit_at_most_ms"], commit, False)),
         ("longest sync of the probe, ms", f"{found['longest_sync_ms']:.1f}", ""),
         ("state of a thread on disk, bytes", found["state_bytes"], reached(found["state_bytes"], aims["state_bytes"], False)),
+        ("memory that it takes at rest, bytes", found["memory_bytes"], ""),
         ("its entry in the list, bytes", found["list_bytes"], reached(found["list_bytes"], aims["list_bytes"], False)),
         ("first answer after a cold start, s", spread(found["cold_start_s"]), least("cold_start_s")),
         ("first answer after a kill at full load, s", spread(found["after_kill_s"]), least("after_kill_s")),

@@ -45,7 +45,7 @@ def options():
     parser.add_argument("--threads", type=int, default=many)
     parser.add_argument("--apps", type=int, nargs="+", default=turns.APPS)
     parser.add_argument("--in-flight", type=int, nargs="+", default=turns.IN_FLIGHT)
-    parser.add_argument("--subjects", nargs="+", choices=turns.SUBJECTS, default=list(turns.SUBJECTS))
+    parser.add_argument("--subjects", nargs="+", choices=turns.SUBJECTS, default=list(turns.USUAL))
     parser.add_argument("--minutes", type=float, default=10, help="of the soak")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/bench", help="the folder for what comes of it")
     plan = parser.parse_args()

@@ -48,6 +48,14 @@ def first_answer(baton):
     return time.perf_counter() - began
 
 
+def at_rest(baton):
+    """Bytes of memory after a start and one message."""
+    first_answer(baton)
+    memory = baton.memory()
+    baton.stop()
+    return memory
+
+
 def forget_pages(folder):
     """The files of a folder leave the system's memory, as after a restart of the machine."""
     for path in folder.iterdir():
@@ -85,6 +93,9 @@ def many(plan, say):
         }
         few[0].stop()
         table |= starts(ground, many, plan, say)
+        # After a start nothing is in memory but what everybody has, and what the last threads in use left.
+        memory = {name: at_rest(baton) for name, (baton, _) in (("few", few), ("many", many))}
+        table["memory_bytes"] = round((memory["many"] - memory["few"]) / plan.threads, 2)
         return table, faults
 
 

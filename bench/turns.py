@@ -3,6 +3,7 @@ of it alike. A ratio is of two neighbours in one round; what is told is the medi
 
 import statistics
 
+from database import Database
 from probe import probe
 from programs import AT_BATON, AT_THE_RELAY, Baton, Broken, Ground
 
@@ -15,7 +16,11 @@ SUBJECTS = {
     "relay-batched": ("the relay, which answers before, and batches", {"ack": "before", "batch": 64}, None),
     "baton": ("Baton, one event in a webhook", None, 1),
     "baton-batched": ("Baton, up to 64 events in a webhook", None, 64),
+    "baton-postgres": ("Baton on PostgreSQL, one event in a webhook", None, 1),
+    "baton-postgres-batched": ("Baton on PostgreSQL, up to 64 events in a webhook", None, 64),
 }
+# What is measured unless it is said.
+USUAL = tuple(name for name in SUBJECTS if "postgres" not in name)
 APPS = (1, 3)
 IN_FLIGHT = (64, 256)
 # (subject, of which relay, apps) -> at least this ratio, with 256 requests in flight.
@@ -35,7 +40,8 @@ def turn(subject, apps, connections, seconds, rate=0):
     with Ground() as ground:
         sinks = ground.sinks(apps)
         if relay is None:
-            baton = Baton(ground, sinks.urls, max_batch)
+            database = Database(ground).make("baton") if "postgres" in subject else None
+            baton = Baton(ground, sinks.urls, max_batch, database=database)
             baton.start()
             baton.connect()
             greeted = greet(ground, baton, sinks, PEOPLE)
