@@ -103,8 +103,9 @@ console-test: $(CONSOLE) ## lint and tests of the web console
 	cd console && npm run --silent lint && npm run --silent test
 
 .PHONY: e2e-console
-e2e-console: $(CONSOLE) $(PROFILE) e2e/console/node_modules/.package-lock.json ## stories in a browser against the real program
+e2e-console: $(CONSOLE) $(PROFILE) python e2e/console/node_modules/.package-lock.json ## stories in a browser against the real program
 	$(call need,chromium,chromium)
+	$(call need_postgresql)
 	npm --prefix e2e/console test
 
 .PHONY: lint

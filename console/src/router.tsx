@@ -24,6 +24,7 @@ const pagesScreen = () => import("./screens/pages");
 const appsScreen = () => import("./screens/apps");
 const appScreen = () => import("./screens/apps/one");
 const deliveriesScreen = () => import("./screens/deliveries");
+const nodesScreen = () => import("./screens/nodes");
 
 const Settings = lazy(() => settingsScreen().then((all) => ({ default: all.Settings })));
 const Overview = lazy(() => overviewScreen().then((all) => ({ default: all.Overview })));
@@ -32,10 +33,19 @@ const FirstPage = lazy(() => pagesScreen().then((all) => ({ default: all.FirstPa
 const Apps = lazy(() => appsScreen().then((all) => ({ default: all.Apps })));
 const OneApp = lazy(() => appScreen().then((all) => ({ default: all.OneApp })));
 const Deliveries = lazy(() => deliveriesScreen().then((all) => ({ default: all.Deliveries })));
+const Nodes = lazy(() => nodesScreen().then((all) => ({ default: all.Nodes })));
 
 /** Brings the other screens, one after the other. What does not come now comes when it is looked at. */
 export async function bringScreens(): Promise<void> {
-  const all = [overviewScreen, pagesScreen, appsScreen, appScreen, deliveriesScreen, settingsScreen];
+  const all = [
+    overviewScreen,
+    pagesScreen,
+    appsScreen,
+    appScreen,
+    deliveriesScreen,
+    nodesScreen,
+    settingsScreen,
+  ];
   for (const bring of all) await bring().catch(() => {});
 }
 
@@ -214,6 +224,8 @@ const delivery = createRoute({
   },
 });
 
+const nodes = createRoute({ getParentRoute: () => rootRoute, path: "/nodes", component: () => <Nodes /> });
+
 const settings = createRoute({
   getParentRoute: () => rootRoute,
   path: "/settings",
@@ -243,6 +255,7 @@ const ROUTES = [
   oneApp,
   deliveries,
   delivery,
+  nodes,
   settings,
   settingsTab,
 ] as const;

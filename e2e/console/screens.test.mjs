@@ -1,13 +1,11 @@
-// Each screen in light and dark, wide and on a phone: axe finds nothing, and nothing is wider than the screen. A picture
-// of each is in `pictures`, or in BATON_PICTURES.
+// Each screen in light and dark, wide and on a phone: axe finds nothing, and nothing is wider than the screen.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { axe, contrast, open, visit } from "./browser.mjs";
+import { axe, open, visit } from "./browser.mjs";
+import { inEveryLook, SIZES } from "./looks.mjs";
 import { ACCOUNT, market, PAGE } from "./market.mjs";
 import { behindALine, start } from "./server.mjs";
 
-const PICTURES = process.env.BATON_PICTURES ?? "pictures";
-const SIZES = { wide: { width: 1440, height: 900 }, tablet: { width: 1000, height: 800 }, phone: { width: 390, height: 844 } };
 const region = (name) => (page) => page.getByRole("region", { name }).first().waitFor();
 const heading = (name, level) => (page) => page.getByRole("heading", { name, exact: true, ...(level && { level }) }).waitFor();
 const ADDRESSES = {
@@ -64,38 +62,12 @@ after(async () => {
   trade?.close();
 });
 
-/** Looks at which axe looks whole, and at which for contrast alone: colours differ by scheme, and what is there by size. */
-const WHOLE = [axe, "wide light", "phone light"];
-const CONTRAST = [contrast, "wide dark", "phone dark"];
-
 for (const [name, [path, ready, as = {}]] of Object.entries(ADDRESSES)) {
   test(name, async () => {
     const look = { viewport: SIZES.wide, colorScheme: "light", initShift, ...as };
     const { page, fine, close } = await visit(browser, server, `${path}${ends[name] ?? ""}`, look);
-    for (const [size, viewport] of Object.entries(SIZES)) {
-      // There the table is a sheet that a tap opens.
-      if (size === "phone" && name === "inbox-table") continue;
-      await page.setViewportSize(viewport);
-      await ready(page);
-      await page.waitForFunction(() => document.querySelectorAll("[aria-busy=true]").length === 0);
-      await page.evaluate(() => document.fonts.ready);
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        // In between only what is cut off is looked for.
-        if (size !== "tablet") await page.screenshot({ path: `${PICTURES}/${name}-${colorScheme}-${size}.png` });
-        for (const [look, ...at] of [WHOLE, CONTRAST]) {
-          if (at.includes(`${size} ${colorScheme}`)) assert.deepEqual(await look(page), [], `${size}, ${colorScheme}`);
-        }
-      }
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(wider <= 0, `${size}: ${wider} px wider than the screen`);
-      const cut = await page.evaluate(() => {
-        const wide = [...document.querySelectorAll("aside")].filter((one) => one.scrollWidth > one.clientWidth);
-        const flat = [...document.querySelectorAll("main nav")].filter((one) => one.scrollHeight > one.clientHeight + 1);
-        return [...wide, ...flat].map((one) => one.getAttribute("aria-label"));
-      });
-      assert.deepEqual(cut, [], `${size}: cut off`);
-    }
+    // There the table is a sheet that a tap opens.
+    await inEveryLook(page, name, ready, name === "inbox-table" ? ["phone"] : []);
     fine();
     await close();
   });

@@ -68,6 +68,10 @@ export type Rule = Schemas["Rule"];
 export type Clock = Schemas["Clock"];
 export type ClockTurn = Schemas["ClockTurn"];
 
+export type Node = Schemas["Node"];
+/** The nodes that use the database, and the streams that none of them delivers. */
+export type Nodes = Schemas["Nodes"];
+
 /** How an app does. */
 export type Health = Schemas["AppHealth"];
 export type Delivery = Schemas["Delivery"];

@@ -8,7 +8,7 @@ import type { Conversation } from "../api/types";
 import { personName } from "../model/people";
 import { AppChip } from "../parts/app";
 import { Avatar, Key, SURFACES } from "../parts/basic";
-import { screensFor, useAround } from "./shell";
+import { useAround, useScreens } from "./shell";
 import css from "./shell.module.css";
 
 /** What had the focus has it again. */
@@ -25,7 +25,7 @@ function useFocusBack() {
 
 function Found({ close }: { close: () => void }) {
   useFocusBack();
-  const { apps, me, page } = useAround();
+  const { apps, page } = useAround();
   const [typed, setTyped] = useState("");
   const [q] = useDebouncedValue(typed, 150);
   const [at, setAt] = useState(0);
@@ -38,7 +38,7 @@ function Found({ close }: { close: () => void }) {
       text.toLowerCase().includes(wanted),
     );
   const people = rows.filter(named).slice(0, 8);
-  const screens = screensFor(me.role).filter(({ name }) => name.toLowerCase().includes(wanted));
+  const screens = useScreens().filter(({ name }) => name.toLowerCase().includes(wanted));
   const all = [
     ...people.map((one) => ({
       id: `${one.page}-${one.person.id}`,

@@ -15,6 +15,7 @@ import {
   IconRoute,
   IconSearch,
   IconSend,
+  IconServer2,
   IconSettings,
 } from "@tabler/icons-react";
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
@@ -24,6 +25,7 @@ import { useClock, useNow } from "../api/clock";
 import { conversationChanged } from "../api/conversations";
 import { useSickApps } from "../api/deliveries";
 import { onRow, start, useConnection } from "../api/live";
+import { useNodes } from "../api/nodes";
 import {
   client,
   type Directory,
@@ -33,7 +35,7 @@ import {
   useWholeDirectory,
 } from "../api/queries";
 import { signOut, useMe } from "../api/session";
-import type { Me, Role } from "../api/types";
+import type { Me } from "../api/types";
 import { initials } from "../model/people";
 import { duration } from "../model/time";
 import { Button, Empty, Key, Loading, Problem } from "../parts/basic";
@@ -85,10 +87,18 @@ const SCREENS = [
   { to: "/pages", name: "Pages", icon: IconRoute, for: ["operator", "viewer"] },
   { to: "/apps", name: "Apps", icon: IconPuzzle, for: ["operator", "viewer"] },
   { to: "/deliveries", name: "Deliveries", icon: IconSend, for: ["operator", "viewer"] },
+  { to: "/nodes", name: "Nodes", icon: IconServer2, for: ["operator", "viewer"] },
   { to: "/settings", name: "Settings", icon: IconSettings, for: ["operator"] },
 ] as const;
 
-export const screensFor = (role: Role) => SCREENS.filter((screen) => screen.for.some((one) => one === role));
+/** Those that whoever looks has. Where the database is this server's own there is nothing to see of nodes. */
+export function useScreens() {
+  const { me } = useAround();
+  const { data: nodes } = useNodes();
+  return SCREENS.filter(
+    ({ to, for: roles }) => roles.some((one) => one === me.role) && (to !== "/nodes" || nodes),
+  );
+}
 
 /** Listens as long as the console is open, from what is known on. */
 function useListening(apps: Directory | undefined): void {
@@ -173,7 +183,7 @@ export function Shell() {
                 that.
               </p>
             </Empty>
-          ) : page === "" && !screen?.to.match(/apps|settings|deliveries|pages/) ? (
+          ) : page === "" && !screen?.to.match(/apps|settings|deliveries|pages|nodes/) ? (
             <Empty title="No page runs here yet">
               <p>
                 Describe apps and pages in a file, then <code>baton apply -f routing.toml</code>
@@ -196,14 +206,14 @@ export function Shell() {
 const ON_PHONE = 4;
 
 function Rail({ page }: { page: string }) {
-  const { me } = useAround();
   const phone = usePhone();
   const path = useLocation({ select: (location) => location.pathname });
   const { data: counts } = useCounts(page);
   const waiting = counts?.waiting ?? 0;
   const sick = useSickApps().length;
+  const undelivered = useNodes().data?.undelivered.length ?? 0;
   const navigate = useNavigate();
-  const all = screensFor(me.role);
+  const all = useScreens();
   const shown = phone ? all.slice(0, ON_PHONE) : all;
   const others = phone ? all.slice(ON_PHONE) : [];
   const other = others.find(({ to }) => path.startsWith(to));
@@ -228,6 +238,7 @@ function Rail({ page }: { page: string }) {
           {name === "Apps" && (
             <Badge count={sick} words={sick === 1 ? "is not told" : "are not told"} danger />
           )}
+          {name === "Nodes" && <Undelivered count={undelivered} />}
         </Link>
       ))}
       {others.length > 0 && (
@@ -243,6 +254,7 @@ function Rail({ page }: { page: string }) {
               {(!other || other.name === "Apps") && (
                 <Badge count={sick} words={sick === 1 ? "app is not told" : "apps are not told"} danger />
               )}
+              {((!other && sick === 0) || other?.name === "Nodes") && <Undelivered count={undelivered} />}
             </button>
           </Menu.Target>
           <Menu.Dropdown>
@@ -273,6 +285,10 @@ function Badge({ count, words, danger }: { count: number; words: string; danger?
     </span>
   );
 }
+
+const Undelivered = ({ count }: { count: number }) => (
+  <Badge count={count} words={count === 1 ? "stream is not delivered" : "streams are not delivered"} danger />
+);
 
 /** Who is signed in, how the console looks, its keys, and the way out. */
 function You({ help }: { help: () => void }) {

@@ -1,12 +1,20 @@
 /** The state of a page in one look: who has control, what needs somebody, and how it went. Everything leads on. */
-import { IconHandStop, IconHourglass, IconPlugConnectedX, IconTable } from "@tabler/icons-react";
+import {
+  IconHandStop,
+  IconHourglass,
+  IconPlugConnectedX,
+  IconServerOff,
+  IconTable,
+} from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type CSSProperties, type ReactNode, useState } from "react";
 import { useSickApps } from "../../api/deliveries";
+import { useNodes } from "../../api/nodes";
 import { usePageTable } from "../../api/settings";
 import { useStatistics } from "../../api/statistics";
 import type { AdTable, Statistics } from "../../api/types";
 import { isInbox } from "../../model/apps";
+import { missing } from "../../model/nodes";
 import { adLead } from "../../model/routing";
 import {
   matrix,
@@ -170,7 +178,11 @@ function Owners({ found }: { found: Statistics }) {
 function Needs({ found }: { found: Statistics }) {
   const { apps, page } = useAround();
   const sick = useSickApps();
-  const nothing = found.waiting === 0 && found.ending_soon === 0 && sick.length === 0;
+  const { data: nodes } = useNodes();
+  const gone = missing(nodes?.nodes ?? []);
+  const undelivered = nodes?.undelivered.length ?? 0;
+  const broken = sick.length + gone.length + undelivered;
+  const nothing = found.waiting === 0 && found.ending_soon === 0 && broken === 0;
   return (
     <div data-span={4}>
       <Card title="Needs someone">
@@ -213,6 +225,32 @@ function Needs({ found }: { found: Statistics }) {
               </div>
               <Link to="/apps/$app" params={{ app: one.app }} search={{ page }}>
                 Apps ›
+              </Link>
+            </li>
+          ))}
+          {undelivered > 0 && (
+            <li data-broken>
+              <IconServerOff size={18} aria-hidden="true" />
+              <div>
+                <strong>Nobody delivers {undelivered === 1 ? "1 stream" : `${undelivered} streams`}</strong>
+                <div>their webhooks wait</div>
+              </div>
+              <Link to="/nodes" search={{ page }}>
+                Nodes ›
+              </Link>
+            </li>
+          )}
+          {gone.map((one) => (
+            <li key={one.id} data-broken>
+              <IconServerOff size={18} aria-hidden="true" />
+              <div>
+                <strong>
+                  <bdi>{one.name}</bdi> is gone
+                </strong>
+                <div>nothing is heard of this node</div>
+              </div>
+              <Link to="/nodes" search={{ page }}>
+                Nodes ›
               </Link>
             </li>
           ))}
