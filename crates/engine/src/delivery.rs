@@ -28,6 +28,8 @@ use crate::webhook::Webhook;
 
 /// How long an app's task stays when nothing is pending, so that a trickle does not start it anew each time.
 const LINGER_MS: i64 = 2_000;
+/// What the events that an app waits for may weigh in memory.
+const HELD_BYTES: u64 = 16 * 1024 * 1024;
 /// How long to wait when the store cannot do what is asked of it.
 const STORE_MS: i64 = 1_000;
 /// Failures of an event that are each kept; of those after them, every so many.
@@ -269,6 +271,7 @@ impl Worker {
         let bounds = Bounds {
             in_flight: self.shared.policy.in_flight.max(1),
             read_ahead: self.shared.policy.read_ahead.max(1),
+            bytes: HELD_BYTES,
             max_batch: usize::from(app.max_batch.max(1)),
             profile: self.shared.policy.profile,
             eager: self.shared.policy.eager,

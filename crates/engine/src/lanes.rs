@@ -7,7 +7,7 @@
 //! failing while others succeed is *parked*: the cursor passes it, and it walks on by itself. When the app
 //! fails altogether nothing is parked, and one probe at a time is sent.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use baton_rules::{AppId, Channel, Notice, Surface, Timestamp};
@@ -20,14 +20,18 @@ use crate::walk::Pieces;
 
 mod health;
 mod parked;
+mod room;
 
 use health::Health;
 use parked::Walk;
+use room::Amount;
 
 /// Failures in a row after which an app is taken to fail altogether.
 const FAILING: u32 = 3;
 /// Rows that a lane reads at once, where its bound allows: it does not read one for each that is served.
 const PIECE: u64 = 256;
+/// What an event is taken to weigh before any was seen, in bytes.
+const TYPICAL: u64 = 4_096;
 
 /// Where the rows come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,8 +49,10 @@ pub(crate) enum Source {
 pub(crate) struct Bounds {
     /// Webhooks under way at once.
     pub(crate) in_flight: usize,
-    /// Positions read past what is served.
+    /// Positions that a stream is read past what is served, and events of all streams in memory.
     pub(crate) read_ahead: u64,
+    /// What the events in memory weigh, in bytes; beyond it one of each stream, and each that is under way.
+    pub(crate) bytes: u64,
     /// Events in one webhook.
     pub(crate) max_batch: usize,
     pub(crate) profile: Profile,
@@ -137,6 +143,10 @@ pub(crate) struct Lanes {
     ready: VecDeque<Chain>,
     waiting: BTreeSet<(Timestamp, Chain)>,
     under_way: usize,
+    /// What is in memory of parked conversations.
+    walking: Amount,
+    /// What an event weighs, as a rule: the mean of those that were read last.
+    typical: u64,
     health: Health,
     round: Round,
 }
@@ -146,7 +156,9 @@ struct Lane {
     served: Position,
     read_to: Position,
     /// Rows that were read and are neither served, parked nor given up.
-    open: BTreeSet<Position>,
+    open: BTreeMap<Position, Arc<JournalRow>>,
+    /// What they take.
+    held: Amount,
     /// The last row that was served or given up, whatever is open before it.
     ahead: Position,
 }
@@ -181,7 +193,8 @@ impl Lanes {
                 stream: cursor.stream,
                 served: cursor.served,
                 read_to: cursor.served,
-                open: BTreeSet::new(),
+                open: BTreeMap::new(),
+                held: Amount::default(),
                 ahead: cursor.served,
             })
             .collect();
@@ -195,6 +208,8 @@ impl Lanes {
             ready: VecDeque::new(),
             waiting: BTreeSet::new(),
             under_way: 0,
+            walking: Amount::default(),
+            typical: TYPICAL,
             health: Health::default(),
             round: Round::default(),
         };
@@ -262,7 +277,7 @@ impl Lanes {
             Some(Talk { parked: Some(walk), .. }) if place.position <= walk.passed => {
                 if place.position > walk.done { Stands::Parked(due) } else { Stands::Behind }
             }
-            _ if lane.open.contains(&place.position) => Stands::Waits(due.or(self.health.held_until())),
+            _ if lane.open.contains_key(&place.position) => Stands::Waits(due.or(self.health.held_until())),
             _ if place.position <= lane.read_to => Stands::Behind,
             _ => Stands::Ahead,
         }
@@ -324,18 +339,15 @@ impl Lanes {
         Step::Wait(self.waiting.first().map(|(due, _)| *due))
     }
 
-    /// The next read, if a lane is behind its head and may read further.
+    /// The next read, if a lane is behind its head and may read further: of the lane that holds least.
     fn read(&self, head: impl Fn(Stream) -> Position) -> Option<Step> {
-        let lane = self.lanes.iter().find(|lane| lane.read_to < head(lane.stream) && self.room(lane) > 0)?;
-        let limit = usize::try_from(self.room(lane)).unwrap_or(usize::MAX);
+        let free = self.free();
+        let behind =
+            (0..self.lanes.len()).filter(|at| self.lanes[*at].read_to < head(self.lanes[*at].stream));
+        let rooms = behind.map(|at| (at, self.room(at, free))).filter(|(_, room)| *room > 0);
+        let (at, room) = rooms.min_by_key(|(at, _)| self.lanes[*at].held.rows)?;
+        let (lane, limit) = (&self.lanes[at], usize::try_from(room).unwrap_or(usize::MAX));
         Some(Step::Read { stream: lane.stream, after: lane.read_to, limit })
-    }
-
-    /// How many rows a lane may read now; none where it would be few, because it has read far enough.
-    fn room(&self, lane: &Lane) -> u64 {
-        let room = self.bounds.read_ahead.saturating_sub(lane.read_to.0 - lane.served.0);
-        let piece = (self.bounds.read_ahead / 4).clamp(1, PIECE);
-        if room < piece { 0 } else { room }
     }
 
     /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
@@ -383,6 +395,11 @@ impl Lanes {
     /// Rows of a stream, as asked for by [`Step::Read`].
     pub(crate) fn loaded(&mut self, stream: Stream, slice: &Slice) {
         let Some(at) = self.lane(stream) else { return };
+        let (mut left, mut taken, mut scanned) = (self.left(at), false, slice.scanned);
+        if !slice.rows.is_empty() {
+            let all: usize = slice.rows.iter().map(|row| row.weight()).sum();
+            self.typical = (all / slice.rows.len()).max(1) as u64;
+        }
         for row in &slice.rows {
             let Some(chain) = &row.chain else { continue };
             let lane = &mut self.lanes[at];
@@ -394,17 +411,27 @@ impl Lanes {
                 walk.passed = walk.passed.max(row.position);
                 continue;
             }
+            let bytes = row.weight() as u64;
+            if taken && !left.fits(bytes) {
+                // The rest is read again when there is room for it.
+                scanned = Position(row.position.0 - 1);
+                break;
+            }
+            left.remove(bytes);
+            taken = true;
             let new = talk.queue.is_empty() && !talk.busy;
             talk.stream = at;
             talk.queue.push_back(Arc::clone(row));
-            lane.open.insert(row.position);
+            lane.held.add(bytes);
+            lane.open.insert(row.position, Arc::clone(row));
             if new {
                 self.ready.push_back(chain.clone());
             }
         }
         let lane = &mut self.lanes[at];
-        lane.read_to = lane.read_to.max(slice.scanned);
+        lane.read_to = lane.read_to.max(scanned);
         self.advance(at);
+        self.crowded();
         if self.bounds.eager {
             slice.rows.iter().filter_map(|row| row.chain.as_ref()).for_each(|chain| self.hasten(chain));
         }
@@ -428,6 +455,7 @@ impl Lanes {
             for item in items {
                 self.served(item);
             }
+            self.crowded();
             return Became::default();
         }
         let mut chains: Vec<&Chain> = items.iter().map(|item| &item.chain).collect();
@@ -451,6 +479,7 @@ impl Lanes {
             became.again = this.again.or(became.again);
             became.given_up = this.given_up.or(became.given_up);
         }
+        self.crowded();
         if self.health.fails_altogether() {
             // What was under way together fails together: that is no reason to wait as after so many tries.
             let failing_ms = now.0.saturating_sub(self.health.since.unwrap_or(now).0);
@@ -477,7 +506,7 @@ impl Lanes {
         talk.queue.pop_front();
         let at = talk.stream;
         self.record_resent(at, item.row.position, true);
-        self.done_with(&item.chain, item.row.position);
+        self.done_with(&item.chain, &item.row);
         self.advance(at);
     }
 
@@ -490,14 +519,19 @@ impl Lanes {
     }
 
     /// A row is behind its talk: on with the next, or the talk ends.
-    fn done_with(&mut self, chain: &Chain, position: Position) {
+    fn done_with(&mut self, chain: &Chain, row: &JournalRow) {
         let Some(talk) = self.talks.get_mut(chain) else { return };
+        let (position, bytes) = (row.position, row.weight() as u64);
         let lane = &mut self.lanes[talk.stream];
         // Of a parked conversation too: it may be back in its lane when the app's delivery stops.
         lane.ahead = lane.ahead.max(position);
         match &mut talk.parked {
-            Some(walk) => walk.done = position,
-            None => _ = lane.open.remove(&position),
+            Some(walk) => {
+                walk.done = position;
+                self.walking.remove(bytes);
+            }
+            None if lane.open.remove(&position).is_some() => lane.held.remove(bytes),
+            None => {}
         }
         // Of a webhook with several events of one talk, only the last one's leaves it ready.
         if self.ready.back() == Some(chain) {
@@ -552,7 +586,7 @@ impl Lanes {
                 expired,
             };
             self.give_up(at, dead);
-            self.done_with(chain, row.position);
+            self.done_with(chain, &row);
             // What was given up is not tried again after a restart.
             self.record_progress(now);
             self.advance(at);
@@ -573,7 +607,6 @@ impl Lanes {
             self.park(chain, due);
         }
         self.waiting.insert((due, chain.clone()));
-        self.crowded(at);
         Became { again: Some(due), given_up: None }
     }
 
@@ -588,7 +621,7 @@ impl Lanes {
     /// Moves a lane's cursor up to its oldest open row.
     fn advance(&mut self, at: usize) {
         let lane = &mut self.lanes[at];
-        let served = lane.open.first().map_or(lane.read_to, |oldest| Position(oldest.0 - 1));
+        let served = lane.open.keys().next().map_or(lane.read_to, |oldest| Position(oldest.0 - 1));
         if served > lane.served {
             lane.served = served;
             if self.source != Source::Journal {
@@ -600,7 +633,6 @@ impl Lanes {
                 None => self.round.cursors.push(cursor),
             }
         }
-        self.crowded(at);
     }
 
     /// What must be recorded since the last call.

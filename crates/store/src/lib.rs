@@ -111,6 +111,12 @@ pub struct JournalRow {
 }
 
 impl JournalRow {
+    /// What it takes in memory, about, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.whole.len() + self.reduced.as_ref().map_or(0, Bytes::len)
+    }
+
     /// Whose conversation it is a part of.
     pub fn thread(&self) -> Option<&ThreadKey> {
         self.chain.as_ref().and_then(Chain::thread)
@@ -412,8 +418,8 @@ pub trait Store: Send + Sync + 'static {
     /// The last position of each stream, by number.
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Position>, StoreError>>;
 
-    /// Rows of a stream that an app must hear, after a position: at most `limit` rows are looked at. Where none is kept
-    /// after it, the stream has been looked at up to its head.
+    /// Rows of a stream that an app must hear, after a position: at most `limit` rows are looked at, fewer where they
+    /// are large. Where none is kept after it, the stream has been looked at up to its head.
     fn read(
         &self,
         app: AppId,

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_rules::{AppId, Cause, PageId, Surface, Thread, ThreadKey, Timestamp};
+use baton_rules::{AppId, Cause, Channel, Form, Notice, PageId, Surface, Thread, ThreadKey, Timestamp};
 use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
     Batch, Cursor, Decide, JournalRow, KeptClock, Person, Position, Remembered, Round, Settings, Store,
@@ -59,6 +59,16 @@ fn person(number: usize) -> ThreadKey {
 
 /// A person writes.
 async fn say(store: &SqliteStore, number: usize) -> Result<Batch, StoreError> {
+    write(store, number, 400, Vec::new()).await
+}
+
+/// A person writes so many bytes, and these hear it.
+async fn write(
+    store: &SqliteStore,
+    number: usize,
+    bytes: usize,
+    notices: Vec<Notice>,
+) -> Result<Batch, StoreError> {
     let key = person(number);
     let stream = stream_of(&key, store.streams());
     let wanted = Wanted { now: Some(NOW), threads: vec![key.clone()], ..Wanted::default() };
@@ -74,8 +84,8 @@ async fn say(store: &SqliteStore, number: usize) -> Result<Batch, StoreError> {
             cause: Cause::Message,
             by: None,
             event: None,
-            notices: Vec::new(),
-            whole: Bytes::from(vec![b'x'; 400]),
+            notices: notices.clone(),
+            whole: Bytes::from(vec![b'x'; bytes]),
             reduced: None,
             context: None,
             after: Thread::default(),
@@ -407,6 +417,27 @@ async fn flipped_bits_bring_nothing_down() {
         }
     }
     assert!(refused > 0);
+}
+
+#[tokio::test]
+async fn large_rows_are_read_a_few_at_a_time() {
+    let place = Place::new();
+    let store = place.open();
+    let app = AppId::PAGE_INBOX;
+    let hears = Notice { app, channel: Channel::Messaging, form: Form::Whole, context: false };
+    for _ in 0..11 {
+        write(&store, 1, 1 << 20, vec![hears]).await.unwrap();
+    }
+    let stream = stream_of(&person(1), store.streams());
+    let (mut lengths, mut after) = (Vec::new(), Position(0));
+    while after < Position(11) {
+        let slice = store.read(app, stream, after, 1000).await.unwrap();
+        assert_eq!(slice.rows.last().map(|row| row.position), Some(slice.scanned));
+        assert_eq!(slice.rows.first().map(|row| row.position), Some(after.next()));
+        lengths.push(slice.rows.len());
+        after = slice.scanned;
+    }
+    assert_eq!(lengths, [4, 4, 3], "4 MiB at once, or one row");
 }
 
 #[tokio::test]

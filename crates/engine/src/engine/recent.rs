@@ -28,11 +28,11 @@ impl Recent {
         if known.is_some_and(|known| known.next() != first.position) {
             *self = Self::default();
         }
-        self.bytes += rows.iter().map(|row| weight(row)).sum::<usize>();
+        self.bytes += rows.iter().map(|row| row.weight()).sum::<usize>();
         self.rows.extend(rows.iter().cloned());
         while self.rows.len() > RECENT || self.bytes > RECENT_BYTES {
             let Some(oldest) = self.rows.pop_front() else { return };
-            self.bytes -= weight(&oldest);
+            self.bytes -= oldest.weight();
         }
     }
 
@@ -48,12 +48,7 @@ impl Recent {
 
     pub(super) fn forget(&mut self, up_to: Position) {
         while let Some(oldest) = self.rows.pop_front_if(|oldest| oldest.position <= up_to) {
-            self.bytes -= weight(&oldest);
+            self.bytes -= oldest.weight();
         }
     }
-}
-
-/// What a row takes in memory, about.
-fn weight(row: &JournalRow) -> usize {
-    size_of::<JournalRow>() + row.whole.len() + row.reduced.as_ref().map_or(0, bytes::Bytes::len)
 }

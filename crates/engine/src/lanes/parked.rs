@@ -34,11 +34,12 @@ impl Lanes {
         &mut self,
         chain: &Chain,
         until: Position,
-        rows: Vec<Arc<JournalRow>>,
+        mut rows: Vec<Arc<JournalRow>>,
         pieces: Pieces,
     ) {
         self.under_way = self.under_way.saturating_sub(1);
         let app = self.app;
+        self.keep(&mut rows);
         let Some(talk) = self.talks.get_mut(chain) else { return };
         talk.busy = false;
         let stream = self.lanes[talk.stream].stream;
@@ -57,7 +58,8 @@ impl Lanes {
             // What is known of a row that failed before stands.
             let anew = talk.failures == 0;
             talk.queue = rows.into();
-            self.ready.push_back(chain.clone());
+            // It has its turn already: what is read while there is no room for it leaves memory at once.
+            self.ready.push_front(chain.clone());
             if anew {
                 self.record_parked(parked);
             }
@@ -69,6 +71,21 @@ impl Lanes {
             self.talks.remove(chain);
             self.record_rejoined(stream, chain);
         }
+    }
+
+    /// Of a parked conversation's rows, as many as there is room for, and the first; the rest is read again.
+    fn keep(&mut self, rows: &mut Vec<Arc<JournalRow>>) {
+        let (mut free, mut kept) = (self.free(), 0);
+        for row in rows.iter() {
+            let bytes = row.weight() as u64;
+            if kept > 0 && !free.fits(bytes) {
+                break;
+            }
+            free.remove(bytes);
+            self.walking.add(bytes);
+            kept += 1;
+        }
+        rows.truncate(kept);
     }
 
     /// The rows of a parked conversation could not be read: it is tried again at that moment.
@@ -140,21 +157,28 @@ impl Lanes {
         if self.source != Source::Journal {
             return;
         }
-        let app = self.app;
+        let (app, free) = (self.app, self.free());
         let Some(talk) = self.talks.get_mut(chain) else { return };
         let Some(next) = talk.queue.front().map(|row| row.position) else { return };
         let at = talk.stream;
         let lane = &mut self.lanes[at];
-        if talk.parked.is_none() {
+        if talk.parked.is_some() {
+            talk.queue.iter().for_each(|row| self.walking.remove(row.weight() as u64));
+        } else {
             let last = talk.queue.back().map_or(next, |row| row.position);
             let done = Position(next.0 - 1);
             talk.parked = Some(Walk { done, passed: last, recorded: next, pieces: Pieces::default() });
             for row in &talk.queue {
                 lane.open.remove(&row.position);
+                lane.held.remove(row.weight() as u64);
             }
         }
-        // Only the row at hand stays in memory: the others are read again when their time comes.
+        // Only the row at hand stays in memory, if there is room for it: the others are read again when their time comes.
         talk.queue.truncate(1);
+        match talk.queue.front().map(|row| row.weight() as u64) {
+            Some(bytes) if free.fits(bytes) => self.walking.add(bytes),
+            _ => talk.queue.clear(),
+        }
         let parked = Parked {
             app,
             stream: lane.stream,
@@ -169,25 +193,27 @@ impl Lanes {
     }
 
     /// When a lane has read as far as it may, its oldest conversation is parked if it is failing: one
-    /// conversation holds up no other. Not so when others fail too and none was served meanwhile: then it is
-    /// the app.
-    pub(super) fn crowded(&mut self, at: usize) {
-        let lane = &self.lanes[at];
-        if self.room(lane) > 0 || self.waiting.is_empty() {
+    /// conversation holds up no other.
+    pub(super) fn crowded(&mut self) {
+        if self.waiting.is_empty() || self.source != Source::Journal {
             return;
         }
-        let Some(oldest) = lane.open.first().copied() else { return };
-        let health = &self.health;
-        let stuck = self.waiting.iter().find(|(_, chain)| {
-            self.talks.get(chain).is_some_and(|talk| {
-                talk.stream == at
-                    && talk.parked.is_none()
-                    && talk.queue.front().is_some_and(|row| row.position == oldest)
-                    && (!health.several || health.served > talk.served_before)
-            })
-        });
-        if let Some((due, chain)) = stuck.cloned() {
-            self.park(&chain, due);
+        for at in 0..self.lanes.len() {
+            while let Some((due, chain)) = self.stuck(at)
+                && self.room(at, self.free()) == 0
+            {
+                self.park(&chain, due);
+            }
         }
+    }
+
+    /// A lane's oldest conversation, if it waits out a failure. Not so when others fail too and none was served
+    /// meanwhile: then it is the app.
+    fn stuck(&self, at: usize) -> Option<(Timestamp, Chain)> {
+        let (_, row) = self.lanes[at].open.first_key_value()?;
+        let chain = row.chain.as_ref()?;
+        let talk = self.talks.get(chain).filter(|talk| !talk.busy && talk.failures > 0)?;
+        let alone = !self.health.several || self.health.served > talk.served_before;
+        self.waiting.iter().find(|(_, waits)| alone && waits == chain).cloned()
     }
 }

@@ -46,7 +46,14 @@ fn row(
 }
 
 const fn bounds() -> Bounds {
-    Bounds { in_flight: 4, read_ahead: 100, max_batch: 1, profile: Profile::NeverDisable, eager: false }
+    Bounds {
+        in_flight: 4,
+        read_ahead: 100,
+        bytes: 1 << 20,
+        max_batch: 1,
+        profile: Profile::NeverDisable,
+        eager: false,
+    }
 }
 
 /// What a store would hold of an app.
@@ -129,6 +136,14 @@ impl Rig {
         journal.push(row(stream, journal.len() as u64 + 1, chain, hears, channel));
     }
 
+    /// Writes one of so many bytes for the app.
+    fn write_large(&mut self, stream: Stream, talk: &str, bytes: usize) {
+        self.write(stream, Some(key(talk)), &[app("bot")], Channel::Messaging);
+        let row = self.journals.get_mut(&stream).and_then(|journal| journal.last_mut()).unwrap();
+        let whole = Bytes::from(vec![b'x'; bytes]);
+        *row = Arc::new(JournalRow { whole, ..JournalRow::clone(row) });
+    }
+
     fn head(&self, stream: Stream) -> Position {
         Position(self.journals[&stream].len() as u64)
     }
@@ -157,6 +172,26 @@ impl Rig {
         for lane in &self.lanes.lanes {
             assert!(lane.read_to.0 - lane.served.0 <= self.bounds.read_ahead, "read too far");
         }
+        let (rows, bytes) = self.held();
+        let streams = self.journals.len() as u64;
+        // One of each stream, and each that is under way, may be beyond what there is room for.
+        let beyond = streams + self.bounds.in_flight as u64;
+        assert!(rows <= self.bounds.read_ahead + beyond, "{rows} events in memory");
+        let heaviest = self.journals.values().flatten().map(|row| row.weight()).max().unwrap_or(0) as u64;
+        assert!(bytes <= self.bounds.bytes + beyond * heaviest, "{bytes} bytes in memory");
+    }
+
+    /// The events in memory, and what they weigh.
+    fn held(&self) -> (u64, u64) {
+        let rows = || self.lanes.talks.values().flat_map(|talk| &talk.queue);
+        let counted = self.lanes.lanes.iter().map(|lane| lane.held).chain([self.lanes.walking]);
+        let counted = counted.fold((0, 0), |(rows, bytes), held| (rows + held.rows, bytes + held.bytes));
+        assert_eq!(
+            counted,
+            (rows().count() as u64, rows().map(|row| row.weight() as u64).sum()),
+            "miscounted"
+        );
+        counted
     }
 
     /// Reads and walks until there is something to post, or nothing to do: `None`, and until when.
@@ -668,6 +703,75 @@ fn several_failing_conversations_at_the_bound_do_not_hold_it_either() {
 }
 
 #[test]
+fn a_backlog_takes_so_much_memory_and_no_more_whatever_the_number_of_streams() {
+    for (large, most) in [(0, 1 << 20), (2_000, 200_000), (50_000, 200_000)] {
+        let mut rig = Rig::new(Bounds { bytes: most, ..bounds() }, 16);
+        for (stream, talk) in (0..16).flat_map(|at| (0..90).map(move |talk| (at, talk))) {
+            rig.write_large(Stream(stream), &format!("{stream}-{talk}"), large);
+        }
+        let begun: Vec<_> = (0..4).map(|_| rig.step().unwrap()).collect();
+        assert_eq!(rig.step().unwrap_err(), None);
+        let (rows, bytes) = rig.held();
+        assert!(rows <= 100, "{large}: {rows} events");
+        assert!(bytes <= most + 16 * (large as u64 + 500), "{large}: {bytes} bytes");
+        for lane in &rig.lanes.lanes {
+            assert!(!lane.open.is_empty(), "{large}: nothing of {:?} is read", lane.stream);
+        }
+        begun.iter().for_each(|items| _ = rig.answer(items, &Answered::Served));
+        rig.run(MINUTE, |_, _| Answered::Served);
+        assert_eq!((rig.served.len(), rig.held()), (16 * 90, (0, 0)));
+    }
+}
+
+#[test]
+fn what_waits_for_one_conversation_stops_no_other_stream() {
+    let mut rig = Rig::new(bounds(), 16);
+    for _ in 0..200 {
+        rig.write(Stream(0), Some(key("slow")), &[app("bot")], Channel::Messaging);
+    }
+    let slow = rig.step().unwrap();
+    for (stream, talk) in (1..16).flat_map(|at| (0..50).map(move |talk| (at, talk))) {
+        rig.write(Stream(stream), Some(key(&format!("{stream}-{talk}"))), &[app("bot")], Channel::Messaging);
+    }
+    while let Ok(items) = rig.step() {
+        assert_ne!(items[0].chain, key("slow"));
+        rig.answer(&items, &Answered::Served);
+    }
+    assert_eq!(rig.served.len(), 15 * 50, "all but the conversation that waits for its answer");
+    rig.answer(&slow, &Answered::Served);
+    rig.run(MINUTE, |_, _| Answered::Served);
+    assert_eq!(rig.served.len(), 15 * 50 + 200);
+}
+
+#[test]
+fn parked_conversations_that_catch_up_take_no_more_memory_either() {
+    let mut rig = Rig::new(Bounds { read_ahead: 40, ..bounds() }, 4);
+    rig.piece = 30;
+    for round in 0..30 {
+        for person in 0..20_u16 {
+            let talk = format!("bad{person}");
+            rig.write(Stream(person % 4), Some(key(&talk)), &[app("bot")], Channel::Messaging);
+        }
+        rig.write(Stream(0), Some(key(&format!("ann{round}"))), &[app("bot")], Channel::Messaging);
+        let now = rig.now.0;
+        rig.run(now + MINUTE, |item, _| {
+            if item.row.position.0 > 0
+                && item.chain.thread().is_some_and(|key| key.person.as_str().starts_with("bad"))
+            {
+                Answered::Nothing
+            } else {
+                Answered::Served
+            }
+        });
+    }
+    assert_eq!(rig.kept.parked.len(), 20, "all of them are parked");
+    let now = rig.now.0;
+    // `check` looks at what is held all the way.
+    rig.run(now + 10 * MINUTE, |_, _| Answered::Served);
+    assert_eq!((rig.served.len(), rig.held()), (30 * 21, (0, 0)));
+}
+
+#[test]
 fn a_long_backlog_is_read_in_pieces_and_not_row_by_row() {
     let mut rig = Rig::new(Bounds { read_ahead: 64, ..bounds() }, 1);
     for number in 0..640 {
@@ -890,12 +994,13 @@ fn story(seed: u64) {
     let bounds = Bounds {
         in_flight: random.random_range(1..6),
         read_ahead: random.random_range(1..40),
+        bytes: random.random_range(1..20_000),
         max_batch: if random.random_bool(0.5) { 1 } else { random.random_range(2..8) },
         profile: if random.random_bool(0.5) { Profile::NeverDisable } else { Profile::Patient },
         eager: random.random_bool(0.3),
     };
     let people: Vec<String> = (0..random.random_range(2..9)).map(|number| format!("p{number}")).collect();
-    let streams = random.random_range(1..3);
+    let streams = random.random_range(1..6);
     let mut rig = Rig::new(bounds, streams);
     rig.piece = random.random_range(1..5);
     let end = 20 * MINUTE;
@@ -922,7 +1027,11 @@ fn story(seed: u64) {
             let channel = if random.random_bool(0.7) { Channel::Messaging } else { Channel::Standby };
             let hears = [app("bot"), app("desk")];
             let hears = if random.random_bool(0.9) { &hears[..] } else { &hears[1..] };
-            rig.write(stream, Some(key(&people[person])), hears, channel);
+            if random.random_bool(0.1) {
+                rig.write_large(stream, &people[person], random.random_range(0..8_000));
+            } else {
+                rig.write(stream, Some(key(&people[person])), hears, channel);
+            }
         }
         if random.random_bool(0.002) {
             rig.restart();

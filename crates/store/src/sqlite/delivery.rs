@@ -10,8 +10,8 @@ use super::trouble::Trouble;
 use super::write::Tx;
 use crate::rows::{chain_text, damaged, hears};
 use crate::{
-    Attempt, Cursor, DeadLetter, DeliveryHealth, DeliveryState, Lag, Parked, Place, Position, Resend, Resent,
-    Round, Slice, Stream, Tried, attempt,
+    Attempt, Cursor, DeadLetter, DeliveryHealth, DeliveryState, JournalRow, Lag, Parked, Place, Position,
+    Resend, Resent, Round, Slice, Stream, Tried, attempt,
 };
 
 pub(super) fn cursors(db: &Connection, app: AppId) -> Result<Vec<Cursor>, Trouble> {
@@ -206,10 +206,17 @@ pub(super) fn resends(
                ORDER BY position LIMIT ?5";
     let key = params![app.number(), to, stream.0, after.0, at_most(limit)];
     let positions = all(db, sql, key, |row| Ok(Position(row.get(0)?)))?;
-    let mut slice = Slice { rows: Vec::new(), scanned: positions.last().copied().unwrap_or(after) };
+    let mut slice = Slice { rows: Vec::new(), scanned: after };
+    let mut bytes = 0;
     for position in positions {
         // One that is not there any more was given up for its age.
-        slice.rows.extend(read::row(db, stream, position)?.map(Arc::new));
+        let row = read::row(db, stream, position)?;
+        bytes += row.as_ref().map_or(0, JournalRow::weight);
+        slice.rows.extend(row.map(Arc::new));
+        slice.scanned = position;
+        if bytes >= read::SLICE_BYTES {
+            break;
+        }
     }
     Ok(slice)
 }

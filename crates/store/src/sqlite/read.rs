@@ -18,6 +18,8 @@ use crate::{
     Seen, SeenKey, Slice, Stream,
 };
 
+/// A slice is no longer than this many bytes, about, so that large rows are not read by the thousand.
+pub(super) const SLICE_BYTES: usize = 4 * 1024 * 1024;
 /// Bits of a journal row's id that hold the position; the stream is above them.
 const POSITION_BITS: u32 = 48;
 
@@ -115,12 +117,17 @@ pub(super) fn slice(
     let end = journal_id(Stream(stream.0 + 1), Position(0));
     let mut rows = statement.query(params![journal_id(stream, after), end, at_most(limit)])?;
     let mut slice = Slice { rows: Vec::new(), scanned: after };
-    while let Some(row) = rows.next()? {
+    let mut bytes = 0;
+    while bytes < SLICE_BYTES
+        && let Some(row) = rows.next()?
+    {
         let id: u64 = row.get(0)?;
         let meta = row.get_ref(1)?.as_blob().unwrap_or_default();
         // Most rows are other apps': they are passed over without being read.
         if hears(meta, to).map_err(|wrong| damaged("journal", "meta", place(id), wrong))? {
-            slice.rows.push(Arc::new(journal_row(row)?));
+            let row = journal_row(row)?;
+            bytes += row.weight();
+            slice.rows.push(Arc::new(row));
         }
         slice.scanned = position_of(id);
     }
