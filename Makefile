@@ -200,6 +200,7 @@ e2e/clients/%/.venv/installed: e2e/clients/%/requirements.txt
 .PHONY: power-loss
 power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not synced; then prove that this can fail
 	python3 e2e/power_loss/test_disk.py
+	python3 e2e/power_loss/test_verdicts.py
 	python3 e2e/power_loss/run.py --kills $(KILLS)
 	python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
 	python3 e2e/power_loss/full_disk.py

@@ -1,4 +1,5 @@
-"""An app's receiver of webhooks, for runs that are one program: answers the handshake, hears every body, answers 200."""
+"""An app's receiver of webhooks, for runs that are one program: answers the handshake, hears every body, answers 200
+unless a run has one that does otherwise."""
 
 import http.server
 import threading
@@ -21,6 +22,11 @@ class Receiver(http.server.ThreadingHTTPServer):
         """Takes down a body, before it is answered."""
         raise NotImplementedError
 
+    def take(self, body, connection):
+        """Hears a body, and answers."""
+        self.heard(body, connection)
+        connection.answer(200, "")
+
     def handle_error(self, request, client_address):
         """Connections break when the program is killed: nothing to say."""
 
@@ -38,8 +44,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard(body, self)
-        self.answer(200, "")
+        self.server.take(body, self)
 
     def answer(self, status, text):
         self.send_response(status)

@@ -15,9 +15,13 @@ import shutil
 import sys
 import tempfile
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+
+from apps import APPS, Witness, routing
 from disk import Disk, compile_library
 from full_disk import PEOPLE, answered, ask, conclude, expect, says
-from run import APPS, Broken, Ledger, Server, Witness, program_of, routing
+from ledger import Ledger
+from run import Broken, Server, program_of
 
 ROUNDS = 3
 
@@ -78,7 +82,7 @@ def play(program, folder, seed, lies):
         for what in ("sync", "write") * ROUNDS:
             number += 1
             fail_once(server, ledger, disk, dice, what, number, lies)
-        faults, _, _ = ledger.verdict()
+        faults = ledger.verdict().faults
     except Broken as error:
         faults = [f"{error}\n{server.end_of_log()}"]
     finally:

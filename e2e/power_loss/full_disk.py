@@ -13,8 +13,12 @@ import shutil
 import sys
 import tempfile
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+
+from apps import APPS, PAGES, Witness, routing
 from disk import Disk, compile_library
-from run import APPS, OPERATOR_TOKEN, PAGES, Broken, Ledger, Server, Witness, program_of, routing, text_of
+from ledger import Ledger, text_of
+from run import OPERATOR_TOKEN, Broken, Server, program_of
 
 PEOPLE = {f"person-{index}": list(PAGES)[index % len(PAGES)] for index in range(10)}
 ROUNDS = 3
@@ -49,8 +53,7 @@ def answered(server, ledger, person, number):
         ledger.started[person] = number
     status, body = says(server, person, number)
     expect(f"{person} says {number}: {body}", status, 200)
-    with ledger.lock:
-        ledger.answered[person, number] = body["message_id"]
+    ledger.acknowledge(person, number, body["message_id"])
 
 
 def refused(server, person, number):
@@ -102,7 +105,7 @@ def play(program, folder):
         for person in PEOPLE:
             answered(server, ledger, person, number + 1)
         ledger.wait_until_delivered(10)
-        faults, _, _ = ledger.verdict()
+        faults = ledger.verdict().faults
     except Broken as error:
         faults = [f"{error}\n{server.end_of_log()}"]
     finally:

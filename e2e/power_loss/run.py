@@ -1,5 +1,6 @@
 """Durable before answered: kills Baton at random moments, loses every write it had not synced, and checks that
-each message it had answered with 200 reaches both apps, in order for each person, and is where it is read.
+each message it had answered with 200 is taken by all three apps, in order for each person, and is where it is read.
+One of the apps fails at random. Whatever comes again has the id and the bytes that it had.
 
     python3 e2e/power_loss/run.py --kills 50 --seed 1
     python3 e2e/power_loss/run.py --kills 5 --lying-disk --expect-loss
@@ -8,7 +9,6 @@ The second proves that the first can fail: a database that does not sync must be
 """
 
 import argparse
-import collections
 import http.client
 import json
 import os
@@ -25,139 +25,21 @@ import urllib.parse
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
+from apps import APPS, PAGES, PATIENCE_SECONDS, STEADY, Moody, Witness, routing
 from disk import Disk, compile_library
+from ledger import Ledger, text_of
 from programs import free_port, program_of
-from receiving import Receiver
 
 OPERATOR_TOKEN = "operator-of-the-power-loss-run"
 START_SECONDS = 30
 # A sync takes 3 ms, as on an ordinary disk: most kills then find one under way.
 SYNC_US = 3_000
-# How many messages of one person may be on their way: enough that a kill always finds some that were answered
-# and not delivered, few enough that the receivers keep up.
-ON_THE_WAY = 5
 # So many changes of threads may wait until they are in their table: few enough that a kill finds some being folded.
 LAGGING = 40
-
-App = collections.namedtuple("App", "id name secret verify_token")
-APPS = [
-    App("700000000000001", "First bot", "secret-of-the-first", "verify-first"),
-    App("700000000000002", "Second bot", "secret-of-the-second", "verify-second"),
-]
-# Two pages in two modes, so that each app is owner of one half and stands by for the other.
-PAGES = {
-    "2001": {"setting": "primary_receiver", "owner": APPS[0], "bystander": APPS[1]},
-    "2002": {"setting": "default_app", "owner": APPS[1], "bystander": APPS[0]},
-}
-FIELDS = ["messages", "messaging_postbacks", "messaging_referrals", "messaging_handovers", "standby"]
 
 
 class Broken(Exception):
     """Baton did not start again, or answered what it never should."""
-
-
-class Ledger:
-    """What was sent, what was answered, what arrived; and the verdict on it."""
-
-    def __init__(self, people):
-        self.lock = threading.Condition()
-        self.page_of = people
-        self.started = collections.Counter()  # person -> highest number sent
-        self.answered = {}  # (person, number) -> message id
-        self.forgotten = {}  # the same: a repeat of the event got another message id
-        self.arrivals = collections.defaultdict(list)  # (app id, person) -> [(channel, number, mid)]
-        self.first_seen = collections.defaultdict(set)  # (app id, person) -> numbers
-        self.strange = []
-
-    def arrived(self, app, body):
-        """Takes down one webhook as an app received it."""
-        with self.lock:
-            for entry in body["entry"]:
-                for channel in ("messaging", "standby"):
-                    for event in entry.get(channel, []):
-                        self.take_down(app, entry["id"], channel, event)
-            self.lock.notify_all()
-
-    def take_down(self, app, page, channel, event):
-        if "app_roles" in event:
-            return  # of the page and not of a conversation
-        person = event.get("sender", {}).get("id")
-        message = event.get("message", {})
-        text = message.get("text", "")
-        number = int(text.rpartition(" ")[2]) if text.rpartition(" ")[2].isdigit() else 0
-        known = self.page_of.get(person) == page and 0 < number <= self.started[person]
-        if not known or text != text_of(person, number):
-            self.strange.append(f"invented: {app.name} heard {json.dumps(event)[:300]}")
-            return
-        expected = "messaging" if PAGES[page]["owner"] is app else "standby"
-        if channel != expected:
-            self.strange.append(f"wrong channel: {app.name} heard {text!r} in {channel}")
-        self.arrivals[app.id, person].append((channel, number, message["mid"]))
-        self.first_seen[app.id, person].add(number)
-
-    def on_the_way(self, person):
-        """How many of a person's messages have not reached both apps. The lock must be held."""
-        return self.started[person] - min(len(self.first_seen[app.id, person]) for app in APPS)
-
-    def wait_for_room(self, person, stop):
-        with self.lock:
-            self.lock.wait_for(lambda: stop.is_set() or self.on_the_way(person) < ON_THE_WAY)
-
-    def undelivered(self):
-        """(message, app) for each message answered and not yet at an app. The lock must be held."""
-        return [
-            (key, app)
-            for key in self.answered
-            for app in APPS
-            if key[1] not in self.first_seen[app.id, key[0]]
-        ]
-
-    def wait_until_delivered(self, quiet_seconds):
-        """Waits as long as something arrives every now and then."""
-        with self.lock:
-            while self.undelivered() and self.lock.wait(quiet_seconds):
-                pass
-
-    def verdict(self):
-        """The faults, how many messages were lost, and how many webhooks were duplicates."""
-        with self.lock:
-            undelivered = self.undelivered()
-            lost = {key for key, _ in undelivered} | self.forgotten.keys()
-            faults = [f"lost: {text_of(*key)!r} was answered and is not at {app.name}" for key, app in undelivered]
-            faults += [
-                f"lost: {text_of(*key)!r} was answered with {self.answered[key]}, and after a kill with {mid}"
-                for key, mid in self.forgotten.items()
-            ]
-            faults += self.strange
-            duplicates = 0
-            for (app_id, person), arrivals in self.arrivals.items():
-                mids = {}
-                for _, number, mid in arrivals:
-                    if number in mids:
-                        duplicates += 1
-                        if mids[number] != mid:
-                            faults.append(f"two ids: app {app_id} got {text_of(person, number)!r} as {mids[number]} and {mid}")
-                    mids.setdefault(number, mid)
-                    if self.answered.get((person, number), mid) != mid:
-                        faults.append(f"other id: app {app_id} got {text_of(person, number)!r} as {mid}, not as answered")
-                if list(mids) != sorted(mids):
-                    faults.append(f"order: app {app_id} first heard {person} in the order {list(mids)[:50]}")
-            return faults, len(lost), duplicates
-
-
-def text_of(person, number):
-    return f"{person} says {number}"
-
-
-class Witness(Receiver):
-    """An app: takes down every body."""
-
-    def __init__(self, app, ledger):
-        self.app, self.ledger = app, ledger
-        super().__init__(app.verify_token)
-
-    def heard(self, body, connection):
-        self.ledger.arrived(self.app, json.loads(body))
 
 
 class Server:
@@ -165,7 +47,12 @@ class Server:
 
     def __init__(self, program, folder, disk):
         self.program, self.folder, self.disk = program, folder, disk
-        self.environment = {**disk.environment(), "BATON_OPERATOR_TOKEN": OPERATOR_TOKEN, "BATON_LIMITS__LAGGING": str(LAGGING)}
+        self.environment = {
+            **disk.environment(),
+            "BATON_OPERATOR_TOKEN": OPERATOR_TOKEN,
+            "BATON_LIMITS__LAGGING": str(LAGGING),
+            "BATON_DELIVERY__TIMEOUT": f"{PATIENCE_SECONDS}s",
+        }
         self.port = free_port()
         self.log = open(folder / "baton.log", "wb")
         self.process = None
@@ -251,9 +138,7 @@ class Person(threading.Thread):
                 number += 1
                 with self.ledger.lock:
                     self.ledger.started[self.name] = number
-                mid = self.write_until_answered(number)
-                with self.ledger.lock:
-                    self.ledger.answered[self.name, number] = mid
+                self.ledger.acknowledge(self.name, number, self.write_until_answered(number))
                 time.sleep(self.dice.uniform(0, 0.02))
         except Exception as error:  # a thread's fault is the run's fault, raised by the main thread
             self.fault = error
@@ -297,30 +182,17 @@ class Person(threading.Thread):
         return json.loads(body)["message_id"]
 
 
-def routing(receivers):
-    """The routing file: both apps on both pages."""
-    lines = []
-    for receiver in receivers:
-        app = receiver.app
-        lines += ["[[apps]]", f'id = "{app.id}"', f'name = "{app.name}"', f'secret = "{app.secret}"']
-        lines += [f'webhook_url = "{receiver.url}"', f'verify_token = "{app.verify_token}"', ""]
-    for page, settings in PAGES.items():
-        lines += ["[[pages]]", f'id = "{page}"', f'name = "Page {page}"']
-        lines += ["[pages.messenger]", f'{settings["setting"]} = "{settings["owner"].name}"']
-        for app in APPS:
-            lines += ["[[pages.connections]]", f'app = "{app.name}"', f'token = "EAA-{page}-{app.id}"']
-            lines += [f"fields = {json.dumps(FIELDS)}"]
-        lines.append("")
-    return "\n".join(lines)
-
-
 def play(arguments, folder):
-    """One run. Returns the writes undone at each kill, the messages answered, and the verdict."""
+    """One run. Returns the writes undone at each kill, the messages answered, how often the moody app failed, and the
+    verdict."""
     dice = random.Random(arguments.seed)
     pages = list(PAGES)
     people = {f"person-{index}": pages[index % len(pages)] for index in range(arguments.people)}
     ledger = Ledger(people)
-    receivers = [Witness(app, ledger) for app in APPS]
+    moody = Moody(APPS[-1], ledger, arguments.seed)
+    # What is missing where the disk lies must be missing for its sake.
+    moody.mended = arguments.expect_loss
+    receivers = [*(Witness(app, ledger) for app in STEADY), moody]
     (folder / "routing.toml").write_text(routing(receivers))
     disk = Disk(folder, compile_library(folder), SYNC_US)
     server = Server(arguments.baton, folder, disk)
@@ -352,6 +224,7 @@ def play(arguments, folder):
             server.wait_until_ready()
             if arguments.expect_loss and ledger.forgotten:
                 break
+        moody.mended = True
         finish(crowd, ledger, stop, 5 if arguments.expect_loss else 30)
         kept = read_back(server, ledger)
     except Broken as error:
@@ -360,9 +233,11 @@ def play(arguments, folder):
         server.stop()
         for receiver in receivers:
             receiver.shutdown()
-    faults, lost, duplicates = ledger.verdict()
-    faults += kept + ([str(broken)] if broken else [])
-    return undone, len(ledger.answered), faults, lost, duplicates
+    verdict = ledger.verdict()
+    verdict.faults.extend(kept + ([str(broken)] if broken else []))
+    if not arguments.expect_loss:
+        verdict.faults.extend(f"the moody app never failed like this: {way}" for way in moody.WAYS if not moody.did[way])
+    return undone, len(ledger.answered), moody.did, verdict
 
 
 def finish(crowd, ledger, stop, quiet_seconds):
@@ -424,10 +299,12 @@ def main():
 
     folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-power-loss-"))
     began = time.monotonic()
-    undone, answered, faults, lost, duplicates = play(arguments, folder)
+    undone, answered, failed, (faults, lost, repeats, duplicates) = play(arguments, folder)
     seconds = time.monotonic() - began
 
     print(f"seed {arguments.seed}, {seconds:.0f} s: {sum(undone)} unsynced writes undone in {sum(map(bool, undone))} of the kills")
+    ways = ", ".join(f"{way} {count}" for way, count in sorted(failed.items()))
+    print(f"one app failed {failed.total()} times ({ways}); {repeats} webhooks came again")
     for fault in faults[:10]:
         print(f"  {fault}")
     if len(faults) > 10:
