@@ -78,16 +78,20 @@ def node_of(address):
 
 
 def go_inside():
-    """Begins this program again in a network namespace, where cables and addresses are nobody else's."""
+    """Begins this program again in a network namespace, where cables and addresses are nobody else's. Returns why it cannot,
+    and nothing inside."""
     if os.environ.get(INSIDE):
         ip("link", "set", "lo", "up")
         ip("address", "add", f"{RECEIVERS}/32", "dev", "lo")
-        return
+        return None
     # PostgreSQL refuses root, also one who is it only inside.
     user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
     words = ["unshare", "--net", *user, "--"]
-    tried = subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
+    try:
+        tried = subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
+    except OSError as error:
+        return str(error)
     if tried.returncode:
-        raise SystemExit(f"--long pulls cables, for which it needs a network namespace of its own: {tried.stderr.strip()}")
+        return tried.stderr.strip()
     program = [sys.executable, str(pathlib.Path(sys.argv[0]).resolve()), *sys.argv[1:]]
     os.execvpe(words[0], [*words, *program], {**os.environ, INSIDE: "yes"})
