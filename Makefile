@@ -54,7 +54,7 @@ test: console lint unit rules rows sim console-test e2e e2e-postgres e2e-console
 
 .PHONY: soak
 soak: half-load ## half load for MINUTES=10, then the same tests, on the release program, for hours
-	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 OPENAPI='--long --examples 300' NODES='--long --rounds 20'
+	FUZZ_SECONDS=600 $(MAKE) --no-print-directory test PROFILE=release SEEDS=50000 KILLS=300 ROWS=--all PROPTEST_CASES=20000 LINEARIZABLE_SEEDS=1000 ALIKE_SEEDS=200 OPENAPI='--long --examples 300' NODES='--long --rounds 20'
 
 # What is measured, and how, is in docs/performance.md. The relay is built apart, so that it stays the same when Baton's
 # dependencies move.
