@@ -50,7 +50,7 @@ run: with-console release ## build, and start `baton dev` with the demo
 
 .PHONY: test
 test: ROWS ?= --few 60
-test: console lint unit rules rows sim console-test e2e e2e-postgres e2e-console openapi power-loss nodes ## all tests that fit a quarter of an hour on two cores
+test: console lint unit rules rows sim console-test e2e e2e-postgres e2e-console openapi power-loss hostile nodes ## all tests that fit a quarter of an hour on two cores
 
 .PHONY: soak
 soak: half-load ## half load for MINUTES=10, then the same tests, on the release program, for hours
@@ -206,6 +206,10 @@ power-loss: $(PROFILE) python ## kill it KILLS=50 times and lose what it had not
 	python3 e2e/power_loss/full_disk.py
 	python3 e2e/power_loss/failing_disk.py
 	python3 e2e/power_loss/failing_disk.py --lying-disk --expect-loss
+
+.PHONY: hostile
+hostile: $(PROFILE) python ## a thousand slow connections, and bodies made to hurt, with its memory watched
+	python3 e2e/hostile/run.py
 
 .PHONY: nodes
 nodes: $(PROFILE) python ## three nodes over PostgreSQL: killed, paused, failed over; then prove that this can fail; NODES='--long --rounds 5'
