@@ -14,6 +14,7 @@ macro_rules! every_store {
 
 #[path = "../conformance/assets.rs"]
 mod assets;
+mod conflicts;
 #[path = "../conformance/deliveries.rs"]
 mod deliveries;
 mod disk;

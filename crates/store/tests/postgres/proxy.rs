@@ -10,6 +10,10 @@ use tokio::net::{UnixListener, UnixStream};
 /// What the message that commits looks like.
 const COMMIT: &[u8] = b"COMMIT\0";
 
+/// How transactions are isolated that Baton begins, and how strictly they could be: in as many characters.
+const ISOLATED: &[u8] = b"'read committed'";
+const SERIALIZABLE: &[u8] = b"'serializable'  ";
+
 /// Where the way breaks, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Break {
@@ -25,22 +29,39 @@ pub(crate) enum Break {
 /// The way.
 pub(crate) struct Proxy {
     folder: tempfile::TempDir,
+    way: Way,
+}
+
+/// What happens on the way.
+#[derive(Clone)]
+struct Way {
     plan: Arc<AtomicU8>,
+    is_serializable: bool,
 }
 
 impl Proxy {
     /// A way to the server whose socket is in a folder.
     pub(crate) fn to(server: PathBuf) -> Self {
+        Self::new(server, false)
+    }
+
+    /// The same, to a server that lets nothing happen that could not have happened one after another, as others than
+    /// PostgreSQL do that speak like it.
+    pub(crate) fn serializable(server: PathBuf) -> Self {
+        Self::new(server, true)
+    }
+
+    fn new(server: PathBuf, is_serializable: bool) -> Self {
         let folder = tempfile::tempdir_in("/tmp").unwrap();
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-        let plan = Arc::new(AtomicU8::new(Break::Nowhere as u8));
-        let own = Arc::clone(&plan);
+        let way = Way { plan: Arc::new(AtomicU8::new(Break::Nowhere as u8)), is_serializable };
+        let own = way.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server.join(".s.PGSQL.5432"), Arc::clone(&own)));
+                tokio::spawn(carry(client, server.join(".s.PGSQL.5432"), own.clone()));
             }
         });
-        Self { folder, plan }
+        Self { folder, way }
     }
 
     /// The address of a database by this way.
@@ -50,16 +71,16 @@ impl Proxy {
     }
 
     pub(crate) fn break_at(&self, plan: Break) {
-        self.plan.store(plan as u8, Ordering::SeqCst);
+        self.way.plan.store(plan as u8, Ordering::SeqCst);
     }
 
     /// Whether it broke since it was told to.
     pub(crate) fn broke(&self) -> bool {
-        self.plan.load(Ordering::SeqCst) == Break::Nowhere as u8
+        self.way.plan.load(Ordering::SeqCst) == Break::Nowhere as u8
     }
 }
 
-async fn carry(client: UnixStream, server: PathBuf, plan: Arc<AtomicU8>) {
+async fn carry(client: UnixStream, server: PathBuf, way: Way) {
     let Ok(mut server) = UnixStream::connect(server).await else { return };
     let mut client = client;
     let (mut asked, mut answered) = (vec![0; 1 << 20], vec![0; 1 << 20]);
@@ -69,13 +90,16 @@ async fn carry(client: UnixStream, server: PathBuf, plan: Arc<AtomicU8>) {
         tokio::select! {
             length = client.read(&mut asked) => {
                 let Ok(length @ 1..) = length else { return };
+                if way.is_serializable {
+                    isolate(&mut asked[..length]);
+                }
                 let mut planned = Break::Nowhere as u8;
                 if says_commit(&mut seen, &asked[..length]) {
-                    planned = plan.load(Ordering::SeqCst);
+                    planned = way.plan.load(Ordering::SeqCst);
                     if planned == Break::BeforeEachCommit as u8 {
                         return;
                     }
-                    plan.store(Break::Nowhere as u8, Ordering::SeqCst);
+                    way.plan.store(Break::Nowhere as u8, Ordering::SeqCst);
                 }
                 if planned == Break::BeforeCommit as u8 {
                     return;
@@ -105,6 +129,13 @@ async fn ends(mut server: UnixStream) {
         if says_commit(&mut seen, &buffer[..length]) {
             return;
         }
+    }
+}
+
+/// Isolates transactions as strictly as can be. A client says how in one go when it has connected.
+fn isolate(asked: &mut [u8]) {
+    if let Some(place) = asked.windows(ISOLATED.len()).position(|some| some == ISOLATED) {
+        asked[place..place + ISOLATED.len()].copy_from_slice(SERIALIZABLE);
     }
 }
 

@@ -23,9 +23,14 @@ use crate::proxy::{Break, Proxy};
 /// Long enough for a test never to see its end.
 const LONG: Duration = Duration::from_secs(3600);
 
-async fn open(address: &str) -> PostgresStore {
+pub(crate) async fn open(address: &str) -> PostgresStore {
+    open_with(address, 8).await
+}
+
+/// With so many connections.
+pub(crate) async fn open_with(address: &str, connections: usize) -> PostgresStore {
     let address: Address = address.parse().unwrap();
-    PostgresStore::open(&address, Options { streams: STREAMS, connections: 8, time: Time::Caller })
+    PostgresStore::open(&address, Options { streams: STREAMS, connections, time: Time::Caller })
         .await
         .unwrap()
 }
@@ -36,12 +41,12 @@ async fn refused(address: &str) -> String {
     PostgresStore::open(&address, Options::default()).await.unwrap_err().to_string()
 }
 
-fn database_of(address: &str) -> &str {
+pub(crate) fn database_of(address: &str) -> &str {
     address.rsplit('/').next().unwrap()
 }
 
 /// A session beside the store's.
-async fn session(address: &str) -> tokio_postgres::Client {
+pub(crate) async fn session(address: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
