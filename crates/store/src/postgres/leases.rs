@@ -386,6 +386,12 @@ mod tests {
         assert_eq!(shares("a", &shunned, &known(&[]), &found(&["a"], gone())), Shares::default());
         let anew = shares("a", &Beat::default(), &known(&[]), &found(&["a"], gone()));
         assert_eq!(anew.taken, set(&[0]));
+        // Its own by an epoch that it does not know, because what it was told of that never arrived, is let go.
+        let own = || vec![lease(0, 7, Some("a"), true)];
+        for heard in [known(&[]), known(&[(0, 5)])] {
+            let unheard = shares("a", &Beat::default(), &heard, &found(&["a"], own()));
+            assert_eq!(unheard, Shares::default());
+        }
         // What ran out and nobody took is kept as it was.
         let late = shares(
             "a",

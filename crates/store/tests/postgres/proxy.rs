@@ -24,6 +24,8 @@ pub(crate) enum Break {
     AfterCommit,
     /// No commit arrives, however often it is tried.
     BeforeEachCommit,
+    /// The next commit stays where it is, as with a process that is paused, until the server ends the connection.
+    HoldsCommit,
 }
 
 /// The way.
@@ -104,6 +106,9 @@ async fn carry(client: UnixStream, server: PathBuf, way: Way) {
                 if planned == Break::BeforeCommit as u8 {
                     return;
                 }
+                if planned == Break::HoldsCommit as u8 {
+                    return stays(server).await;
+                }
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
                 }
@@ -130,6 +135,12 @@ async fn ends(mut server: UnixStream) {
             return;
         }
     }
+}
+
+/// What it says is heard, until it ends the connection.
+async fn stays(mut server: UnixStream) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(1..) = server.read(&mut buffer).await {}
 }
 
 /// Isolates transactions as strictly as can be. A client says how in one go when it has connected.

@@ -343,6 +343,109 @@ async fn who_lost_a_stream_without_knowing_writes_nothing_of_it() {
 }
 
 #[tokio::test]
+async fn nodes_say_one_after_another_that_they_are_there() {
+    let server = Server::shared();
+    let address = server.database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    // Both want to at once: nobody can take anything, and everybody can look.
+    let third = session(&address).await;
+    third.batch_execute("BEGIN; LOCK TABLE baton.leases IN EXCLUSIVE MODE").await.unwrap();
+    let lets_go = async {
+        while server.waiting(database_of(&address), "") < 2 {
+            tokio::task::yield_now().await;
+        }
+        third.batch_execute("ROLLBACK").await.unwrap();
+    };
+    let (first, second, ()) = futures_util::join!(beat(&one, there()), beat(&other, there()), lets_go);
+    let mut there = [&first, &second];
+    there.sort_by_key(|beaten| beaten.nodes);
+    assert_eq!(there.map(|beaten| beaten.nodes), [1, 2], "the second knows of the first");
+    assert_eq!(there.map(|beaten| beaten.held.len()), [usize::from(STREAMS), 0]);
+}
+
+#[tokio::test]
+async fn a_node_that_is_paused_while_it_says_that_it_is_there_holds_nobody_up() {
+    let server = Server::shared();
+    let address = server.database();
+    let proxy = Proxy::to(server.socket_folder().to_owned());
+    let paused = open(&proxy.address(database_of(&address))).await;
+    let other = open(&address).await;
+    proxy.break_at(Break::HoldsCommit);
+    let goes_on = async {
+        while !proxy.broke() {
+            tokio::task::yield_now().await;
+        }
+        // Sooner than PostgreSQL ends what stands open, and than anybody gives up to wait for a lock.
+        tokio::time::timeout(Duration::from_millis(2_500), beat(&other, there())).await
+    };
+    let (late, first) = futures_util::join!(beat(&paused, there()), goes_on);
+    let first = first.expect("it waits for the paused one");
+    assert_eq!((first.nodes, first.held), (1, set(0..STREAMS)));
+    assert_eq!((late.nodes, late.held), (2, set([])), "what it had looked at does not count any more");
+}
+
+#[tokio::test]
+async fn a_stream_of_which_something_is_just_recorded_goes_to_nobody() {
+    let server = Server::shared();
+    let address = server.database();
+    let (paused, other) = (open(&address).await, open(&address).await);
+    configure(&paused, at(0), &[11], &[104]).await;
+    // It runs out at once, and the node is just recording something.
+    beat(&paused, Beat { lasting: Duration::ZERO, ..there() }).await;
+    let third = session(&address).await;
+    third.batch_execute("BEGIN; LOCK TABLE baton.cursors IN EXCLUSIVE MODE").await.unwrap();
+    let takes = async {
+        while server.waiting(database_of(&address), "baton.cursors") == 0 {
+            tokio::task::yield_now().await;
+        }
+        let taken = tokio::time::timeout(Duration::from_secs(2), Nodes::beat(&other, there())).await;
+        third.batch_execute("ROLLBACK").await.unwrap();
+        taken
+    };
+    let (settled, taken) = futures_util::join!(paused.settle(served(Stream(0), 5)), takes);
+    settled.unwrap();
+    let taken = taken.expect("it waits for what is recorded").unwrap();
+    assert_eq!(taken.held, set(1..STREAMS));
+    assert_eq!(cursor(&other, 0).await, 5);
+    // Then it can be had, and nothing can be recorded of it by who had it.
+    assert_eq!(beat(&other, there()).await.held, set(0..STREAMS));
+    paused.settle(served(Stream(0), 9)).await.unwrap();
+    assert_eq!(cursor(&other, 0).await, 5);
+}
+
+#[tokio::test]
+async fn who_goes_lets_go_of_nothing_that_is_anothers_by_now() {
+    let address = Server::shared().database();
+    let (paused, other, third) = (open(&address).await, open(&address).await, open(&address).await);
+    beat(&paused, Beat { lasting: Duration::ZERO, ..there() }).await;
+    assert_eq!(beat(&other, there()).await.held, set(0..STREAMS));
+    paused.close().await.unwrap();
+    assert_eq!(beat(&third, there()).await.held, set([]), "nothing is free");
+    let nodes = Nodes::nodes(&other).await.unwrap();
+    let held: usize = nodes.iter().filter(|node| node.is_this).map(|node| node.streams.len()).sum();
+    assert_eq!(held, usize::from(STREAMS));
+}
+
+#[tokio::test]
+async fn what_is_its_own_by_an_epoch_that_it_never_heard_of_is_taken_anew() {
+    let server = Server::shared();
+    let address = server.database();
+    let store = open(&address).await;
+    configure(&store, at(0), &[11], &[104]).await;
+    assert_eq!(beat(&store, there()).await.held, set(0..STREAMS));
+    let epoch = |asked: &str| server.tell(database_of(&address), asked);
+    epoch("UPDATE baton.leases SET epoch = epoch + 1 WHERE stream = 1");
+    store.settle(served(Stream(1), 5)).await.unwrap();
+    assert!(store.has_lost());
+    let others: BTreeSet<_> = streams().filter(|stream| *stream != Stream(1)).collect();
+    assert_eq!(beat(&store, there()).await.held, others, "somebody may have had it in between");
+    assert_eq!(beat(&store, there()).await.held, set(0..STREAMS));
+    assert_eq!(epoch("SELECT epoch FROM baton.leases WHERE stream = 1"), "3");
+    store.settle(served(Stream(1), 7)).await.unwrap();
+    assert_eq!(cursor(&store, 1).await, 7);
+}
+
+#[tokio::test]
 async fn what_is_due_and_to_be_sent_again_is_its_holders() {
     let address = Server::shared().database();
     let store = open(&address).await;
