@@ -23,6 +23,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
+use rustls::CertificateError;
 use url::Url;
 
 /// What a receiver answered.
@@ -369,12 +370,39 @@ impl HttpTransport {
             if io.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
                 return SendError::Timeout(self.timeout);
             }
+            if let Some(wrong) = wrong_certificate(cause) {
+                return SendError::Failed(format!("{}: {wrong}", what_is_wrong(wrong)));
+            }
             match cause.source() {
                 Some(source) => cause = source,
                 // What is above the bottom says little.
                 None => return SendError::Failed(cause.to_string()),
             }
         }
+    }
+}
+
+/// The certificate that an error is about, however often it is wrapped as one of a connection.
+fn wrong_certificate<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CertificateError> {
+    if let Some(rustls::Error::InvalidCertificate(wrong)) = error.downcast_ref() {
+        return Some(wrong);
+    }
+    wrong_certificate(error.downcast_ref::<std::io::Error>()?.get_ref()?)
+}
+
+/// What is wrong with a receiver's certificate, in the words of whoever has to mend it.
+fn what_is_wrong(certificate: &CertificateError) -> &'static str {
+    match certificate {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the receiver's certificate has expired"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the receiver's certificate is for another name"
+        }
+        CertificateError::UnknownIssuer => {
+            "the receiver's certificate comes from nobody whom this machine trusts (it is self-signed, or its chain is not whole)"
+        }
+        _ => "the receiver's certificate is not valid",
     }
 }
 

@@ -12,8 +12,12 @@ use baton_engine::{Answer, HttpTransport, Names, SendError, Transport, Vetting};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -507,4 +511,114 @@ fn this_machines_own_names_are_vetted_like_its_numbers() {
     }
     // What other names lead to is seen when they are connected to.
     assert_eq!(transport("127.0.0.0/8").is_forbidden("http://localhost.example/"), None);
+}
+
+/// A receiver of https with this certificate; answers with its port.
+async fn https(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> u16 {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let at = receiver(move |stream| async move {
+        // Whoever does not like the certificate ends it here.
+        let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
+        let mut piece = [0; 1024];
+        if stream.read(&mut piece).await.is_ok_and(|count| count > 0) {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    at.port()
+}
+
+/// A webhook to `https://receiver.test`, which is on this machine.
+async fn to_receiver_test(port: u16) -> Result<Answer, SendError> {
+    let vetting = Vetting { allowed: vec!["127.0.0.0/8".parse().unwrap()] };
+    let names = Arc::new(Rebinding(Mutex::new(vec![vec!["127.0.0.1".parse().unwrap()]])));
+    let transport = HttpTransport::resolving(vetting, Duration::from_secs(10), names).unwrap();
+    post(&transport, &format!("https://receiver.test:{port}/hook")).await
+}
+
+fn certificate(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
+}
+
+fn authority() -> CertificateParams {
+    let mut params = certificate(&[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+/// Whom the machine trusts is asked for once in a process: the tests run in one of their own, which trusts an authority
+/// that they make.
+#[test]
+fn a_receiver_has_a_certificate_that_is_in_time_for_its_name_and_of_an_authority() {
+    let key = KeyPair::generate().unwrap();
+    let own = authority().self_signed(&key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, secret) = (folder.path().join("authority.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, own.pem()).unwrap();
+    std::fs::write(&secret, key.serialize_pem()).unwrap();
+    let program = std::env::current_exe().unwrap();
+    let run = std::process::Command::new(program)
+        .args(["--ignored", "--exact", "certificates_are_judged"])
+        .env("SSL_CERT_FILE", &certificate)
+        .env("AUTHORITY_KEY", &secret)
+        .env_remove("SSL_CERT_DIR")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}
+
+#[tokio::test]
+#[ignore = "run by the one before, with an authority"]
+async fn certificates_are_judged() {
+    let secret = std::fs::read_to_string(std::env::var("AUTHORITY_KEY").unwrap()).unwrap();
+    let issuer = Issuer::new(authority(), KeyPair::from_pem(&secret).unwrap());
+    let key = KeyPair::generate().unwrap();
+    let good = certificate(&["receiver.test"]).signed_by(&key, &issuer).unwrap();
+    let answer = to_receiver_test(https(&good, &key).await).await;
+    assert_eq!(answer.map(|answer| answer.status), Ok(200), "with a good one it arrives");
+
+    let mut old = certificate(&["receiver.test"]);
+    (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    let mut early = certificate(&["receiver.test"]);
+    (early.not_before, early.not_after) = (date_time_ymd(4000, 1, 1), date_time_ymd(4001, 1, 1));
+    for (params, words) in [
+        (old, "the receiver's certificate has expired: "),
+        (early, "the receiver's certificate is not valid: certificate not valid yet"),
+        (certificate(&["other.test"]), "the receiver's certificate is for another name: "),
+    ] {
+        let wrong = params.signed_by(&key, &issuer).unwrap();
+        let error = to_receiver_test(https(&wrong, &key).await).await.unwrap_err();
+        assert!(error.to_string().starts_with(words), "{error}");
+    }
+    let mut own = certificate(&["receiver.test"]);
+    own.distinguished_name.push(DnType::CommonName, "the receiver itself");
+    let own = own.self_signed(&key).unwrap();
+    let error = to_receiver_test(https(&own, &key).await).await.unwrap_err();
+    assert!(error.to_string().contains("comes from nobody whom this machine trusts"), "{error}");
+}
+
+#[tokio::test]
+async fn a_receiver_of_an_old_tls_is_a_failure() {
+    let at = receiver(|mut stream| async move {
+        let mut hello = [0; 512];
+        assert!(stream.read(&mut hello).await.unwrap() > 0);
+        // An alert, fatal: protocol_version.
+        stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).await.unwrap();
+    })
+    .await;
+    let error = to_receiver_test(at.port()).await.unwrap_err();
+    assert!(error.to_string().contains("ProtocolVersion"), "{error}");
 }

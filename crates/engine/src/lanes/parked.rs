@@ -213,7 +213,9 @@ impl Lanes {
         let (_, row) = self.lanes[at].open.first_key_value()?;
         let chain = row.chain.as_ref()?;
         let talk = self.talks.get(chain).filter(|talk| !talk.busy && talk.failures > 0)?;
-        let alone = !self.health.several || self.health.served > talk.served_before;
-        self.waiting.iter().find(|(_, waits)| alone && waits == chain).cloned()
+        if self.health.several && self.health.served <= talk.served_before {
+            return None;
+        }
+        self.waiting.iter().find(|(_, waits)| waits == chain).cloned()
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 mod node;
 mod retention;
 
-use node::{NOW, disk, node, node_by, of, thread};
+use node::{File, NOW, disk, node, node_by, of, thread};
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_down_gets_everything_in_order() {
@@ -164,4 +164,35 @@ async fn what_is_to_be_sent_again_is_sent_by_the_next_process() {
     node.engine.stop(Duration::from_secs(1)).await;
     let mut node = node_by(&disk, node.clock.now(), Profile::NeverDisable).await;
     assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "and only once");
+}
+
+#[tokio::test]
+async fn a_backup_in_the_databases_place_sends_what_was_outstanding_when_it_was_made() {
+    let file = File::new().await;
+    let mut first = file.node(NOW, None).await;
+    first.receiver.up.store(true, Ordering::SeqCst);
+    *first.receiver.refused.lock().unwrap() = Some("ann");
+    for (name, text) in [("ann", "1"), ("bob", "2"), ("ann", "3"), ("bob", "4")] {
+        first.say(name, text).await.unwrap();
+    }
+    while first.store.parked(app("bot")).await.unwrap().is_empty() {
+        first.next().await;
+    }
+    let copy = file.copy();
+    *first.receiver.refused.lock().unwrap() = None;
+    first.say("bob", "after").await.unwrap();
+    while first.next().await.1 != "3" {}
+    let now = first.clock.now();
+    first.engine.stop(Duration::from_secs(10)).await;
+
+    let mut second = copy.node(now, None).await;
+    second.receiver.up.store(true, Ordering::SeqCst);
+    second.say("cyd", "new").await.unwrap();
+    let mut served = Vec::new();
+    while of("ann", &served).len() < 2 || of("cyd", &served).is_empty() {
+        served.push(second.next().await);
+    }
+    assert_eq!(of("ann", &served), ["1", "3"], "in order, although the original sent them later");
+    assert!(!of("bob", &served).contains(&"after".to_owned()), "it was said after the copy was made");
+    second.engine.stop(Duration::from_secs(10)).await;
 }

@@ -1,5 +1,6 @@
 //! A node over a store in memory, with a receiver that is there or not.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use baton_engine::{
 use baton_rules::build::{app, person};
 use baton_rules::{Fields, PageId, Surface, ThreadKey, Timestamp};
 use baton_store::memory::MemoryStore;
+use baton_store::sqlite::{Options, SqliteStore};
 use baton_store::{
     App, Changing, Connection, KeptClock, KeptMoveToMain, Page, Secret, Settings, Side, Store, Token,
 };
@@ -156,7 +158,7 @@ impl Clock for Time {
 
 pub(crate) struct Node {
     pub(crate) engine: Engine,
-    pub(crate) store: MemoryStore,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<Time>,
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) tried: mpsc::UnboundedReceiver<(String, String)>,
@@ -174,6 +176,14 @@ pub(crate) async fn node_by(store: &MemoryStore, at: Timestamp, profile: Profile
 
 /// The same, that keeps things for so long.
 pub(crate) async fn node_keeping(store: &MemoryStore, at: Timestamp, profile: Profile, keep: Keep) -> Node {
+    let mut node = node_over(Arc::new(store.reopen()), at, profile, keep).await;
+    // It may be looked into when the node has stopped.
+    node.store = Arc::new(store.reopen());
+    node
+}
+
+/// The same, over any store.
+async fn node_over(store: Arc<dyn Store>, at: Timestamp, profile: Profile, keep: Keep) -> Node {
     let (sender, tried) = mpsc::unbounded_channel();
     let receiver = Arc::new(Receiver {
         up: AtomicBool::new(false),
@@ -186,7 +196,7 @@ pub(crate) async fn node_keeping(store: &MemoryStore, at: Timestamp, profile: Pr
     let shown = VirtualClock::new(KeptClock { offset: 0, frozen: Some(at) });
     let clock = Arc::new(Time { shown, lived_ms: AtomicI64::new(0) });
     let parts = Parts {
-        store: Arc::new(store.reopen()),
+        store: Arc::clone(&store),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         transport: Arc::clone(&receiver) as Arc<dyn Transport>,
         policy: Policy {
@@ -202,14 +212,61 @@ pub(crate) async fn node_keeping(store: &MemoryStore, at: Timestamp, profile: Pr
         member: baton_engine::Member::default(),
     };
     let engine = Engine::start(parts).await.unwrap();
-    Node { engine, store: store.reopen(), clock, receiver, tried }
+    Node { engine, store, clock, receiver, tried }
 }
 
 pub(crate) async fn disk() -> MemoryStore {
     let store = MemoryStore::new(2, [1; 32]);
+    configure(&store).await;
+    store
+}
+
+/// A page and an app in a store that has nothing yet.
+async fn configure(store: &dyn Store) {
     let silent = Box::new(|_: &Changing<'_>| Vec::new());
     store.configure(NOW, Box::new(|_: &Settings| Ok(settings())), silent).await.unwrap();
-    store
+}
+
+/// A database in a file: one in memory takes nothing of a disk.
+pub(crate) struct File(tempfile::TempDir);
+
+impl File {
+    pub(crate) async fn new() -> Self {
+        let file = File(tempfile::tempdir().unwrap());
+        let store = file.open();
+        configure(&store).await;
+        store.close().await.unwrap();
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("baton.db")
+    }
+
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path(), Options { streams: 2, ..Options::default() }).unwrap()
+    }
+
+    /// What `baton backup` makes of it.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = File(tempfile::tempdir().unwrap());
+        SqliteStore::copy(&self.path(), &copy.path()).unwrap();
+        copy
+    }
+
+    /// What it takes when it is closed.
+    pub(crate) async fn bytes(&self) -> u64 {
+        let store = self.open();
+        let size = store.size().await.unwrap();
+        store.close().await.unwrap();
+        size.bytes - size.free
+    }
+
+    /// A node over it, with so many bytes for it; its receiver is down.
+    pub(crate) async fn node(&self, at: Timestamp, most: Option<u64>) -> Node {
+        let keep = Keep { database_bytes: most, ..Keep::default() };
+        node_over(Arc::new(self.open()), at, Profile::NeverDisable, keep).await
+    }
 }
 
 pub(crate) fn thread(name: &str) -> ThreadKey {

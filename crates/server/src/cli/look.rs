@@ -47,14 +47,36 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// A text as a terminal may show it. Names and messages are strangers' words: of what would make a terminal do something,
+/// only styles, new lines and tabs stay.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(letter) = rest.next() {
+        if letter == '\x1b'
+            && let Some((style, after)) =
+                rest.as_str().strip_prefix('[').and_then(|text| text.split_once('m'))
+            && style.chars().all(|letter| letter.is_ascii_digit() || letter == ';')
+        {
+            shown.extend(["\x1b[", style, "m"]);
+            rest = after.chars();
+        } else if letter.is_control() && !matches!(letter, '\n' | '\t') {
+            shown.push('\u{fffd}');
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 /// Writes a line to standard output.
 pub(crate) fn line(text: impl Display) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+    let _ = writeln!(anstream::stdout(), "{}", harmless(&text.to_string()));
 }
 
 /// Writes a line to standard error.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", harmless(&text.to_string()));
 }
 
 /// Writes a warning to standard error.
@@ -137,6 +159,20 @@ pub(crate) fn given_moment(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strangers_words_make_no_terminal_do_anything() {
+        for (said, shown) in [
+            ("Ann\u{1b}]0;owned\u{7}", "Ann\u{fffd}]0;owned\u{fffd}"),
+            ("\u{1b}[2J\u{1b}[1;1Hm", "\u{fffd}[2J\u{fffd}[1;1Hm"),
+            ("a\rb\u{8}c\u{9b}2Jd\u{1b}", "a\u{fffd}b\u{fffd}c\u{fffd}2Jd\u{fffd}"),
+            ("one\n\ttwo äß…", "one\n\ttwo äß…"),
+        ] {
+            assert_eq!(harmless(said), shown);
+            let styled = styled(APP, said);
+            assert_eq!(harmless(&styled), super::styled(APP, shown), "styles stay");
+        }
+    }
 
     #[test]
     fn columns_have_their_width() {

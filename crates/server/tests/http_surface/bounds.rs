@@ -386,3 +386,41 @@ async fn without_an_engine_it_says_try_again() {
     expect!(w.get("/healthz").await, 200, "ok");
     w.stop().await;
 }
+
+#[tokio::test]
+async fn a_request_whose_end_can_be_read_in_two_ways_hides_no_other() {
+    let w = World::start().await;
+    let hidden = "GET /baton/v1/hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    let post = "POST /baton/v1/nothing HTTP/1.1\r\nHost: x\r\n";
+    let length = hidden.len();
+    for (head, refused) in [
+        // The first one's end is the chunks', and then the connection's.
+        (format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), false),
+        (format!("Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n0\r\n\r\n"), false),
+        (format!("Content-Length: 0\r\nContent-Length: {length}\r\n\r\n"), true),
+        (format!("Content-Length: 0, {length}\r\n\r\n"), true),
+        (format!("Content-Length: +{length}\r\n\r\n"), true),
+        ("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n".to_owned(), true),
+        ("X-Folded: a\r\n Content-Length: 0\r\n\r\n".to_owned(), true),
+        ("Content-Length : 0\r\n\r\n".to_owned(), true),
+    ] {
+        let answer = w.raw(format!("{post}{head}{hidden}").as_bytes()).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
+        assert_eq!(answer.starts_with("HTTP/1.1 400 "), refused, "{head}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_strangers_read_nothing() {
+    let w = World::start().await;
+    for path in ["/me?access_token=market-bot", "/baton/v1/pages", "/baton/v1/activity?limit=1", "/nothing"] {
+        for method in [reqwest::Method::GET, reqwest::Method::OPTIONS] {
+            let request =
+                w.client.request(method.clone(), w.url(path)).header("origin", "https://stranger.test");
+            let request = request.header("access-control-request-method", "GET").bearer_auth(OPERATOR);
+            let answer = request.send().await.unwrap();
+            let opened = answer.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+            assert_eq!(opened, None, "{method} {path}");
+        }
+    }
+}

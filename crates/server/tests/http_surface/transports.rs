@@ -142,7 +142,14 @@ async fn the_proof_of_a_secret_is_checked_when_there() {
     let path = |proof: &str, more: &str| format!("/me?appsecret_proof={proof}{more}");
     expect!(w.read("market-bot", &path(&proof, "")).await, 200, "Market");
     expect!(w.read("market-bot", &path(&timed, "&appsecret_time=1767225600")).await, 200, "Market");
-    for wrong in [path("00", ""), path(&proof, "&appsecret_time=1767225600"), path(&timed, "")] {
+    let others = baton_wire::signature::proof("desk_secret", "market-bot", None);
+    let of_another = baton_wire::signature::proof("test_secret", "human-desk", None);
+    let strangers = [path(&others, ""), path(&of_another, "")];
+    for wrong in strangers.into_iter().chain([
+        path("00", ""),
+        path(&proof, "&appsecret_time=1767225600"),
+        path(&timed, ""),
+    ]) {
         let reply = w.read("market-bot", &wrong).await;
         expect!(
             reply,
