@@ -1,13 +1,18 @@
 //! Runs simulated stories, one for each seed, and says which of them broke a promise and how to see it again.
 
+use std::cell::Cell;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
 use baton_testkit::world::{Told, tell};
 
 const HELP: &str = "sim: simulated nodes with crashes, faulty disks and rude receivers
 
-  --seeds N     run N seeds (200)
+  --seeds N     run N seeds (200), on as many threads as there are processors
   --from S      begin with this one (1)
   --seed S      run this one alone, and print all of its trace
   --minutes M   minutes of trouble in each story (4)
@@ -15,6 +20,11 @@ const HELP: &str = "sim: simulated nodes with crashes, faulty disks and rude rec
 
 /// Every seed whose number is divisible by this is run twice: the same seed must tell the same story.
 const TWICE: u64 = 10;
+
+thread_local! {
+    /// The seed whose story this thread tells.
+    static SEED: Cell<u64> = const { Cell::new(0) };
+}
 
 struct Options {
     from: u64,
@@ -61,30 +71,32 @@ fn main() -> ExitCode {
     }
 }
 
+/// Tells the stories, on all processors, and reports them as they end.
 fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
     let (mut passed, mut crashes, mut asked, mut sent, mut forgotten) =
         (0_u64, 0_u64, 0_usize, 0_usize, 0_u64);
-    for seed in options.from..options.from.saturating_add(options.seeds) {
-        say_what_to_do_after_a_panic(seed, options.minutes);
-        let mut told = tell(seed, options.minutes, options.verbose)?;
-        if seed.is_multiple_of(TWICE) || options.verbose {
-            let again = tell(seed, options.minutes, false)?;
-            if again.hash != told.hash {
-                told.broken
-                    .push("the same seed told another story: something in it is not determined".to_owned());
+    say_what_to_do_after_a_panic(options.minutes);
+    let (next, threads) = (AtomicU64::new(0), thread::available_parallelism().map_or(1, NonZero::get));
+    let (ended, stories) = channel();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (next, ended) = (&next, ended.clone());
+            scope.spawn(move || tell_in_turn(options, next, &ended));
+        }
+        drop(ended);
+        for told in stories {
+            let told = told?;
+            crashes += u64::from(told.crashes);
+            asked += told.asked;
+            sent += told.sent;
+            forgotten += told.forgotten;
+            passed += u64::from(told.broken.is_empty());
+            if options.verbose || !told.broken.is_empty() {
+                report(&told, options, out)?;
             }
         }
-        crashes += u64::from(told.crashes);
-        asked += told.asked;
-        sent += told.sent;
-        forgotten += told.forgotten;
-        if told.broken.is_empty() {
-            passed += 1;
-        }
-        if options.verbose || !told.broken.is_empty() {
-            report(&told, options, out)?;
-        }
-    }
+        anyhow::Ok(())
+    })?;
     writeln!(
         out,
         "sim: {} seeds, {passed} passed ({crashes} crashes, {asked} questions, {sent} events sent, {forgotten} rows deleted)",
@@ -93,9 +105,37 @@ fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<bool> {
     Ok(passed == options.seeds)
 }
 
+/// Tells the story of one seed after another that no other thread has taken, until none is left or nobody listens.
+fn tell_in_turn(options: &Options, next: &AtomicU64, ended: &Sender<anyhow::Result<Told>>) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= options.seeds {
+            return;
+        }
+        if ended.send(story(options.from.saturating_add(number), options)).is_err() {
+            return;
+        }
+    }
+}
+
+/// The story of a seed; of some of them told twice.
+fn story(seed: u64, options: &Options) -> anyhow::Result<Told> {
+    SEED.set(seed);
+    let mut told = tell(seed, options.minutes, options.verbose)?;
+    if seed.is_multiple_of(TWICE) || options.verbose {
+        let again = tell(seed, options.minutes, false)?;
+        if again.hash != told.hash {
+            told.broken
+                .push("the same seed told another story: something in it is not determined".to_owned());
+        }
+    }
+    Ok(told)
+}
+
 /// A panic ends the program: whoever reads it must know the seed.
-fn say_what_to_do_after_a_panic(seed: u64, minutes: i64) {
+fn say_what_to_do_after_a_panic(minutes: i64) {
     std::panic::set_hook(Box::new(move |what| {
+        let seed = SEED.get();
         // Nobody is left to tell when even this cannot be written.
         let _ =
             writeln!(io::stderr(), "{what}\nseed {seed} ended here: sim --seed {seed} --minutes {minutes}");
