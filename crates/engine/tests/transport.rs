@@ -566,7 +566,7 @@ fn a_receiver_has_a_certificate_that_is_in_time_for_its_name_and_of_an_authority
     std::fs::write(&secret, key.serialize_pem()).unwrap();
     let program = std::env::current_exe().unwrap();
     let run = std::process::Command::new(program)
-        .args(["--ignored", "--exact", "certificates_are_judged"])
+        .args(["--exact", "certificates_are_judged"])
         .env("SSL_CERT_FILE", &certificate)
         .env("AUTHORITY_KEY", &secret)
         .env_remove("SSL_CERT_DIR")
@@ -581,9 +581,10 @@ fn a_receiver_has_a_certificate_that_is_in_time_for_its_name_and_of_an_authority
 }
 
 #[tokio::test]
-#[ignore = "run by the one before, with an authority"]
 async fn certificates_are_judged() {
-    let secret = std::fs::read_to_string(std::env::var("AUTHORITY_KEY").unwrap()).unwrap();
+    // It is the one before that runs it, with an authority.
+    let Ok(secret) = std::env::var("AUTHORITY_KEY") else { return };
+    let secret = std::fs::read_to_string(secret).unwrap();
     let issuer = Issuer::new(authority(), KeyPair::from_pem(&secret).unwrap());
     let key = KeyPair::generate().unwrap();
     let good = certificate(&["receiver.test"]).signed_by(&key, &issuer).unwrap();
