@@ -86,6 +86,8 @@ console: $(CONSOLE) ## build the web console, to be embedded by the next build o
 $(CONSOLE): $(CONSOLE_SOURCES) docs/reference/openapi.json console/node_modules/.package-lock.json
 	cd console && npm run --silent build
 	@touch $@
+# Where the program was built before there was a console, cargo would not see that there is one now.
+	@touch crates/server/build.rs
 
 # Not `npm ci`: it refuses a lock file that lacks the packages of platforms which nobody here has.
 console/node_modules/.package-lock.json: console/package-lock.json

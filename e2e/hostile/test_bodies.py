@@ -148,6 +148,11 @@ class BodiesTest(unittest.TestCase):
     def refused(self, name, status):
         self.assertTrue(status and 400 <= status < 500, f"{name}: answered with {status}\n{self.server.said()}")
 
+    def refused_or_cut(self, name, sent, status):
+        """Of what is long the server may not read all: the answer can get lost where a connection ends with bytes unread."""
+        if status is not None or len(sent) < 64 * 1024:
+            self.refused(name, status)
+
     def is_well(self):
         """It goes on, nobody panicked, and nothing of what was refused was done."""
         self.assertEqual(self.server.says("Ann", "after")[0], 200)
@@ -244,7 +249,7 @@ class BodiesTest(unittest.TestCase):
         ):
             with self.subTest(name):
                 status, _ = self.server.send(head_of(SEND, JSON), [body], SECONDS)
-                self.refused(name, status)
+                self.refused_or_cut(name, body, status)
         for name, head in (
             ("a head without end", b"GET / HTTP/1.1\r\n" + b"X-A: 1\r\n" * 100_000),
             ("one long line of a head", b"GET / HTTP/1.1\r\nX-A: " + b"x" * 1_000_000),
@@ -253,7 +258,7 @@ class BodiesTest(unittest.TestCase):
         ):
             with self.subTest(name):
                 status, _ = self.server.send(head, [], SECONDS)
-                self.refused(name, status)
+                self.refused_or_cut(name, head, status)
         self.is_well()
 
 
