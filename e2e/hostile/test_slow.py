@@ -19,13 +19,13 @@ OF_EACH = 200
 HEAD_SECONDS, BODY_SECONDS = 10, 30
 # What a busy machine adds, and a thousand connections that end at one moment.
 SLACK_SECONDS = 10
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 10
 # Of a head and of a body this much is sent at once, and then a byte each second.
 LARGE_HEAD, BEGUN_BODY = 48 * 1024, 64 * 1024
 # What they may hold: each a buffer for a head of 64 kB, which doubles while it grows, and its own state; those with a body
-# what came of it, in a buffer that doubles too.
+# what came of it, in a buffer that doubles too; and as much again that the allocator has not given back yet.
 HEAD_SIZE, STATE = 64 * 1024, 32 * 1024
-BOUND_MIB = OF_EACH * (5 * (2 * HEAD_SIZE + STATE) + 2 * 2 * BEGUN_BODY) / MIB
+BOUND_MIB = 2 * OF_EACH * (5 * (2 * HEAD_SIZE + STATE) + 2 * 2 * BEGUN_BODY) / MIB
 
 Kind = collections.namedtuple("Kind", "name begins goes_on limit status")
 EVENTS = f"/baton/v1/pages/{PAGE}/people/Slow/events"
