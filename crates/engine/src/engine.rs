@@ -199,9 +199,13 @@ impl Shared {
     }
 
     /// A stream goes further than was known.
-    pub(crate) fn went_on(&self, stream: Stream, to: Position) {
+    pub(crate) fn went_on(self: &Arc<Self>, stream: Stream, to: Position) {
         if let Some(head) = self.heads.get(usize::from(stream.0)) {
             head.fetch_max(to.0, Ordering::AcqRel);
+        }
+        if self.holding.has(stream) {
+            // Whoever has just begun to deliver it may have looked before.
+            self.store.settings().apps.iter().for_each(|app| delivery::wake(self, app.id));
         }
         self.commits.send_replace(());
     }

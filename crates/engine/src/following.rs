@@ -188,10 +188,6 @@ async fn look(shared: &Arc<Shared>, seen: &mut u64) -> Result<bool, StoreError> 
                 // Nobody here waits for what it says.
                 shared.went_on(stream, until);
                 followed.reach(stream, until);
-                if shared.holding.has(stream) {
-                    // It has begun to deliver this stream meanwhile, and may have looked before.
-                    shared.store.settings().apps.iter().for_each(|app| delivery::wake(shared, app.id));
-                }
                 continue;
             }
             let limit = usize::try_from((until.0 - after.0).min(PIECE)).unwrap_or(usize::MAX);

@@ -7,6 +7,7 @@
 //! failing while others succeed is *parked*: the cursor passes it, and it walks on by itself. When the app
 //! fails altogether nothing is parked, and one probe at a time is sent.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -341,9 +342,11 @@ impl Lanes {
 
     /// The next read, if a lane is behind its head and may read further: of the lane that holds least.
     fn read(&self, head: impl Fn(Stream) -> Position) -> Option<Step> {
+        let is_behind = |at: &usize| self.lanes[*at].read_to < head(self.lanes[*at].stream);
+        let mut behind = (0..self.lanes.len()).filter(is_behind).peekable();
+        // As a rule none is: then nothing is reckoned.
+        behind.peek()?;
         let free = self.free();
-        let behind =
-            (0..self.lanes.len()).filter(|at| self.lanes[*at].read_to < head(self.lanes[*at].stream));
         let rooms = behind.map(|at| (at, self.room(at, free))).filter(|(_, room)| *room > 0);
         let (at, room) = rooms.min_by_key(|(at, _)| self.lanes[*at].held.rows)?;
         let (lane, limit) = (&self.lanes[at], usize::try_from(room).unwrap_or(usize::MAX));
@@ -406,8 +409,10 @@ impl Lanes {
             if row.position <= lane.read_to {
                 continue;
             }
-            let talk = self.talks.entry(chain.clone()).or_default();
-            if let Some(walk) = &mut talk.parked {
+            let mut talk = self.talks.entry(chain.clone());
+            if let Entry::Occupied(known) = &mut talk
+                && let Some(walk) = &mut known.get_mut().parked
+            {
                 walk.passed = walk.passed.max(row.position);
                 continue;
             }
@@ -419,6 +424,7 @@ impl Lanes {
             }
             left.remove(bytes);
             taken = true;
+            let talk = talk.or_default();
             let new = talk.queue.is_empty() && !talk.busy;
             talk.stream = at;
             talk.queue.push_back(Arc::clone(row));

@@ -724,6 +724,18 @@ fn a_backlog_takes_so_much_memory_and_no_more_whatever_the_number_of_streams() {
 }
 
 #[test]
+fn what_there_was_no_room_for_and_is_deleted_since_leaves_nothing_behind() {
+    let mut rig = Rig::new(Bounds { bytes: 1, ..bounds() }, 1);
+    rig.say(&["ann", "bob"]);
+    rig.read(Stream(0), Position(0), 2);
+    let ann = rig.step().unwrap();
+    assert_eq!(rig.held().0, 1);
+    rig.answer(&ann, &Answered::Served);
+    rig.lanes.loaded(Stream(0), &Slice { rows: Vec::new(), scanned: Position(2) });
+    assert!(rig.is_idle());
+}
+
+#[test]
 fn what_waits_for_one_conversation_stops_no_other_stream() {
     let mut rig = Rig::new(bounds(), 16);
     for _ in 0..200 {

@@ -43,6 +43,15 @@ async fn say_while(
     (said.map(drop), tries.load(Ordering::SeqCst))
 }
 
+/// A database, and a conversation in which something was said.
+async fn begun(server: &Server) -> (String, PostgresStore, ThreadKey) {
+    let address = server.database();
+    let store = open(&address).await;
+    let key = person(1);
+    say(&store, at(0), slice::from_ref(&key)).await;
+    (address, store, key)
+}
+
 async fn said_to(store: &PostgresStore, key: &ThreadKey) -> usize {
     store.conversation(key, None, 100).await.unwrap().len()
 }
@@ -50,14 +59,11 @@ async fn said_to(store: &PostgresStore, key: &ThreadKey) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_wait_for_each_other_the_store_gives_way_and_tries_again() {
     let server = Server::shared();
-    let address = server.database();
-    let store = open(&address).await;
-    let key = person(1);
-    say(&store, at(0), slice::from_ref(&key)).await;
+    let (address, store, key) = begun(server).await;
     let other = session(&address).await;
     // It is the store that finds out.
-    let begun = "SET deadlock_timeout = '1h'; BEGIN; SELECT FROM baton.threads FOR UPDATE";
-    other.batch_execute(begun).await.unwrap();
+    let locks = "SET deadlock_timeout = '1h'; BEGIN; SELECT FROM baton.threads FOR UPDATE";
+    other.batch_execute(locks).await.unwrap();
     let decided = Arc::new(Notify::new());
     let heard = Arc::clone(&decided);
     let crossed = tokio::spawn(async move {
@@ -114,10 +120,7 @@ async fn what_cannot_be_serialized_is_tried_again_so_many_times() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_is_not_had_in_time_is_asked_for_again() {
     let server = Server::shared();
-    let address = server.database();
-    let store = open(&address).await;
-    let key = person(1);
-    say(&store, at(0), slice::from_ref(&key)).await;
+    let (address, store, key) = begun(server).await;
     let other = session(&address).await;
     other.batch_execute("BEGIN; SELECT FROM baton.threads FOR UPDATE; LOCK TABLE baton.team").await.unwrap();
     let again = Arc::new(Notify::new());
