@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use baton_engine::{Clock, Engine, Request, Requested, SystemClock};
+use baton_engine::{Clock, Engine, Request, Requested, SystemClock, Which};
 use baton_pgtest::Server as Postgres;
 use baton_rules::build::app;
 use baton_rules::{MenuLevel, ThreadKey, Timestamp};
 use baton_store::postgres::Time;
-use baton_store::{DeliveryHealth, Position, Store, Stream, stream_of};
+use baton_store::{DeliveryHealth, Disabled, Position, Round, Store, Stream, stream_of};
 use baton_testkit::people::thread;
 use baton_testkit::settings::HANDOVER;
 use baton_wire::inbound::{Kind, PersonEvent};
@@ -105,11 +105,7 @@ async fn who_has_too_much_keeps_it_until_nothing_of_it_is_under_way() {
     one.configure(Box::new(|_| Ok(begins()))).await.unwrap();
     all_is_sent(&*eye, &inbox).await;
     // A conversation in each stream, with more to say than is under way at once; and apps that do not answer.
-    let people = (0..STREAMS).map(|stream| {
-        let lies_there = |thread: &ThreadKey| stream_of(thread, STREAMS) == Stream(stream);
-        (0..).map(|number| thread(HANDOVER, number)).find(lies_there).unwrap()
-    });
-    let people: Vec<_> = people.collect();
+    let people = one_in_each_stream();
     inbox.answers(Mood::Holds);
     for text in ["first", "second"] {
         for thread in &people {
@@ -145,6 +141,69 @@ async fn who_has_too_much_keeps_it_until_nothing_of_it_is_under_way() {
     for (whose, texts) in sent {
         assert_eq!(texts, ["first", "second", "third"], "{whose:?}");
     }
+}
+
+/// Two nodes that share the streams.
+async fn two_that_share(database: &str, inbox: &Arc<Inbox>) -> (Engine, Engine) {
+    let one = start(postgres(database, Time::Database).await, Arc::new(SystemClock), inbox).await;
+    one.configure(Box::new(|_| Ok(begins()))).await.unwrap();
+    let two = start(postgres(database, Time::Database).await, Arc::new(SystemClock), inbox).await;
+    until("they do not share", async || stands(&two).await.0 > 1).await;
+    (one, two)
+}
+
+/// A conversation in each stream.
+fn one_in_each_stream() -> Vec<ThreadKey> {
+    let people = (0..STREAMS).map(|stream| {
+        let lies_there = |thread: &ThreadKey| stream_of(thread, STREAMS) == Stream(stream);
+        (0..).map(|number| thread(HANDOVER, number)).find(lies_there).unwrap()
+    });
+    people.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_again_at_one_node_is_sent_by_whoever_delivers_it() {
+    let database = Postgres::shared().database();
+    let inbox = Arc::new(Inbox::default());
+    let (one, two) = two_that_share(&database, &inbox).await;
+    for thread in one_in_each_stream() {
+        says(&one, &thread, "Hello").await;
+    }
+    all_is_sent(&*postgres(&database, Time::Database).await, &inbox).await;
+    let url = one.settings().app(app("bot")).unwrap().webhook_url.clone().unwrap();
+    let (address, _) = url.split_once(".test/").unwrap();
+    let sent = || entries(&inbox).iter().filter(|(to, _)| to == address).count();
+    let once = sent();
+    // What is just recorded as served is not sent again by itself.
+    let is_recorded = async || one.app_health(app("bot")).await.unwrap().pending == 0;
+    until("it is not recorded", is_recorded).await;
+    one.resend(app("bot"), &Which::Since(Timestamp(0)), None).await.unwrap();
+    until("not everything is sent again", async || sent() >= 2 * once).await;
+    one.stop(PATIENCE).await;
+    two.stop(PATIENCE).await;
+    assert_eq!(sent(), 2 * once);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_let_go_on_at_one_node_is_sent_what_waits_at_the_others() {
+    let database = Postgres::shared().database();
+    let inbox = Arc::new(Inbox::default());
+    let (one, two) = two_that_share(&database, &inbox).await;
+    let eye = postgres(&database, Time::Database).await;
+    all_is_sent(&*eye, &inbox).await;
+    // Whoever stopped it wrote that down.
+    let stopped = Disabled { at: one.now().0, reason: "nothing but failures".into() };
+    let health = DeliveryHealth { disabled: Some(stopped), ..DeliveryHealth::default() };
+    eye.settle(Round { health: vec![(app("bot"), health)], ..Round::default() }).await.unwrap();
+    let is_stopped = async |node: &Engine| node.app_health(app("bot")).await.unwrap().kept.disabled.is_some();
+    until("they do not hear of it", async || is_stopped(&one).await && is_stopped(&two).await).await;
+    for thread in one_in_each_stream() {
+        says(&one, &thread, "Hello").await;
+    }
+    one.resume(app("bot")).await.unwrap();
+    all_is_sent(&*eye, &inbox).await;
+    one.stop(PATIENCE).await;
+    two.stop(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
