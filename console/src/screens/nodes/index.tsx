@@ -52,8 +52,8 @@ function Together({ found }: { found: Found }) {
       </Card>
       <p className={css.about}>
         Each node answers every call, and each stream is delivered by one of them: when a node is gone, the
-        others take its streams over. It is listed for an hour more; one that was stopped as it should be is
-        not.
+        others take its streams over. It is listed for an hour more, or until it is there again; one that was
+        stopped as it should be is not.
       </p>
     </>
   );

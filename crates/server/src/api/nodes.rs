@@ -18,7 +18,7 @@ use crate::serve::Shared;
 /// The nodes that use the database.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Nodes {
-    /// By name; one that is gone is here for an hour more.
+    /// By name; one that is gone is here for an hour more, or until one of its name is there.
     nodes: Vec<OneNode>,
     /// Streams that no node delivers now.
     undelivered: Vec<u16>,

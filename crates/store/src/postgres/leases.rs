@@ -226,7 +226,13 @@ impl Present {
                 big(self.beat.waiting),
                 self.beat.oldest.map(|at| at.0),
             ),
-            statement!("DELETE FROM baton.nodes WHERE there_until < now() - interval '1 hour'"),
+            // One that is gone and came back by its name is not told of twice.
+            statement!(
+                "DELETE FROM baton.nodes WHERE there_until < now() - interval '1 hour'
+                     OR name = $1 AND node <> $2 AND there_until < clock_timestamp()",
+                self.beat.name.to_string(),
+                self.node.clone(),
+            ),
         ]
     }
 }

@@ -316,6 +316,31 @@ async fn a_stream_is_delivered_by_one_process_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_name_that_comes_back_stands_for_its_former_self() {
+    let address = Server::shared().database();
+    let (killed, other) = (open(&address).await, open(&address).await);
+    let names = async |store: &PostgresStore| {
+        let nodes = Nodes::nodes(store).await.unwrap();
+        nodes.iter().map(|node| (node.name.to_string(), node.there_for_ms > 0)).collect::<Vec<_>>()
+    };
+    let named = |name: &str| Beat { name: name.into(), ..there() };
+    beat(&killed, Beat { lasting: Duration::ZERO, ..named("north") }).await;
+    beat(&other, named("south")).await;
+    let of = |name: &str, there: bool| (name.to_owned(), there);
+    assert_eq!(names(&other).await, [of("north", false), of("south", true)], "one that is gone is told");
+    let again = open(&address).await;
+    beat(&again, named("north")).await;
+    assert_eq!(names(&other).await, [of("north", true), of("south", true)]);
+    // One that is there goes for no other that has its name.
+    let namesake = open(&address).await;
+    beat(&namesake, named("south")).await;
+    assert_eq!(names(&other).await.len(), 3);
+    again.close().await.unwrap();
+    namesake.close().await.unwrap();
+    assert_eq!(names(&other).await, [of("south", true)], "it was stopped as it should be");
+}
+
+#[tokio::test]
 async fn who_lost_a_stream_without_knowing_writes_nothing_of_it() {
     let address = Server::shared().database();
     let (paused, other) = (open(&address).await, open(&address).await);
