@@ -1,5 +1,6 @@
 """A thousand connections that take their time: each is closed by a time limit of the server, meanwhile ordinary calls are
-answered, and memory does not grow by more than what the connections may hold.
+answered, and memory does not grow by more than what the connections may hold. Then hundreds of large bodies of strangers,
+who come as far as their room, and hold up neither small bodies nor those of callers who are known.
 
     python3 e2e/hostile/test_slow.py
 """
@@ -27,6 +28,11 @@ LARGE_HEAD, BEGUN_BODY = 48 * 1024, 64 * 1024
 HEAD_SIZE, STATE = 64 * 1024, 32 * 1024
 BOUND_MIB = 2 * OF_EACH * (5 * (2 * HEAD_SIZE + STATE) + 2 * 2 * BEGUN_BODY) / MIB
 
+# Large bodies of strangers, nearly whole: `limits.body` of each, `limits.bodies` of all.
+STRANGERS, LIMIT, ROOM_MIB = 300, 1_048_576, 64
+# Beside what they have in the room each has its connection; the allocator keeps as much again, and 32 MiB for what else is done.
+STRANGERS_BOUND_MIB = 2 * (ROOM_MIB + STRANGERS * (HEAD_SIZE + STATE) / MIB) + 32
+
 Kind = collections.namedtuple("Kind", "name begins goes_on limit status")
 EVENTS = f"/baton/v1/pages/{PAGE}/people/Slow/events"
 SEND = f"/me/messages?access_token={PAGE_TOKEN}"
@@ -37,6 +43,18 @@ KINDS = [
     Kind("a large head", b"GET /readyz HTTP/1.1\r\nX-Slow: " + LARGE_HEAD * b"x", b"x", HEAD_SECONDS, None),
     Kind("a body, byte by byte", head_of(EVENTS, JSON, OPERATOR_TOKEN, 500_000) + BEGUN_BODY * b" ", b" ", BODY_SECONDS, 408),
     Kind("an endless body", head_of(SEND, JSON) + b"10000\r\n" + BEGUN_BODY * b" " + b"\r\n", b"1\r\n \r\n", BODY_SECONDS, 400),
+]
+
+
+FORM = "application/x-www-form-urlencoded"
+BODY = (LIMIT - 1000) * b" "
+# No token; one in the header that is nobody's; and one may yet come in the form.
+OF_STRANGERS = [
+    Kind("JSON", head_of("/me/messages", JSON, length=LIMIT) + BODY, b" ", BODY_SECONDS, None),
+    Kind("JSON, a token", head_of("/me/messages", JSON, "EAA-of-nobody", LIMIT) + BODY, b" ", BODY_SECONDS, None),
+    Kind("a form", head_of("/me/messages", FORM, length=LIMIT) + b"a=" + BODY, b" ", BODY_SECONDS, None),
+    Kind("chunks", head_of("/me/messages", JSON) + b"ff000\r\n" + 0xFF000 * b" " + b"\r\n", b"1\r\n \r\n", BODY_SECONDS, None),
+    Kind("a password", head_of("/baton/v1/session", JSON, length=LIMIT) + BODY, b" ", BODY_SECONDS, None),
 ]
 
 
@@ -181,6 +199,43 @@ class SlowTest(unittest.TestCase):
                 self.assertEqual(collections.Counter(status_of(one.answer) for one in ours), {kind.status: len(ours)})
                 self.assertGreater(min(one.seconds for one in ours), kind.limit - 1)
                 self.assertLess(max(one.seconds for one in ours), kind.limit + SLACK_SECONDS)
+
+    def test_large_bodies_of_strangers_have_a_room_of_their_own(self):
+        text = json.dumps({"recipient": {"id": "Ann"}, "message": {"text": "x"}, "access_token": PAGE_TOKEN})
+        event = json.dumps({"type": "message", "message": {"text": "x"}}) + " " * 200_000
+        self.assertEqual(self.server.says("Ann", "first")[0], 200)
+        self.server.forget_peak()
+        before = self.server.memory()
+        kinds = [OF_STRANGERS[number % len(OF_STRANGERS)] for number in range(STRANGERS)]
+        slow = [Connection(self.server, kind) for kind in kinds]
+        for one in slow:
+            self.addCleanup(one.socket.close)
+        stop, answers = threading.Event(), collections.Counter()
+
+        def ask():
+            while not stop.wait(0.3):
+                answers["small, a token in it", self.server.ask("POST", "/me/messages", text)[0]] += 1
+                answers["large, an operator's", self.server.ask("POST", EVENTS, event, OPERATOR_TOKEN)[0]] += 1
+                answers["large, an app's", self.server.ask("POST", SEND, text + " " * 200_000)[0]] += 1
+
+        other = threading.Thread(target=ask)
+        other.start()
+        self.play(slow)
+        stop.set()
+        other.join(30)
+        peak = self.server.peak()
+        statuses = collections.Counter((one.kind.name, status_of(one.answer)) for one in slow)
+        print(
+            f"\n{STRANGERS} large bodies of strangers, {dict(statuses)}; others meanwhile {dict(answers)}; memory "
+            f"{before:.0f} MiB before, {peak:.0f} at most, {self.server.memory():.0f} after, {STRANGERS_BOUND_MIB:.0f} more allowed"
+        )
+        self.assertEqual(sum(one.closed is None for one in slow), 0, "some were not closed")
+        self.assertEqual({status for _, status in answers}, {200})
+        self.assertGreater(answers["large, an app's", 200], 5)
+        # What there was no room for is told to try again; what was in it, that it is too slow or that its token is nobody's.
+        self.assertLessEqual({status for _, status in statuses}, {400, 408, 500, 503})
+        self.assertGreater(sum(count for (_, status), count in statuses.items() if status in (500, 503)), STRANGERS / 2)
+        self.assertLess(peak - before, STRANGERS_BOUND_MIB)
 
     def test_they_hold_up_no_stop(self):
         slow = self.connect(20)

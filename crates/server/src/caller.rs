@@ -231,6 +231,18 @@ impl Caller {
         }
     }
 
+    /// Whether a token is a page's or an app's: else its error.
+    pub(crate) async fn is_somebodys(
+        shared: &Arc<Shared>,
+        token: &str,
+        params: &Params,
+    ) -> Result<(), Wrong> {
+        match AppCaller::found(shared, token).await? {
+            Some(_) => Ok(()),
+            None => Self::found(shared, token, params).await.map(|_| ()),
+        }
+    }
+
     /// The token, as the client has it.
     pub(crate) fn token_text(&self) -> &str {
         self.text.reveal()

@@ -120,6 +120,8 @@ pub struct Limits {
     pub upload: usize,
     /// Bytes of all such bodies at once; more wait.
     pub uploads: usize,
+    /// Bytes of all other bodies that are being read at once, and again of those of strangers; more are refused.
+    pub bodies: usize,
     /// Nesting of JSON and of brackets.
     pub depth: usize,
     /// Fields of a form.
@@ -151,7 +153,7 @@ impl Default for Limits {
         let (connections, waiting, listeners, lagging) = (4096, 4096, 64, 131_072);
         // 25 MB of file, and what stands around it.
         let upload = 26 * 1024 * 1024;
-        let uploads = 10 * upload;
+        let (uploads, bodies) = (10 * upload, 64 * 1024 * 1024);
         let (app_calls, page_calls, sends) = (0, 0, 0);
         let (body, depth, form_fields) = (1024 * 1024, 64, 1000);
         let (metadata, events, event_id) = (2000, 1000, 256);
@@ -159,6 +161,7 @@ impl Default for Limits {
             body,
             upload,
             uploads,
+            bodies,
             depth,
             form_fields,
             metadata,
@@ -319,6 +322,7 @@ impl Config {
                 body: reader.value("limits.body", self.limits.body, limit),
                 upload: reader.value("limits.upload", self.limits.upload, limit),
                 uploads: reader.value("limits.uploads", self.limits.uploads, limit),
+                bodies: reader.value("limits.bodies", self.limits.bodies, limit),
                 depth: reader.value("limits.depth", self.limits.depth, limit),
                 form_fields: reader.value("limits.form_fields", self.limits.form_fields, limit),
                 // What the contract promises is the most.

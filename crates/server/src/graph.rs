@@ -19,7 +19,7 @@ use crate::caller::{AppCaller, Caller, Once};
 use crate::calls;
 use crate::problem::{self, Problem};
 use crate::serve::Shared;
-use crate::serve::body::{self, Unread};
+use crate::serve::body::{self, Kind, Unread, Whose};
 use crate::serve::log::Note;
 use usage::Seen;
 
@@ -185,53 +185,50 @@ struct Received<'a> {
 }
 
 impl Received<'_> {
-    /// Reads the body and answers. A file is not read for a token that is nobody's, where that can be seen before; and
-    /// only so many bytes of files are held at once.
+    /// Reads the body and answers.
     async fn take(&self, body: Body, seen: &OnceLock<Seen>) -> (Result<Answer, Wrong>, bool) {
         if self.shared.engine.is_waking() {
             // It may have been asked before this node stood still, and of another one since.
             return (Err(GraphError::transient().into()), false);
         }
-        let (limit, _) = self.largest();
-        if !Params::may_upload(self.kind()) {
-            return self.answer(body::read(&self.headers, body, limit).await, seen).await;
+        // What few calls come to is boxed, so that every call's future is small.
+        let whose = async { Box::pin(self.whose()).await };
+        match self.shared.bodies.read(&self.headers, body, self.kind(), whose).await {
+            Ok(body) => self.answer(&body, seen).await,
+            Err(unread) => (Err(Box::pin(self.unread(unread)).await), false),
         }
-        let room = match self.nobodys_token() {
-            Some(wrong) => Err(wrong),
-            None => self.shared.uploads.room(&self.headers, limit).await.map_err(Wrong::from),
-        };
-        match room {
-            Ok(room) => {
-                let answered = self.answer(body::read(&self.headers, body, limit).await, seen).await;
-                drop(room);
-                answered
-            }
-            Err(wrong) => {
-                // Thrown away, so that the client hears the answer.
-                let _ = body::read(&self.headers, body, 0).await;
-                (Err(wrong), false)
-            }
+    }
+
+    /// Whose call it is, as far as that can be seen before its body: whoever has a wrong token in the address is refused.
+    /// A token in the body comes before one in the header, so that one which is wrong says nothing yet.
+    async fn whose(&self) -> Result<Whose, Wrong> {
+        let query = self.in_query();
+        if let Some(token) = Caller::token(&HeaderMap::new(), &self.query, &query) {
+            return Caller::is_somebodys(&self.shared, &token, &query).await.map(|()| Whose::Known);
         }
+        match Caller::token(&self.headers, &self.query, &query) {
+            Some(token) if Caller::is_somebodys(&self.shared, &token, &query).await.is_ok() => {
+                Ok(Whose::Known)
+            }
+            Some(_) | None => Ok(Whose::Stranger),
+        }
+    }
+
+    fn in_query(&self) -> Params {
+        let query = Params::read(&self.query, None, &bytes::Bytes::new(), limits(&self.shared));
+        query.unwrap_or_default()
     }
 
     /// The error of a token in the query string or in the header that is wrong.
-    fn nobodys_token(&self) -> Option<Wrong> {
-        let query = Params::read(&self.query, None, &bytes::Bytes::new(), limits(&self.shared));
-        let query = query.unwrap_or_default();
+    async fn nobodys_token(&self) -> Option<Wrong> {
+        let query = self.in_query();
         let token = Caller::token(&self.headers, &self.query, &query)?;
-        match AppCaller::of(&self.shared, &token) {
-            Some(app) => app.err().map(Wrong::from),
-            None => Caller::known(&self.shared, &token, &query).err(),
-        }
+        Caller::is_somebodys(&self.shared, &token, &query).await.err()
     }
 
     /// The answer, and whether the client wants status 200 whatever it is.
-    async fn answer(
-        &self,
-        body: Result<bytes::Bytes, Unread>,
-        seen: &OnceLock<Seen>,
-    ) -> (Result<Answer, Wrong>, bool) {
-        match self.params(body) {
+    async fn answer(&self, body: &bytes::Bytes, seen: &OnceLock<Seen>) -> (Result<Answer, Wrong>, bool) {
+        match Params::read(&self.query, self.content_type(), body, limits(&self.shared)) {
             Ok(params) => {
                 let always_ok = params.text("suppress_http_code").is_some_and(|text| text == "1");
                 let asked = Asked {
@@ -247,37 +244,37 @@ impl Received<'_> {
                 (asked.remembered(&self.trace).await, always_ok)
             }
             // The token comes before the parameters (API-10), where it can be seen without them.
-            Err(wrong) => (Err(self.nobodys_token().unwrap_or(wrong.into())), false),
+            Err(wrong) => (Err(Box::pin(self.nobodys_token()).await.unwrap_or(wrong.into())), false),
         }
     }
 
-    fn kind(&self) -> Option<&str> {
+    fn content_type(&self) -> Option<&str> {
         self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
     }
 
-    /// How large its body may be, and the limit's name.
-    fn largest(&self) -> (usize, &'static str) {
-        let limits = self.shared.limits;
-        if Params::may_upload(self.kind()) {
-            (limits.upload, "limits.upload")
-        } else {
-            (limits.body, "limits.body")
-        }
+    fn kind(&self) -> Kind {
+        if Params::may_upload(self.content_type()) { Kind::Files } else { Kind::Plain }
     }
 
-    fn params(&self, body: Result<bytes::Bytes, Unread>) -> Result<Params, GraphError> {
-        let body = body.map_err(|unread| match unread {
-            Unread::TooLarge(limit) => GraphError::parameter(format!(
-                "The body is larger than {limit} bytes ({}). Send less at once, or raise the limit",
-                self.largest().1
-            )),
+    /// The error of a body that was not read.
+    async fn unread(&self, unread: Unread<Wrong>) -> Wrong {
+        let error = match unread {
+            Unread::Refused(wrong) => return wrong,
+            // Whoever's it is, nobody has looked at it.
+            Unread::NoRoom => return GraphError::transient().into(),
+            Unread::TooLarge(limit) => {
+                let setting = if self.kind() == Kind::Files { "limits.upload" } else { "limits.body" };
+                GraphError::parameter(format!(
+                    "The body is larger than {limit} bytes ({setting}). Send less at once, or raise the limit"
+                ))
+            }
             Unread::TooSlow => GraphError::parameter(format!(
                 "The body did not arrive within {} seconds",
                 body::TIME.as_secs()
             )),
             Unread::Broken => GraphError::parameter("The body did not arrive whole"),
-        })?;
-        Params::read(&self.query, self.kind(), &body, limits(&self.shared))
+        };
+        self.nobodys_token().await.unwrap_or(error.into())
     }
 }
 

@@ -96,8 +96,8 @@ pub(crate) struct Shared {
     pub(crate) presence: Presence,
     /// How much apps ask.
     pub(crate) usage: graph::usage::Usage,
-    /// Room for bodies with files.
-    pub(crate) uploads: body::Uploads,
+    /// Reads bodies, and bounds what they have in memory together.
+    pub(crate) bodies: body::Bodies,
     /// Who changes what is kept of a page looks at it first: one after the other.
     pub(crate) turns: graph::Turns,
     /// Places for programs that listen to what happens.
@@ -259,7 +259,7 @@ impl Served {
             counting: Semaphore::new(1),
             stopping,
             usage: graph::usage::Usage::new(state.limits),
-            uploads: body::Uploads::new(state.limits.uploads),
+            bodies: body::Bodies::new(&state.limits),
             turns: graph::Turns::default(),
             limits: state.limits,
             public_url: state.public_url,

@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::input::{OnPage, unread_body};
+use super::input::{OnPage, read_body};
 use super::operation::Operation;
 use super::threads::READING;
 use crate::door::Needs;
 use crate::media::kept::{self, Unkept, What};
 use crate::problem::{self, Problem};
-use crate::serve::{Shared, body};
+use crate::serve::Shared;
+use crate::serve::body::Kind;
 
 /// A file that is kept for messages.
 #[derive(Serialize, JsonSchema)]
@@ -56,11 +57,7 @@ async fn post(
     request: Request,
 ) -> Result<(StatusCode, axum::Json<Attachment>), Problem> {
     let (parts, bytes) = request.into_parts();
-    let limit = shared.limits.upload;
-    let room = shared.uploads.room(&parts.headers, limit).await;
-    let _room = room.map_err(|_| Problem::new(&problem::BUSY))?;
-    let bytes = body::read(&parts.headers, bytes, limit).await;
-    let bytes = bytes.map_err(|unread| unread_body(unread, "limits.upload"))?;
+    let bytes = read_body(&shared, &parts, bytes, Kind::Files).await?;
     let mime = media_type(&parts.headers);
     let kind = KINDS.into_iter().find(|kind| mime.split('/').next() == Some(kind)).unwrap_or("file");
     let file = kept::keep(&shared, page, kind, What::File { mime: &mime, bytes: &bytes }).await;

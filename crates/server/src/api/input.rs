@@ -1,5 +1,7 @@
 //! What handlers are given: the page or thread that a path names, and a body that is JSON within its limits.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
@@ -13,10 +15,11 @@ use serde_json::{Value, json};
 use super::operation::Operation;
 use super::schemas::Schemas;
 use super::values::{APP_ID, PAGE_ID, PERSON_ID};
+use crate::door::Caller;
 use crate::problem::{self, Problem};
 use crate::routing_file::Item;
 use crate::serve::Shared;
-use crate::serve::body::{self, Unread};
+use crate::serve::body::{Kind, Unread, Whose};
 
 /// A page's surface, from `{page}`: the page's id, or its Instagram account's.
 pub(super) struct OnPage {
@@ -186,19 +189,37 @@ impl FromRequest<Arc<Shared>> for Body {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = body::read(&parts.headers, body, shared.limits.body).await;
-        bytes.map(Self).map_err(|unread| unread_body(unread, "limits.body"))
+        read_body(shared, &parts, body, Kind::Plain).await.map(Self)
     }
 }
 
-/// Why there is no body, and the setting that says how large it may be.
-pub(super) fn unread_body(unread: Unread, setting: &str) -> Problem {
+/// A body, from whoever was let in, or who is to be.
+pub(super) async fn read_body(
+    shared: &Shared,
+    parts: &Parts,
+    body: axum::body::Body,
+    kind: Kind,
+) -> Result<Bytes, Problem> {
+    let was_let_in = parts.extensions.get::<Caller>().is_some();
+    let whose = ready(Ok(if was_let_in { Whose::Known } else { Whose::Stranger }));
+    shared.bodies.read(&parts.headers, body, kind, whose).await.map_err(|unread| unread_body(unread, kind))
+}
+
+/// Why there is no body.
+fn unread_body(unread: Unread<Infallible>, kind: Kind) -> Problem {
+    let setting = match kind {
+        Kind::Plain => "limits.body",
+        Kind::Files => "limits.upload",
+    };
     match unread {
         Unread::TooLarge(limit) => Problem::new(&problem::TOO_LARGE).detail(format!(
             "the body is larger than {limit} bytes ({setting}): send less at once, or raise the limit"
         )),
         Unread::TooSlow => Problem::new(&problem::TOO_SLOW),
         Unread::Broken => Problem::new(&problem::BROKEN_BODY),
+        Unread::NoRoom => Problem::new(&problem::BUSY)
+            .detail("too much of other large bodies is being read (limits.bodies, limits.uploads)"),
+        Unread::Refused(nobody) => match nobody {},
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::usage::Seen;
 use super::{Answer, Asked, Wrong, labels, limits, split};
+use crate::caller::Caller;
 
 /// What became of an item.
 struct Ran {
@@ -26,7 +27,7 @@ struct Ran {
 pub(super) async fn answer(batch: &Asked<'_>) -> Result<Answer, Wrong> {
     if let Some(token) = batch.token.as_deref() {
         // A token that is nobody's is one mistake and not fifty; and it comes before parameters (API-10).
-        token_is_known(batch, token)?;
+        Caller::is_somebodys(batch.shared, token, &batch.params).await?;
     }
     let items = items(&batch.params, limits(batch.shared))?;
     let headers = batch.params.text("include_headers").is_none_or(|text| text != "false" && text != "0")
@@ -52,13 +53,6 @@ pub(super) async fn answer(batch: &Asked<'_>) -> Result<Answer, Wrong> {
         }
     }
     Ok(Answer::of(Value::Array(answers)))
-}
-
-fn token_is_known(batch: &Asked<'_>, token: &str) -> Result<(), Wrong> {
-    match crate::caller::AppCaller::of(batch.shared, token) {
-        Some(app) => app.map(|_| ()).map_err(Wrong::from),
-        None => crate::caller::Caller::known(batch.shared, token, &batch.params).map(|_| ()),
-    }
 }
 
 async fn run(batch: &Asked<'_>, item: &Item, named: &HashMap<String, Option<Value>>, index: usize) -> Ran {

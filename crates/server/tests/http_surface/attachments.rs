@@ -303,13 +303,13 @@ async fn the_items_of_a_batch_take_their_files_by_name() {
 
 #[tokio::test]
 async fn a_file_is_not_read_for_a_token_that_is_nobodys() {
-    let limits = baton_server::config::Limits { upload: 4096, uploads: 4096, ..Default::default() };
+    let limits = baton_server::config::Limits { upload: 32_768, uploads: 32_768, ..Default::default() };
     let w = World::with(limits).await;
     w.writes("2001", "ann").await;
     // It says that it has as much as it may, and never sends it: whoever has a token is waited for.
     let head = |token: &str| {
         format!(
-            "POST /me/message_attachments?access_token={token} HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 4096\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+            "POST /me/message_attachments?access_token={token} HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 32768\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
         )
     };
     let refused = w.raw(head("wrong").as_bytes()).await;
@@ -320,7 +320,8 @@ async fn a_file_is_not_read_for_a_token_that_is_nobodys() {
     let mut asked = [0; 25];
     tokio::io::AsyncReadExt::read_exact(&mut first, &mut asked).await.unwrap();
     assert!(asked.starts_with(b"HTTP/1.1 100"), "it is being read");
-    let second = post(&w, "/me/message_attachments", "image", "image/png", PNG);
+    let large = [PNG, &[0; 20_000]].concat();
+    let second = post(&w, "/me/message_attachments", "image", "image/png", &large);
     tokio::pin!(second);
     tokio::select! {
         biased;

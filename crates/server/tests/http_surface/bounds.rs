@@ -129,6 +129,102 @@ async fn what_a_limit_refuses_names_its_setting() {
     assert_eq!(w.call("market-bot", "/me/pass_thread_control", pass("12345")).await.status, 200);
 }
 
+/// Somebody who sends a large body as far as this, and then waits.
+async fn slow(w: &World, path: &str, header: &str, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\n{header}Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; sent]).await.unwrap();
+    stream
+}
+
+/// A message that an app sends, of some 40,000 bytes, with a token in its body.
+fn large(token: &str) -> String {
+    let said = json!({"recipient": {"id": "ann"}, "message": {"text": "x"}, "access_token": token});
+    format!("{said}{}", " ".repeat(40_000))
+}
+
+#[tokio::test]
+async fn large_bodies_of_strangers_share_a_room_and_hold_up_nobody_else() {
+    let w = World::with(Limits { bodies: 65_536, ..Limits::default() }).await;
+    w.writes("2001", "ann").await;
+    let post = |path: &str, header: (&str, &str), body: String| {
+        let request = w.client.post(w.url(path)).header("content-type", "application/json");
+        w.send(request.header(header.0.to_owned(), header.1.to_owned()).body(body))
+    };
+    let none = ("x-none", "");
+    assert_eq!(post("/me/messages", none, large("market-bot")).await.status, 200);
+    for header in ["", "Authorization: Bearer of-nobody\r\n"] {
+        let slow = slow(&w, "/me/messages", header, 60_000).await;
+        let refused = loop {
+            let reply = post("/me/messages", none, large("market-bot")).await;
+            if reply.status != 200 {
+                break reply;
+            }
+        };
+        assert_eq!((refused.status, refused.code()), (500, (2, None)), "{}", refused.text);
+        assert_eq!(refused.json()["error"]["is_transient"], true);
+        let password = json!({"name": "x", "password": "y".repeat(40_000)}).to_string();
+        let reply = post("/baton/v1/session", none, password).await;
+        assert_eq!((reply.status, reply.slug().as_str(), reply.header("retry-after")), (503, "busy", "1"));
+        let wrong = post("/me/messages?access_token=wrong", none, large("market-bot")).await;
+        assert_eq!((wrong.status, wrong.code().0), (400, 190), "{}", wrong.text);
+        // Whoever is known, and whatever is small.
+        let small = large("market-bot").trim_end().to_owned();
+        assert_eq!(post("/me/messages", none, small).await.status, 200);
+        assert_eq!(post("/me/messages?access_token=market-bot", none, large("")).await.status, 200);
+        let bearer = ("authorization", "Bearer market-bot");
+        assert_eq!(post("/me/messages", bearer, large("")).await.status, 200);
+        let event = format!("{}{}", json!({"type": "message", "message": {"text": "x"}}), " ".repeat(40_000));
+        expect!(w.post_bytes(EVENTS, event).await, 200, "MCR-MSG-");
+        drop(slow);
+        // It is given back. A token in the body is the caller's, whatever the header says.
+        let other = ("authorization", "Bearer of-nobody");
+        while post("/me/messages", other, large("market-bot")).await.status != 200 {}
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_of_who_is_known_share_a_room_too() {
+    let w = World::with(Limits { bodies: 65_536, ..Limits::default() }).await;
+    let operator = format!("Authorization: Bearer {OPERATOR}\r\n");
+    for (path, header) in [(EVENTS, operator.as_str()), ("/me/messages?access_token=market-bot", "")] {
+        let slow = slow(&w, path, header, 60_000).await;
+        let event = format!("{{\"type\":\"{}\"}}", "x".repeat(40_000));
+        let refused = loop {
+            let reply = w.post_bytes(EVENTS, event.clone()).await;
+            if reply.status != 400 {
+                break reply;
+            }
+        };
+        assert_eq!((refused.status, refused.slug().as_str()), (503, "busy"), "{}", refused.text);
+        drop(slow);
+        while w.post_bytes(EVENTS, event.clone()).await.status != 400 {}
+    }
+}
+
+#[tokio::test]
+async fn a_large_body_is_not_asked_for_where_the_address_has_a_wrong_token() {
+    let w = World::start().await;
+    let head = |token: &str, length: usize| {
+        format!(
+            "POST /me/messages?access_token={token} HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+        )
+    };
+    for token in ["wrong", "111%7Cwrong"] {
+        let refused = w.raw(head(token, 100_000).as_bytes()).await;
+        assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("\"code\":190"), "{refused}");
+    }
+    let mut known = TcpStream::connect(w.base.trim_start_matches("http://")).await.unwrap();
+    known.write_all(head("market-bot", 100_000).as_bytes()).await.unwrap();
+    let mut asked = [0; 12];
+    known.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+}
+
 /// A request on a connection that stays open.
 async fn on(stream: &mut TcpStream) {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
