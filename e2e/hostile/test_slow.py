@@ -17,7 +17,7 @@ from server import MIB, OPERATOR_TOKEN, PAGE, PAGE_TOKEN, Server, allow_open_fil
 
 OF_EACH = 200
 # The server's own limits, as docs/operating.md has them.
-HEAD_SECONDS, BODY_SECONDS = 10, 30
+HEAD_SECONDS, BODY_SECONDS, UNREAD_SECONDS = 10, 30, 30
 # What a busy machine adds, and a thousand connections that end at one moment.
 SLACK_SECONDS = 10
 PATIENCE_SECONDS = 10
@@ -236,6 +236,37 @@ class SlowTest(unittest.TestCase):
         self.assertLessEqual({status for _, status in statuses}, {400, 408, 500, 503})
         self.assertGreater(sum(count for (_, status), count in statuses.items() if status in (500, 503)), STRANGERS / 2)
         self.assertLess(peak - before, STRANGERS_BOUND_MIB)
+
+    def test_who_does_not_read_is_closed_and_who_listens_is_not(self):
+        """Strangers who ask for more than the machine keeps for them, and read nothing of it."""
+        asked = b"GET /openapi.json HTTP/1.1\r\nHost: baton\r\n\r\n" * 100
+        listener = self.server.connect()
+        self.addCleanup(listener.close)
+        head = f"GET /baton/v1/activity HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR_TOKEN}\r\nAccept: text/event-stream"
+        listener.send(head.encode() + b"\r\n\r\n")
+        self.assertEqual(self.server.ask("GET", "/openapi.json")[0], 200)
+        self.server.forget_peak()
+        before, files = self.server.memory(), self.server.open_files()
+        began = time.monotonic()
+        for _ in range(OF_EACH):
+            connection = self.server.connect()
+            self.addCleanup(connection.close)
+            connection.send(asked)
+        self.assertEqual(self.server.says("Ann", "meanwhile")[0], 200)
+        self.assertGreaterEqual(self.server.open_files(), files + OF_EACH)
+        while self.server.open_files() > files + 20:
+            self.assertLess(time.monotonic() - began, UNREAD_SECONDS + SLACK_SECONDS, "they keep their places")
+            time.sleep(0.2)
+        took = time.monotonic() - began
+        print(f"\n{OF_EACH} who do not read, closed after {took:.1f} s; {before:.0f} MiB before, {self.server.peak():.0f} at most")
+        self.assertGreater(took, UNREAD_SECONDS - 1)
+        self.assertLess(self.server.peak() - before, 2 * OF_EACH * (2 * HEAD_SIZE + STATE) / MIB)
+        self.assertEqual(self.server.says("Afterwards", "hello")[0], 200)
+        listener.settimeout(5)
+        heard = b""
+        while b"Afterwards" not in heard:
+            self.assertTrue(came := listener.recv(65536), "the listener was closed")
+            heard += came
 
     def test_they_hold_up_no_stop(self):
         slow = self.connect(20)

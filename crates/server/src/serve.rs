@@ -1,5 +1,6 @@
 //! Listens. One loop accepts connections, each is served over HTTP/1.1 with a limit on everything a stranger
-//! decides: how long headers take, how large they are, how long a body takes, how many connections there are.
+//! decides: how long headers take, how large they are, how long a body takes, how long nothing of an answer is read, how
+//! many connections there are.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +46,9 @@ use ids::Ids;
 
 /// How long the head of a request may take, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long an answer may lie there with nothing of it being read. What is sent now and then, as to listeners, never lies
+/// there: a wait for what happens is no wait of a write.
+const UNREAD_TIME: Duration = Duration::from_secs(30);
 /// How large the head of a request may be.
 const HEAD_SIZE: usize = 64 * 1024;
 /// How long requests that are under way may take when the server stops.
@@ -209,11 +214,14 @@ async fn secured(
 }
 
 async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite,
     served: Served,
     stopping: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(UNREAD_TIME));
+    tokio::pin!(stream);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

@@ -265,9 +265,8 @@ async fn quiet() {
     tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await.unwrap_err();
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_read_does_not_hold_up_the_stop() {
-    let w = World::start().await;
+/// A client that asks for some megabytes, more than the machine keeps for it, and reads nothing of them.
+async fn asks_and_does_not_read(w: &World) -> TcpStream {
     for _ in 0..250 {
         w.engine.freeze_clock(true).await.unwrap();
     }
@@ -277,8 +276,57 @@ async fn a_client_that_does_not_read_does_not_hold_up_the_stop() {
     let request = format!(
         "GET /baton/v1/activity?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n"
     );
-    // Some megabytes of answers: more than the machine keeps for a client that takes none of them.
     stream.write_all(request.repeat(400).as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads until this was heard, or for so many seconds.
+async fn hears(
+    stream: &mut TcpStream,
+    what: &str,
+    seconds: u64,
+) -> Result<String, tokio::time::error::Elapsed> {
+    let mut heard = Vec::new();
+    let reading = async {
+        while !String::from_utf8_lossy(&heard).contains(what) {
+            assert_ne!(stream.read_buf(&mut heard).await.unwrap(), 0, "it ended");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(seconds), reading).await?;
+    Ok(String::from_utf8_lossy(&heard).into_owned())
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_given_up_and_a_listener_to_whom_nothing_happens_is_not() {
+    // Nothing was asked of this server yet, so that no connection of the client's pool is open.
+    let w = World::empty(Limits { connections: 2, ..Limits::default() }, true).await;
+    let address = w.base.trim_start_matches("http://");
+    let mut listener = TcpStream::connect(address).await.unwrap();
+    let listen = format!(
+        "GET /baton/v1/activity HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR}\r\nAccept: text/event-stream\r\n\r\n"
+    );
+    listener.write_all(listen.as_bytes()).await.unwrap();
+    hears(&mut listener, "\r\n\r\n", 10).await.unwrap();
+    let stalled = asks_and_does_not_read(&w).await;
+    let mut third = TcpStream::connect(address).await.unwrap();
+    third.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    tokio::time::pause();
+    quiet().await;
+    let early = hears(&mut third, "200 OK", 28).await;
+    assert!(early.is_err(), "both places are taken: {early:?}");
+    hears(&mut third, "200 OK", 5).await.expect("a client that does not read keeps its place");
+    drop((stalled, third));
+    // The listener has heard nothing but that its connection lives, and goes on.
+    tokio::time::timeout(Duration::from_secs(300), std::future::pending::<()>()).await.unwrap_err();
+    hears(&mut listener, "nothing more", 1).await.unwrap_err();
+    w.engine.freeze_clock(false).await.unwrap();
+    hears(&mut listener, "event: clock", 1).await.expect("it still listens");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_does_not_hold_up_the_stop() {
+    let w = World::start().await;
+    let stream = asks_and_does_not_read(&w).await;
     tokio::time::pause();
     quiet().await;
     let engine = w.engine.clone();
