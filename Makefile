@@ -214,12 +214,16 @@ hostile: $(PROFILE) python ## a thousand slow connections, and bodies made to hu
 	python3 e2e/hostile/run.py
 
 .PHONY: nodes
-nodes: $(PROFILE) python ## three nodes over PostgreSQL: killed, paused, failed over; then prove that this can fail; NODES='--long --rounds 5'
+nodes: $(PROFILE) python ## three nodes over PostgreSQL: killed, paused, failed over, upgraded; then prove that this can fail; NODES='--long --rounds 5'
 	$(call need_postgresql)
 	$(if $(findstring --long,$(NODES)),$(call need,ip,iproute2))
 	python3 e2e/nodes/test_verdicts.py
 	python3 e2e/nodes/run.py $(NODES)
+# The tests of the crates have built the debug one.
+	$(if $(filter release,$(PROFILE)),cargo build --release --locked --workspace --example next_version)
+	python3 e2e/nodes/run.py --upgrade
 	python3 e2e/nodes/run.py --broken replica & other=$$!; python3 e2e/nodes/run.py --broken leases; wait $$other
+	python3 e2e/nodes/run.py --broken step
 
 .PHONY: size
 size: release python ## the release program's size, its cold start with an empty database, its memory at rest

@@ -7,6 +7,8 @@ WAYS = {
     "replica": "lost:",
     # A node sees leases of its own, and so delivers what others deliver.
     "leases": "repeated:",
+    # The next version's schema takes something away, while nodes of this version go on.
+    "step": "upgrade:",
 }
 # The node whose leases are its own, and its name in the database.
 LONER, NAME = 3, "loner"
@@ -32,13 +34,15 @@ def prepare(arguments, database):
         database.writer.tell("BEGIN", *SEPARATE_LEASES, "COMMIT")
 
 
-def happens(arguments, story):
+def happens(arguments, story, upgrade):
     if arguments.broken == "replica":
         story.disturbed()
         story.database.way.cut()
         time.sleep(2)
         story.database.fail_over()
         time.sleep(2)
+    if arguments.broken == "step":
+        upgrade.takes_away()
 
 
 def verdict(arguments, faults):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -26,6 +27,8 @@ class Node:
         self.log = open(folder / f"node-{number}.log", "ab")
         self.port = free_port()
         self.process = None
+        # Of the environment, what is this node's alone.
+        self.more = {}
 
     @property
     def url(self):
@@ -39,7 +42,7 @@ class Node:
             "BATON_NODE": f"node-{self.number}",
             "BATON_LEASE": f"{int(LEASE)}s",
             "BATON_DELIVERY__ALLOW_ADDRESSES": self.wires.receivers_network,
-        }
+        } | self.more
         command = [*self.wires.words, self.program, "serve", "--data", self.data]
         command += ["--listen", f"{self.wires.address}:{self.port}"]
         self.process = subprocess.Popen(
@@ -82,6 +85,10 @@ class Node:
             found += said["data"]
             more = f"&after={said['next']}" if said.get("next") else None
         return found
+
+    def said(self):
+        """Its log, of all its starts."""
+        return pathlib.Path(self.log.name).read_text(errors="replace")
 
     def signal(self, what):
         self.process.send_signal(what)

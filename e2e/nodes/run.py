@@ -10,6 +10,7 @@ what can have happened one after another (`control.py`).
 
     python3 e2e/nodes/run.py
     python3 e2e/nodes/run.py --long --rounds 3 --seed 7
+    python3 e2e/nodes/run.py --upgrade            # newer versions take the nodes' place, one after another
     python3 e2e/nodes/run.py --broken replica     # and each other one: the run must find out
 """
 
@@ -37,6 +38,7 @@ from people import APPS, PAGE, Contender, Person, token_of
 from programs import program_of
 from receivers import VERIFY_TOKEN, Witness
 from story import OUT_OF_PATIENCE, Story, wait_for_shares
+from upgrade import Upgrade
 from wires import Cables, Loopback, go_inside
 
 FIELDS = ["messages", "messaging_handovers", "standby"]
@@ -70,6 +72,7 @@ class Play:
         self.ledger, self.stop, self.calls = Ledger(APPS), threading.Event(), collections.defaultdict(list)
         self.receivers = [Witness(app, self.ledger, self.nodes, wires) for app in APPS]
         self.story = Story(self.nodes, self.database, self.ledger, self.dice)
+        self.upgrade = Upgrade(self.story, arguments.next, folder)
         names = [f"person-{one}" for one in range(arguments.people)]
         self.busy = [Person(name, self.nodes, self.ledger, self.stop, self.dice.random()) for name in names]
         self.busy += [
@@ -82,7 +85,9 @@ class Play:
         try:
             self.begin()
             if self.arguments.broken:
-                broken.happens(self.arguments, self.story)
+                broken.happens(self.arguments, self.story, self.upgrade)
+            elif self.arguments.upgrade:
+                self.upgrade.happens()
             else:
                 for number in range(self.arguments.rounds):
                     self.round(number)
@@ -132,8 +137,9 @@ class Play:
         self.stop.set()
         with self.ledger.lock:
             self.ledger.lock.notify_all()
+        until = time.monotonic() + (5 if self.arguments.broken else 60)
         for one in self.busy:
-            one.join(5 if self.arguments.broken else 60)
+            one.join(max(0, until - time.monotonic()))
             if one.fault or one.is_alive():
                 self.story.faults.append(f"{one.name}: {one.fault or 'it still waits for an answer'}")
         self.ledger.wait_until_delivered(2 if self.arguments.broken else 20)
@@ -157,11 +163,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--people", type=int, default=24)
     parser.add_argument("--long", action="store_true", help="more happens, some of it only where network namespaces can be made")
+    parser.add_argument("--upgrade", action="store_true", help="instead, newer versions with schemas of their own take the nodes' place")
+    parser.add_argument("--next", help="the program of a newer version; else examples/next_version beside the program")
     parser.add_argument("--broken", choices=broken.WAYS, help="something does not do what it should: the run must find out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--baton", default=os.environ.get("BATON_BIN"), help="the program; $BATON_BIN, else target/…")
     arguments = parser.parse_args()
     arguments.baton = program_of(arguments.baton)
+    arguments.next = pathlib.Path(arguments.next or arguments.baton.parent / "examples" / "next_version")
+    if (arguments.upgrade or arguments.broken == "step") and not arguments.next.exists():
+        sys.exit(f"no program at {arguments.next}: build it with `cargo build --workspace --example next_version`")
     why_not = go_inside() if arguments.long else None
     arguments.cables = arguments.long and not why_not
     if why_not:

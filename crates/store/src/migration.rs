@@ -7,6 +7,8 @@ pub struct Migration {
     pub from: Option<usize>,
     /// The schema that it has then: this version's, or a newer one that this version can use.
     pub to: usize,
+    /// This version's schema.
+    pub known: usize,
     /// The steps between, oldest first.
     pub steps: Vec<&'static str>,
 }

@@ -42,6 +42,8 @@ use commit::Commit;
 pub use connect::Address;
 pub(crate) use connect::Lent;
 use leases::{Held, Present};
+#[doc(hidden)]
+pub use open::{Step, go_further};
 use read::{Reader, stream_of_page};
 use retention::{Forget, ForgetHistory};
 use row::big;

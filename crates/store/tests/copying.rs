@@ -223,6 +223,11 @@ async fn a_copy_that_fails_leaves_nothing() {
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name.to_string_lossy().starts_with("first.db")), "{left:?}");
+    // What a newer version keeps is not left out.
+    server.go_further(name);
+    let why = refused(&database, &End::File(file("second.db"))).await;
+    assert!(why.contains("a newer baton used it (schema 2, and this one knows 1)"), "{why}");
+    server.tell(name, "DELETE FROM baton.migrations WHERE number = 2");
     // What a copy left that was killed is no hindrance.
     server.tell(name, "UPDATE baton.dead_letters SET reason = 'a reason'");
     std::fs::write(file("second.db.making"), "half of it").unwrap();

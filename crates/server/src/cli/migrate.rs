@@ -36,7 +36,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
         Place::kept(common, &config.database, Place::SERVED)?.database
     };
     let migration = migrated(&at, &config, arguments.dry_run).await?;
-    let Migration { from, to, steps } = migration;
+    let Migration { from, to, known, steps } = migration;
     if common.json {
         look::json(&json!({
             "database": at.to_string(), "from": from, "to": to, "steps": steps, "dry_run": arguments.dry_run,
@@ -46,6 +46,11 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<(), Fa
     let database = &at;
     let (brought, made) = if arguments.dry_run { ("would bring", "would make") } else { ("brought", "made") };
     look::line(match from {
+        Some(_) if to > known => {
+            format!(
+                "{database} has schema {to}, of a newer version; this one knows {known}, and goes on: nothing to do"
+            )
+        }
         Some(from) if from == to => {
             format!("{database} has schema {to}, which is this version's: nothing to do")
         }

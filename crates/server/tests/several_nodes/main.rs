@@ -128,6 +128,14 @@ fn one_node_serves_from_postgresql() {
     let node = serve(&world, &database, &[]);
     assert_eq!(owner(&node, "ada"), before);
     node.stop();
+    // Also where a newer version was there meanwhile, with whose schema this one goes on.
+    postgres.go_further(database.rsplit('/').next().unwrap());
+    let node = serve(&world, &database, &[]);
+    assert_eq!(owner(&node, "ada"), before);
+    let migrated = run(&["migrate"]);
+    assert_eq!(migrated.code, 0, "{}", migrated.err);
+    assert!(migrated.out.contains("has schema 2, of a newer version; this one knows 1"), "{}", migrated.out);
+    node.stop();
 }
 
 #[test]

@@ -12,8 +12,17 @@ const PATIENT: &str =
 /// A database as it stands at one moment; no node may be there.
 pub(crate) async fn look_alone(address: &Address) -> Result<Lent, StoreError> {
     let pool = connect::pool(address, 1)?;
-    if open::look(&pool, address).await?.from.is_none() {
+    let looked = open::look(&pool, address).await?;
+    if looked.from.is_none() {
         return Err(open::cannot(address, "there is nothing of Baton's in it"));
+    }
+    if looked.to > looked.known {
+        let text = format!(
+            "a newer baton used it (schema {}, and this one knows {}), and what that keeps would be left out: copy it with \
+             that version",
+            looked.to, looked.known
+        );
+        return Err(open::cannot(address, text));
     }
     // What it lacks of this program's schema it gets, as a server would have it.
     drop(open::open(&pool, address, Options::default()).await?);

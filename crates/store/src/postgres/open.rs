@@ -1,6 +1,9 @@
 //! Opening a database: whether it can be used, whose it is, whether this program is new enough for it, and whether its
 //! parts agree. Whoever comes first makes what is not there; others wait for that.
 
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use deadpool_postgres::{ClientWrapper, Pool};
 use rand::TryRngCore;
 use sha2::{Digest, Sha256};
@@ -10,7 +13,7 @@ use super::Options;
 use super::connect::{Address, Lent};
 use super::row::{self, number, position, stream_in};
 use super::settings;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, is_conflict};
 use crate::rows::damaged;
 use crate::{Migration, Settings, StoreError};
 
@@ -25,14 +28,38 @@ const STEPS: &[Step] = &[Step {
     needs: 1,
 }];
 
-struct Step {
-    name: &'static str,
-    sql: &'static str,
-    needs: i32,
+/// A step of the schema.
+#[derive(Debug)]
+pub struct Step {
+    /// Its number and what it is about.
+    pub name: &'static str,
+    /// What it does.
+    pub sql: &'static str,
+    /// The oldest schema whose program goes on with this one.
+    pub needs: i32,
+}
+
+/// What a version that is yet to come would add: this one has no newer to be shown beside.
+static FURTHER: OnceLock<Vec<Step>> = OnceLock::new();
+
+/// Makes this process the program of a version that is yet to come, once and before anything is opened.
+#[doc(hidden)]
+pub fn go_further(steps: Vec<Step>) {
+    // A second time would be another version: it stays what it is.
+    let _ = FURTHER.set(steps);
+}
+
+/// The steps that this program knows, oldest first.
+fn steps() -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().chain(FURTHER.get().into_iter().flatten())
 }
 
 /// Two that would make the schema at once take turns by this number; it says "BTON".
 const TURN: i64 = 0x4254_4F4E;
+
+/// How often the schema is begun with again where others are in the way, and how long they have it to themselves before.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// PostgreSQL's version, as it tells it.
 const OLDEST_SERVER: i32 = 150_000;
@@ -79,8 +106,9 @@ pub(super) async fn look(pool: &Pool, address: &Address) -> Result<Migration, St
 }
 
 fn migration(from: Option<usize>) -> Migration {
-    let steps = STEPS.iter().skip(from.unwrap_or(0)).map(|step| step.name).collect();
-    Migration { from, to: from.unwrap_or(0).max(STEPS.len()), steps }
+    let known = steps().count();
+    let steps = steps().skip(from.unwrap_or(0)).map(|step| step.name).collect();
+    Migration { from, to: from.unwrap_or(0).max(known), known, steps }
 }
 
 /// Whether this is a server that can be built upon.
@@ -102,11 +130,30 @@ async fn fits(client: &ClientWrapper, address: &Address) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Makes the schema, or brings it up to this program's, in one transaction.
+/// Makes the schema, or brings it up to this program's, in one transaction. Nodes that go on meanwhile, or a backup, may be in
+/// its way: then it is begun anew, so that nobody waits behind it for long.
 async fn bring_up(client: &ClientWrapper, address: &Address, options: Options) -> Result<Migration, Trouble> {
-    let migration = begin(client, address, options).await?;
-    client.batch_execute("COMMIT").await?;
-    Ok(migration)
+    let mut tries = 0;
+    loop {
+        let brought = async {
+            let migration = begin(client, address, options).await?;
+            client.batch_execute("COMMIT").await?;
+            Ok(migration)
+        };
+        match brought.await {
+            Err(Trouble::Postgres(error)) if tries < TRIES && error.code().is_some_and(is_conflict) => {
+                tracing::info!(%address, %error, "others use the tables: the schema is brought up in a moment");
+                client.batch_execute("ROLLBACK").await?;
+                tries += 1;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "what is waited for is another process' doing, in real time"
+                )]
+                tokio::time::sleep(PAUSE).await;
+            }
+            brought => return brought,
+        }
+    }
 }
 
 /// The same in a transaction that stays open.
@@ -119,6 +166,12 @@ pub(super) async fn begin(
     client.batch_execute("BEGIN; SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0").await?;
     client.execute("SELECT pg_advisory_xact_lock($1)", &[&TURN]).await?;
     let from = schema(client, address).await?;
+    if from.is_some_and(|from| from < steps().count()) {
+        // Whoever writes takes this table first: none is in the middle then, and waits for a table that a step has while the
+        // step waits for one of its own.
+        let alone = "SET LOCAL lock_timeout = '2s'; LOCK TABLE baton.streams IN ACCESS EXCLUSIVE MODE";
+        client.batch_execute(alone).await?;
+    }
     if from.is_none() {
         client.batch_execute("CREATE SCHEMA IF NOT EXISTS baton").await?;
         client
@@ -132,7 +185,7 @@ pub(super) async fn begin(
             )
             .await?;
     }
-    for (number, step) in (1_i32..).zip(STEPS).skip(from.unwrap_or(0)) {
+    for (number, step) in (1_i32..).zip(steps()).skip(from.unwrap_or(0)) {
         client.batch_execute(step.sql).await?;
         let sql = "INSERT INTO baton.migrations (number, name, checksum, needs) VALUES ($1, $2, $3, $4)";
         client.execute(sql, &[&number, &step.name, &digest(step.sql), &step.needs]).await?;
@@ -182,7 +235,7 @@ async fn schema(client: &ClientWrapper, address: &Address) -> Result<Option<usiz
         let (number, name, checksum): (i32, &str, &[u8]) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let needs: i32 = row.try_get(3)?;
-        let is_known = match STEPS.get(index) {
+        let is_known = match steps().nth(index) {
             Some(step) => name == step.name && checksum == digest(step.sql),
             None => true,
         };
@@ -193,12 +246,12 @@ async fn schema(client: &ClientWrapper, address: &Address) -> Result<Option<usiz
             );
             return Err(cannot(address, text).into());
         }
-        if usize::try_from(needs).is_ok_and(|needs| needs > STEPS.len()) {
+        let known = steps().count();
+        if usize::try_from(needs).is_ok_and(|needs| needs > known) {
             let text = format!(
-                "it was made by a newer baton (schema {}, and this one knows {}): use that version or a newer one; \
+                "it was made by a newer baton (schema {}, and this one knows {known}): use that version or a newer one; \
                  nothing was changed",
                 applied.len(),
-                STEPS.len()
             );
             return Err(cannot(address, text).into());
         }
@@ -270,6 +323,10 @@ pub(super) fn opening(address: &Address, trouble: Trouble) -> StoreError {
                 "{what}: grant its user CREATE on the database, or make a schema \"baton\" that is the user's"
             ),
         ),
+        StoreError::Unavailable(what) if code == Some(SqlState::LOCK_NOT_AVAILABLE) => cannot(
+            address,
+            format!("{what}: something holds its tables, a backup for one: start when it has ended"),
+        ),
         StoreError::Unavailable(what) if code == Some(SqlState::UNDEFINED_DATABASE) => {
             cannot(address, format!("{what}: make it first, with createdb"))
         }
@@ -284,7 +341,18 @@ mod tests {
 
     /// What an older program could not live with, or what rewrites a table while it wants to use it.
     fn takes_away(sql: &str) -> Vec<&str> {
-        let words = ["DROP ", "RENAME ", "ALTER COLUMN ", "TYPE ", "STORED", "SET NOT NULL", "TRUNCATE "];
+        let words = [
+            "DROP ",
+            "RENAME ",
+            "ALTER COLUMN ",
+            "TYPE ",
+            "STORED",
+            "SET NOT NULL",
+            "TRUNCATE ",
+            "ADD CONSTRAINT",
+            "UNIQUE INDEX",
+            "TRIGGER ",
+        ];
         words.into_iter().filter(|word| sql.to_uppercase().contains(word)).collect()
     }
 
@@ -299,5 +367,6 @@ mod tests {
             0
         );
         assert_eq!(takes_away("drop index baton.threads_recent"), ["DROP "]);
+        assert_eq!(takes_away("ALTER TABLE baton.threads RENAME COLUMN last TO newest"), ["RENAME "]);
     }
 }

@@ -84,7 +84,7 @@ impl Trouble {
     }
 }
 
-fn is_conflict(code: &SqlState) -> bool {
+pub(super) fn is_conflict(code: &SqlState) -> bool {
     let conflicts =
         [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
     conflicts.contains(code)

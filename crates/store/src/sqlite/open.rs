@@ -59,7 +59,7 @@ pub(super) struct Opened {
 
 fn migration(from: Option<usize>) -> Migration {
     let steps = MIGRATIONS.iter().skip(from.unwrap_or(0)).map(|(name, _)| *name).collect();
-    Migration { from, to: MIGRATIONS.len(), steps }
+    Migration { from, to: MIGRATIONS.len(), known: MIGRATIONS.len(), steps }
 }
 
 /// Opens, and makes what is not there.
