@@ -121,10 +121,15 @@ impl Delivery {
         (events, oldest)
     }
 
-    fn each_lanes(&self, mut look: impl FnMut(&Lanes)) {
+    /// Rows of a stream are deleted: no task sends what it has read of them.
+    pub(crate) fn forgot(&self, stream: Stream, up_to: Position) {
+        self.each_lanes(|lanes| lanes.forget(stream, up_to));
+    }
+
+    fn each_lanes(&self, mut look: impl FnMut(&mut Lanes)) {
         let books: Vec<_> = self.tasks().values().map(|task| Arc::clone(&task.books)).collect();
         for books in books {
-            if let Some(lanes) = &books.lock().unwrap_or_else(PoisonError::into_inner).lanes {
+            if let Some(lanes) = &mut books.lock().unwrap_or_else(PoisonError::into_inner).lanes {
                 look(lanes);
             }
         }

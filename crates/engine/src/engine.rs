@@ -286,6 +286,7 @@ impl Shared {
         if let Some(recent) = self.recent.get(usize::from(stream.0)) {
             recent.lock().unwrap_or_else(PoisonError::into_inner).forget(up_to);
         }
+        self.delivery.forgot(stream, up_to);
     }
 
     /// Whether anybody listens to what happens.

@@ -19,6 +19,7 @@ use baton_store::{
 use crate::retry::{HOPELESS_TRIES, MOST_RETRY_AFTER_MS, Profile, delay_ms, failures_within, is_hopeless};
 use crate::walk::Pieces;
 
+mod gone;
 mod health;
 mod parked;
 mod room;
@@ -162,6 +163,8 @@ struct Lane {
     held: Amount,
     /// The last row that was served or given up, whatever is open before it.
     ahead: Position,
+    /// Everything up to here is deleted.
+    gone: Position,
 }
 
 #[derive(Default)]
@@ -197,6 +200,7 @@ impl Lanes {
                 open: BTreeMap::new(),
                 held: Amount::default(),
                 ahead: cursor.served,
+                gone: Position(0),
             })
             .collect();
         lanes.sort_by_key(|lane| lane.stream);
@@ -356,6 +360,7 @@ impl Lanes {
     /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
     fn start(&mut self) -> Option<Step> {
         let chain = self.ready.pop_front()?;
+        self.drop_gone(&chain);
         let Some(talk) = self.talks.get_mut(&chain) else { return self.start() };
         if let (true, Some(walk)) = (talk.queue.is_empty(), &mut talk.parked) {
             talk.busy = true;
@@ -381,6 +386,7 @@ impl Lanes {
         while items.len() < self.bounds.max_batch && passed.len() < self.bounds.max_batch {
             let Some(chain) = self.ready.pop_front() else { break };
             let room = self.bounds.max_batch - items.len();
+            self.drop_gone(&chain);
             let Some(talk) = self.talks.get_mut(&chain) else { continue };
             let fits =
                 talk.failures == 0 && gather(self.app, &chain, talk, Some(kind), room, items).is_some();

@@ -97,6 +97,8 @@ struct Rig {
     /// The same, since the last start.
     served_now: BTreeSet<(Stream, Position)>,
     tried_now: HashMap<Chain, Position>,
+    /// Up to where rows were deleted.
+    gone: BTreeMap<Stream, Position>,
 }
 
 impl Rig {
@@ -115,6 +117,7 @@ impl Rig {
             served: BTreeSet::new(),
             served_now: BTreeSet::new(),
             tried_now: HashMap::new(),
+            gone: (0..streams).map(|at| (Stream(at), Position(0))).collect(),
         }
     }
 
@@ -144,6 +147,13 @@ impl Rig {
         *row = Arc::new(JournalRow { whole, ..JournalRow::clone(row) });
     }
 
+    fn forget(&mut self, stream: Stream, up_to: u64) {
+        let gone = self.gone.get_mut(&stream).unwrap();
+        *gone = Position(up_to).max(*gone);
+        self.lanes.forget(stream, Position(up_to));
+        self.record();
+    }
+
     fn head(&self, stream: Stream) -> Position {
         Position(self.journals[&stream].len() as u64)
     }
@@ -163,6 +173,7 @@ impl Rig {
                 let mine = row.notices.iter().any(|notice| notice.app == app("bot"));
                 let walks = row.chain.as_ref().and_then(|chain| self.kept.parked.get(chain));
                 let safe = !mine
+                    || row.position <= self.gone[stream]
                     || self.served.contains(&place)
                     || self.kept.dead.contains(&place)
                     || walks.is_some_and(|parked| parked.next <= row.position);
@@ -220,14 +231,21 @@ impl Rig {
         let journal = self.journals[&stream].iter();
         let looked: Vec<_> = journal.skip(usize::try_from(after.0).unwrap()).take(limit).cloned().collect();
         let scanned = looked.last().map_or(after, |row| row.position);
-        let mine = |row: &Arc<JournalRow>| row.notices.iter().any(|notice| notice.app == app("bot"));
+        let gone = self.gone[&stream];
+        let mine = |row: &Arc<JournalRow>| {
+            row.position > gone && row.notices.iter().any(|notice| notice.app == app("bot"))
+        };
         let rows = looked.into_iter().filter(mine).collect();
         self.lanes.loaded(stream, &Slice { rows, scanned });
     }
 
     fn rows_of(&self, chain: &Chain, after: Position, until: Position) -> Vec<Arc<JournalRow>> {
-        let all = self.journals.values().flatten();
-        let own = all.filter(|row| row.chain.as_ref() == Some(chain));
+        let left = |(stream, journal): (&Stream, &Vec<Arc<JournalRow>>)| {
+            let gone = self.gone[stream];
+            journal.iter().filter(|row| row.position > gone).cloned().collect::<Vec<_>>()
+        };
+        let all: Vec<_> = self.journals.iter().flat_map(left).collect();
+        let own = all.iter().filter(|row| row.chain.as_ref() == Some(chain));
         let own = own.filter(|row| row.position > after && row.position <= until);
         own.filter(|row| row.notices.iter().any(|notice| notice.app == app("bot")))
             .take(self.piece)
@@ -248,6 +266,7 @@ impl Rig {
             );
             let place = (stream_of(item), item.row.position);
             assert!(!self.served_now.contains(&place), "{place:?} is sent again");
+            assert!(place.1 > self.gone[&place.0], "{place:?} is deleted");
             let before = self.tried_now.entry(item.chain.clone()).or_default();
             if item.row.position > *before {
                 let journal = &self.journals[&place.0];
@@ -255,6 +274,7 @@ impl Rig {
                     row.chain.as_ref() == Some(&item.chain)
                         && row.notices.iter().any(|notice| notice.app == app("bot"))
                         && *before != Position(0)
+                        && row.position > self.gone[&place.0]
                         && row.position > *before
                         && row.position < item.row.position
                 });
@@ -736,6 +756,52 @@ fn what_there_was_no_room_for_and_is_deleted_since_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_is_deleted_while_it_waits_is_not_sent_and_leaves_nothing_behind() {
+    let mut rig = Rig::of(bounds(), &["ann", "bob", "ann", "cyd", "ann"]);
+    rig.run(2 * SECOND, |_, _| Answered::Nothing);
+    let before = rig.posted.len();
+    assert!(rig.lanes.failures(&key("ann")) > 0);
+    // Whatever was said before the last: of ann that is left, which never failed.
+    rig.forget(Stream(0), 4);
+    assert_eq!((rig.held().0, rig.cursor(), rig.lanes.failures(&key("ann"))), (1, 4, 0));
+    rig.run(10 * MINUTE, |_, _| Answered::Served);
+    assert!(rig.is_idle() && rig.positions()[before..] == [5]);
+    // What is under way ends as it does, and is not tried again.
+    rig.say(&["bob", "bob"]);
+    let under_way = rig.step().unwrap();
+    rig.forget(Stream(0), 6);
+    rig.answer(&under_way, &Answered::Nothing);
+    rig.run(20 * MINUTE, |_, _| Answered::Served);
+    assert!(rig.is_idle() && rig.positions()[before + 1..] == [6, 7]);
+}
+
+#[test]
+fn a_conversation_of_which_all_is_deleted_begins_anew() {
+    let mut rig = Rig::of(bounds(), &["ann"]);
+    let first = rig.step().unwrap();
+    assert!(rig.answer(&first, &Answered::Status(503)).is_some(), "it is to be tried again");
+    rig.forget(Stream(0), 1);
+    assert!(rig.is_idle());
+    rig.say(&["ann"]);
+    rig.step().unwrap();
+    // When the first would have been tried again, the second is still under way.
+    rig.now = Timestamp(10 * MINUTE);
+    assert!(rig.step().is_err());
+}
+
+#[test]
+fn what_is_deleted_goes_with_no_other_conversation_either() {
+    let mut rig = Rig::of(Bounds { max_batch: 2, in_flight: 1, ..bounds() }, &["ann", "ann", "ann"]);
+    let two = rig.step().unwrap();
+    rig.say(&["bob"]);
+    assert!(rig.step().is_err());
+    rig.forget(Stream(0), 3);
+    rig.answer(&two, &Answered::Served);
+    rig.run(MINUTE, |_, _| Answered::Served);
+    assert!(rig.is_idle() && rig.positions() == [1, 2, 4]);
+}
+
+#[test]
 fn what_waits_for_one_conversation_stops_no_other_stream() {
     let mut rig = Rig::new(bounds(), 16);
     for _ in 0..200 {
@@ -1016,6 +1082,7 @@ fn story(seed: u64) {
     let mut rig = Rig::new(bounds, streams);
     rig.piece = random.random_range(1..5);
     let end = 20 * MINUTE;
+    let forgets = random.random_bool(0.3);
     let poison = random.random_bool(0.4).then(|| {
         let answer = [Answered::Status(500), Answered::Status(503), Answered::Nothing];
         (key(&people[0]), answer[random.random_range(0..3)].clone())
@@ -1044,6 +1111,10 @@ fn story(seed: u64) {
             } else {
                 rig.write(stream, Some(key(&people[person])), hears, channel);
             }
+        }
+        if forgets && random.random_bool(0.02) {
+            let stream = Stream(random.random_range(0..streams));
+            rig.forget(stream, random.random_range(0..=rig.head(stream).0));
         }
         if random.random_bool(0.002) {
             rig.restart();
@@ -1086,6 +1157,7 @@ fn story(seed: u64) {
             let mine = row.notices.iter().any(|notice| notice.app == app("bot"));
             let poisoned = mood.poison.as_ref().is_some_and(|(chain, _)| row.chain.as_ref() == Some(chain));
             let done = rig.served.contains(&place) || rig.kept.dead.contains(&place);
+            let done = done || place.1 <= rig.gone[stream];
             assert!(!mine || poisoned || done, "seed {seed}: {place:?} was never served");
         }
         let held = mood.poison.as_ref().is_some_and(|(chain, _)| !rig.kept.parked.contains_key(chain));

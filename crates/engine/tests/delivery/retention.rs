@@ -149,6 +149,30 @@ async fn what_an_app_that_was_stopped_does_not_take_is_deleted_after_a_month_and
     node.engine.stop(Duration::from_secs(1)).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_is_not_sent_from_memory_either() {
+    let disk = disk().await;
+    let mut node = node(&disk, NOW).await;
+    for (name, text) in [("ann", "1"), ("bob", "2"), ("ann", "3"), ("cyd", "4")] {
+        node.say(name, text).await.unwrap();
+    }
+    node.next().await;
+    while node.engine.app_health(app("bot")).await.unwrap().kept.failing_since.is_none() {
+        tokio::task::yield_now().await;
+    }
+    // It has failed for so long that somebody was told, and what it waits for is too old.
+    node.clock.lived_ms.store(HOUR, Ordering::SeqCst);
+    node.engine.set_clock(Timestamp(NOW.0 + 31 * DAY)).await.unwrap();
+    let line = format!("baton_app_deleted_untaken_events_total{{app=\"{}\"}}", app("bot"));
+    assert_eq!(measured(&node, &line).await.as_deref(), Some("4"));
+    node.say("bob", "5").await.unwrap();
+    while node.tried.try_recv().is_ok() {}
+    node.receiver.up.store(true, Ordering::SeqCst);
+    assert_eq!(node.served(1).await, [("bob".to_owned(), "5".to_owned())]);
+    assert!(timeout(Duration::from_secs(60), node.tried.recv()).await.is_err(), "nothing else is tried");
+    node.engine.stop(Duration::from_secs(1)).await;
+}
+
 /// What ann and bob say in turns, 32 kB each, an event an hour, to an app that is down.
 async fn said_by_the_hour(hours: i64) -> File {
     let file = File::new().await;
