@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use baton_rules::{ThreadKey, Timestamp};
 use baton_store::{Decide, StoreError, Stream, Wanted};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::activity::ActivityKind;
 use crate::batch::{Decided, Outcome, Prepared, decide_batch};
@@ -90,11 +90,27 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
                 if taken == 0 {
                     return;
                 }
+                let _turn = turn(&shared.committing, &mut jobs, &mut gathered).await;
                 doubt |= !commit(&shared, stream, std::mem::take(&mut gathered)).await;
             }
             () = shared.clock.sleep_until(look), if doubt => doubt = shared.catch_up().await.is_err(),
         }
     }
+}
+
+/// A turn to commit. Whoever waits for it does not commit the little that woke it, but all that came meanwhile.
+async fn turn<'a, T>(
+    turns: &'a Semaphore,
+    jobs: &mut mpsc::Receiver<T>,
+    gathered: &mut Vec<T>,
+) -> Result<SemaphorePermit<'a>, AcquireError> {
+    let turn = turns.acquire().await;
+    while gathered.len() < BATCH
+        && let Ok(job) = jobs.try_recv()
+    {
+        gathered.push(job);
+    }
+    turn
 }
 
 /// Decides and commits; false: the store could not.
@@ -196,4 +212,26 @@ fn tell(shared: &Shared, rows: &[Arc<baton_store::JournalRow>], decided: &Decide
         expires_at: decided.expires_at,
         rows,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_while_a_batch_waits_for_its_turn_goes_with_it() {
+        let (turns, (jobs, mut taken)) = (Semaphore::new(1), mpsc::channel(2 * BATCH));
+        let mut gathered = vec![0];
+        let others = turns.acquire().await;
+        let ended = async {
+            for job in 1..=BATCH {
+                jobs.send(job).await.unwrap();
+            }
+            drop(others);
+        };
+        let (turn, ()) = tokio::join!(turn(&turns, &mut taken, &mut gathered), ended);
+        assert_eq!((turn.is_ok(), turns.available_permits()), (true, 0));
+        assert_eq!(gathered, (0..BATCH).collect::<Vec<_>>(), "as many as go into a batch");
+        assert_eq!(taken.try_recv(), Ok(BATCH), "and the next one waits");
+    }
 }

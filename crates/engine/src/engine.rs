@@ -16,7 +16,7 @@ use baton_store::{
 use baton_wire::{MessageId, webhook};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -143,6 +143,8 @@ pub(crate) struct Shared {
     pub(crate) membership: Membership,
     /// What is known of streams that other nodes write too; none: nobody else does.
     pub(crate) followed: Option<Followed>,
+    /// Room for as many batches as are worth committing at once.
+    pub(crate) committing: Semaphore,
     pub(crate) dues: Dues,
     pub(crate) retention: Retention,
     pub(crate) standstill: Standstill,
@@ -326,6 +328,7 @@ impl Engine {
     /// Starts committers, and delivery of what is pending.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
         let streams = parts.store.streams();
+        let committing = Semaphore::new(parts.store.side_by_side());
         // All that can fail comes before the first task: one that was begun by a start that failed would go on beside
         // those of the next one.
         let heads = parts.store.heads().await?;
@@ -357,6 +360,7 @@ impl Engine {
             faults,
             policy: parts.policy,
             delivery: Delivery::default(),
+            committing,
             dues: Dues::default(),
             retention: Retention::default(),
             standstill: Standstill::default(),

@@ -389,6 +389,10 @@ pub trait Store: Send + Sync + 'static {
     /// How many streams there are; chosen when the database was made.
     fn streams(&self) -> u16;
 
+    /// How many batches, each of another stream, are worth committing at once. What is asked meanwhile gathers for one
+    /// larger batch of its stream.
+    fn side_by_side(&self) -> usize;
+
     /// The settings as they were last committed.
     fn settings(&self) -> Arc<Settings>;
 

@@ -363,6 +363,10 @@ impl Store for MemoryStore {
         self.streams
     }
 
+    fn side_by_side(&self) -> usize {
+        usize::from(Store::streams(self))
+    }
+
     fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.image().settings)
     }

@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use baton_rules::{AppId, PageId, Surface, ThreadKey, Timestamp};
 use futures_util::future::BoxFuture;
@@ -55,12 +56,16 @@ use work::{Plain, Write, Writer, statement};
 /// Parts of a delivery round that are written side by side.
 const PARTS: usize = 4;
 
+/// How long a delivery round waits before it is written: each of its streams is a transaction, and while one round waits, what
+/// follows it gathers for the next. What was not recorded when the process dies is sent again.
+const GATHERING: Duration = Duration::from_millis(200);
+
 /// What is chosen when a store is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The number of streams, at most 4,096; an existing database keeps its own.
     pub streams: u16,
-    /// Connections at most: half of them write and half of them look.
+    /// Connections at most: half of them write, of which half commit batches, and half of them look.
     pub connections: usize,
     /// Whose time decides.
     pub time: Time,
@@ -90,6 +95,8 @@ pub struct PostgresStore {
     published: Arc<Published>,
     reader: Reader,
     writer: Writer,
+    /// Half of the connections that write: what delivery records, and settings, find one of the others.
+    side_by_side: usize,
     held: Held,
     time: Time,
     closed: AtomicBool,
@@ -123,6 +130,7 @@ impl PostgresStore {
             published: Arc::new(Published::new(opened.settings)),
             reader: Reader { pool: looking, streams },
             writer: Writer::new(writing, process, streams),
+            side_by_side: half.div_ceil(2),
             held: Held::default(),
             time: options.time,
             closed: AtomicBool::new(false),
@@ -207,6 +215,8 @@ impl PostgresStore {
 
     async fn record(&self, round: Round) -> Result<(), StoreError> {
         self.still_open()?;
+        #[expect(clippy::disallowed_methods, reason = "what gathers meanwhile is other work, in real time")]
+        tokio::time::sleep(GATHERING).await;
         let parts = settle::parts(round).into_iter().map(|(stream, part)| {
             self.writer.write(Settle { stream, epoch: self.held.epoch(stream), part: Arc::new(part) })
         });
@@ -250,6 +260,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn streams(&self) -> u16 {
         self.streams
+    }
+
+    fn side_by_side(&self) -> usize {
+        self.side_by_side
     }
 
     fn settings(&self) -> Arc<Settings> {

@@ -240,6 +240,11 @@ impl Store for SqliteStore {
         self.streams
     }
 
+    /// The writer gathers whatever has come into one transaction.
+    fn side_by_side(&self) -> usize {
+        usize::from(Store::streams(self))
+    }
+
     fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.published.settings.read().unwrap_or_else(PoisonError::into_inner))
     }

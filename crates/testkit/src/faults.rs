@@ -188,6 +188,11 @@ impl Store for FaultyStore {
         self.disk.streams()
     }
 
+    /// Fewer than could: some wait for their turn.
+    fn side_by_side(&self) -> usize {
+        usize::from(self.disk.streams().div_ceil(2))
+    }
+
     fn settings(&self) -> Arc<Settings> {
         self.disk.settings()
     }

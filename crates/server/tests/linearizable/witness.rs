@@ -90,6 +90,10 @@ impl Store for Witness {
         self.store.streams()
     }
 
+    fn side_by_side(&self) -> usize {
+        self.store.side_by_side()
+    }
+
     fn settings(&self) -> Arc<Settings> {
         self.store.settings()
     }

@@ -78,6 +78,8 @@ impl Work for Commit {
         Lock::Stream(self.stream)
     }
 
+    /// Each row is looked up by its whole key, because `OFFSET 0` keeps the planner from joining the other way around: while
+    /// it knows nothing of a table yet, to read all of a stream's rows looks as good to it.
     async fn look(&self, client: &ClientWrapper) -> Result<Rows, Trouble> {
         let stream = row::stream(self.stream);
         let texts: Vec<String> = self.wanted.threads.iter().map(thread_text).collect();
@@ -85,8 +87,10 @@ impl Work for Commit {
             if texts.is_empty() {
                 return Ok(Vec::new());
             }
-            let sql = "SELECT thread, last, last_message_at, state FROM baton.threads
-                       WHERE stream = $1 AND thread = ANY ($2)";
+            let sql =
+                "SELECT kept.thread, last, last_message_at, state FROM unnest($2::text[]) AS wanted (thread)
+                       CROSS JOIN LATERAL (SELECT thread, last, last_message_at, state FROM baton.threads
+                           WHERE stream = $1 AND threads.thread = wanted.thread OFFSET 0) AS kept";
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &[&stream, &texts]).await
         };
@@ -94,9 +98,10 @@ impl Work for Commit {
             if self.wanted.seen.is_empty() {
                 return Ok(Vec::new());
             }
-            let sql = "SELECT seen.thread, seen.key, at, fingerprint, answer
+            let sql = "SELECT kept.thread, kept.key, at, fingerprint, answer
                        FROM unnest($2::text[], $3::bytea[]) AS wanted (thread, key)
-                       JOIN baton.seen ON stream = $1 AND seen.thread = wanted.thread AND seen.key = wanted.key";
+                       CROSS JOIN LATERAL (SELECT thread, key, at, fingerprint, answer FROM baton.seen
+                           WHERE stream = $1 AND seen.thread = wanted.thread AND seen.key = wanted.key OFFSET 0) AS kept";
             let statement = client.prepare_cached(sql).await?;
             let (threads, keys): (Vec<_>, Vec<_>) =
                 self.wanted.seen.iter().map(|(thread, key)| (thread_text(thread), free(key))).unzip();
