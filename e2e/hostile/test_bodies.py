@@ -110,15 +110,18 @@ def toml_bodies(size):
     yield "apps", whole(size, b"", b"[[apps]]\n")
     yield "one number", whole(size, b"a=", b"9")
     yield "not UTF-8", b"\xff" * size
+    names = b"".join(b'[[apps]]\nid="%d"\nname="app%d"\n' % (number, number) for number in range(1, size // 80))
+    page = b'[[pages]]\nid="1"\nname="p"\nconnections=['
+    yield "names of no app", names + numbered(size - len(names), page, b'{app="aqq%d"}', b",", b"]")
 
 
 def attacks(size):
     """(name, path, method, type, token, body)"""
     yield from of_strangers(size)
     # Only an operator may bring these.
-    for name, body in json_bodies(size // 4):
+    for name, body in json_bodies(size):
         yield f"JSON, {name}, as a routing", ROUTING, "PUT", JSON, OPERATOR_TOKEN, body
-    for name, body in toml_bodies(size // 4):
+    for name, body in toml_bodies(size):
         yield f"TOML, {name}", ROUTING, "PUT", TOML, OPERATOR_TOKEN, body
 
 

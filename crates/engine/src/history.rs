@@ -138,7 +138,7 @@ async fn resettled_between(
     let stream = stream_of(key, shared.store.streams());
     let settings = shared.store.settings();
     let of = |page: &Option<Arc<Page>>| match page {
-        Some(page) => routing(page, key.surface, &settings.apps),
+        Some(page) => routing(page, key.surface, &settings),
         None => Routing::new(key.surface),
     };
     let mut talk = Talk::of(key);

@@ -211,21 +211,45 @@ pub struct Settings {
     routings: HashMap<(PageId, Surface), Arc<Routing>>,
     tokens: HashMap<String, (PageId, AppId)>,
     begun: HashMap<AppId, u64>,
+    places: Places,
+}
+
+/// Where each thing stands in its list: there may be thousands, and every call asks.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    apps: HashMap<AppId, usize>,
+    pages: HashMap<PageId, usize>,
+    /// Pages by their Instagram accounts.
+    accounts: HashMap<PageId, usize>,
+}
+
+impl Places {
+    fn of(apps: &[Arc<App>], pages: &[Arc<Page>]) -> Self {
+        let mut places = Self::default();
+        for (place, app) in apps.iter().enumerate() {
+            places.apps.entry(app.id).or_insert(place);
+        }
+        for (place, page) in pages.iter().enumerate() {
+            places.pages.entry(page.id).or_insert(place);
+            if let Some(account) = &page.instagram {
+                places.accounts.entry(account.id).or_insert(place);
+            }
+        }
+        places
+    }
 }
 
 impl Settings {
     /// Settings of these apps and pages, with what is derived from them.
     pub fn new(version: u64, apps: Vec<Arc<App>>, pages: Vec<Arc<Page>>) -> Self {
+        let places = Places::of(&apps, &pages);
+        let settings = Self { version, apps, pages, places, ..Self::default() };
         let mut routings = HashMap::new();
         let mut tokens = HashMap::new();
-        for page in &pages {
-            routings
-                .insert((page.id, Surface::Messenger), Arc::new(routing(page, Surface::Messenger, &apps)));
-            if page.instagram.is_some() {
-                routings.insert(
-                    (page.id, Surface::Instagram),
-                    Arc::new(routing(page, Surface::Instagram, &apps)),
-                );
+        for page in &settings.pages {
+            let linked = page.instagram.as_ref().map(|_| Surface::Instagram);
+            for surface in [Some(Surface::Messenger), linked].into_iter().flatten() {
+                routings.insert((page.id, surface), Arc::new(routing(page, surface, &settings)));
             }
             for connection in &page.connections {
                 for token in &connection.tokens {
@@ -233,7 +257,7 @@ impl Settings {
                 }
             }
         }
-        Self { version, apps, pages, routings, tokens, begun: HashMap::new() }
+        Self { routings, tokens, ..settings }
     }
 
     /// The same settings, which follow others.
@@ -254,25 +278,21 @@ impl Settings {
 
     /// The app with this id.
     pub fn app(&self, id: AppId) -> Option<&Arc<App>> {
-        self.apps.iter().find(|app| app.id == id)
+        self.apps.get(*self.places.apps.get(&id)?)
     }
 
     /// The page with this id.
     pub fn page(&self, id: PageId) -> Option<&Arc<Page>> {
-        self.pages.iter().find(|page| page.id == id)
+        self.pages.get(*self.places.pages.get(&id)?)
     }
 
     /// The page and surface that an id in a path names: the page's own, or its Instagram account's.
     pub fn surface(&self, id: PageId) -> Option<(&Arc<Page>, Surface)> {
-        self.pages.iter().find_map(|page| {
-            if page.id == id {
-                Some((page, Surface::Messenger))
-            } else if page.instagram.as_ref().is_some_and(|side| side.id == id) {
-                Some((page, Surface::Instagram))
-            } else {
-                None
-            }
-        })
+        if let Some(page) = self.page(id) {
+            return Some((page, Surface::Messenger));
+        }
+        let page = self.pages.get(*self.places.accounts.get(&id)?)?;
+        Some((page, Surface::Instagram))
     }
 
     /// What the rules read of a page's surface.
@@ -310,8 +330,8 @@ pub struct PastPage {
     pub after: Option<Arc<Page>>,
 }
 
-/// What the rules read of a page's surface. An app that is not there any more has no features.
-pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
+/// What the rules read of a page's surface. An app that is not there in the settings any more has no features.
+pub fn routing(page: &Page, surface: Surface, settings: &Settings) -> Routing {
     let (side, kept) = match surface {
         Surface::Messenger => (Some(&page.messenger), KeptSurface::Messenger),
         Surface::Instagram => (page.instagram.as_ref().map(|i| &i.side), KeptSurface::Instagram),
@@ -355,7 +375,7 @@ pub fn routing(page: &Page, surface: Surface, apps: &[Arc<App>]) -> Routing {
     };
     routing.apps = (page.connections.iter().filter(permitted))
         .map(|connection| {
-            let app = apps.iter().find(|app| app.id == connection.app);
+            let app = settings.app(connection.app);
             let fields = connection.fields.iter().filter_map(|name| Fields::named(name));
             ConnectedApp {
                 id: connection.app,

@@ -1,6 +1,7 @@
 //! One page of the file: itself and its connections, with the names of apps resolved. Its surfaces are read in
 //! `sides`, its links and ads in `entries`.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use baton_rules::{AppId, Fields, PageId, Surface, setup};
@@ -48,8 +49,40 @@ pub(crate) const USUAL_FIELDS: [Fields; 6] = [
 pub(crate) const TASKS: &[&str] = &["MODERATE", "MANAGE", "MESSAGING"];
 pub(crate) const PERMISSIONS: &[&str] = &[Surface::Messenger.permission(), Surface::Instagram.permission()];
 
+/// How many names of apps that are not there are compared with all that are: who mistook more mistook something else.
+const COMPARED: usize = 20;
+
+/// The apps as they become, to be found by id and by name.
+pub(super) struct Apps<'a> {
+    all: &'a [Arc<App>],
+    by_id: HashMap<AppId, usize>,
+    by_name: HashMap<&'a str, usize>,
+}
+
+impl<'a> Apps<'a> {
+    pub(super) fn of(all: &'a [Arc<App>]) -> Self {
+        let mut apps = Self { all, by_id: HashMap::new(), by_name: HashMap::new() };
+        for (place, app) in all.iter().enumerate() {
+            apps.by_id.entry(app.id).or_insert(place);
+            apps.by_name.entry(&app.name).or_insert(place);
+        }
+        apps
+    }
+
+    fn with(&self, id: AppId) -> Option<&Arc<App>> {
+        self.all.get(*self.by_id.get(&id)?)
+    }
+
+    /// The first that has this name, or this id.
+    fn named(&self, text: &str, id: Option<AppId>) -> Option<&Arc<App>> {
+        let by_id = id.and_then(|id| self.by_id.get(&id));
+        let first = by_id.into_iter().chain(self.by_name.get(text)).min()?;
+        self.all.get(*first)
+    }
+}
+
 /// Reads a page against the apps as they become.
-pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &[Arc<App>]) -> Option<Page> {
+pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &Apps<'_>) -> Option<Page> {
     let (table, pointer) = (&at.table.page, &at.pointer);
     let given = match table.id.as_deref().map(str::parse::<PageId>) {
         Some(Ok(id)) => Some(id),
@@ -120,7 +153,7 @@ pub(super) fn new_page_id(draft: &mut Draft<'_>) -> PageId {
 /// One page in the making.
 pub(super) struct Part<'d, 'a, 'b> {
     pub(super) draft: &'d mut Draft<'a>,
-    apps: &'b [Arc<App>],
+    apps: &'b Apps<'b>,
     generated: Vec<GeneratedToken>,
 }
 
@@ -131,9 +164,12 @@ impl Part<'_, '_, '_> {
         if text.eq_ignore_ascii_case("inbox") || id == Some(on.inbox()) {
             return Some(on.inbox());
         }
-        let found = self.apps.iter().find(|app| Some(app.id) == id || app.name == text);
+        let found = self.apps.named(text, id);
         if found.is_none() {
-            let detail = match nearest(text, self.apps.iter().map(|app| app.name.as_str())) {
+            self.draft.compared += 1;
+            let there = self.apps.all.iter().map(|app| app.name.as_str());
+            let nearest = if self.draft.compared > COMPARED { None } else { nearest(text, there) };
+            let detail = match nearest {
                 Some(nearest) => format!("there is no app `{text}`; the nearest name is `{nearest}`"),
                 None => format!("there is no app `{text}`: add it to `apps`, or name one by its id or name"),
             };
@@ -149,13 +185,14 @@ impl Part<'_, '_, '_> {
         first_default: bool,
     ) -> Vec<Connection> {
         let mut connections: Vec<Connection> = Vec::new();
+        let mut connected = HashSet::new();
         for at in tables {
             let pointer = format!("{}/app", at.pointer);
             let Some(app) = self.app(&at.table.app, Surface::Messenger, pointer.clone()) else { continue };
             if app.is_inbox() {
                 self.draft
                     .refuse(pointer, "the Inbox is connected to every page by itself: remove this entry");
-            } else if connections.iter().any(|other| other.app == app) {
+            } else if !connected.insert(app) {
                 self.draft.refuse(pointer, "this app is connected twice: keep one of the two");
             } else {
                 let kept = page.and_then(|page| page.connections.iter().find(|other| other.app == app));
@@ -235,8 +272,7 @@ impl Part<'_, '_, '_> {
             (None, Some(hash)) => hash,
             (None, None) => {
                 let token = self.draft.mint.token();
-                let name = self.apps.iter().find(|known| known.id == app).map(|known| known.name.as_str());
-                let name = name.map(str::to_owned);
+                let name = self.apps.with(app).map(|known| known.name.clone());
                 self.generated.push(GeneratedToken { app: app.to_string(), name, token: token.clone() });
                 token_hash(&token)
             }

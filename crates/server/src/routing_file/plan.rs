@@ -1,10 +1,10 @@
 //! What the settings become by a file. Entries match by id, else by name; what the file says of an app or a
 //! page replaces what was there, and secrets and tokens that it does not say are kept or made up.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use baton_rules::AppId;
+use baton_rules::{AppId, PageId};
 use baton_store::{App, Page, Secret, Settings, SettingsRefused};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -123,11 +123,13 @@ pub(super) struct Draft<'a> {
     pub(super) problems: Vec<SettingsRefused>,
     new_apps: Vec<GeneratedApp>,
     pub(super) new_pages: Vec<GeneratedPage>,
+    /// How many names of apps that are not there were compared with all that are.
+    pub(super) compared: usize,
 }
 
 impl<'a> Draft<'a> {
     fn of(before: &'a Settings, mint: &'a mut Mint) -> Self {
-        Self { before, mint, problems: Vec::new(), new_apps: Vec::new(), new_pages: Vec::new() }
+        Self { before, mint, problems: Vec::new(), new_apps: Vec::new(), new_pages: Vec::new(), compared: 0 }
     }
 
     pub(super) fn refuse(&mut self, pointer: String, detail: impl Into<String>) {
@@ -136,9 +138,11 @@ impl<'a> Draft<'a> {
 
     fn apps(&mut self, input: &RoutingInput, prune: bool) -> Vec<Arc<App>> {
         let mut named: Vec<(String, App)> = Vec::new();
+        let mut places = HashMap::new();
         for at in &input.apps {
             let Some(app) = self.app(at) else { continue };
-            match named.iter().find(|(_, other)| other.id == app.id) {
+            let place = *places.entry(app.id).or_insert(named.len());
+            match named.get(place) {
                 Some((other, _)) => {
                     let detail = format!("this is the same app as {other}: keep one of the two");
                     self.refuse(at.pointer.clone(), detail);
@@ -148,7 +152,7 @@ impl<'a> Draft<'a> {
         }
         let mut apps: Vec<Arc<App>> = Vec::new();
         for kept in &self.before.apps {
-            match named.iter().find(|(_, app)| app.id == kept.id) {
+            match places.get(&kept.id).and_then(|place| named.get(*place)) {
                 Some((_, app)) if *app == **kept => apps.push(Arc::clone(kept)),
                 Some((_, app)) => apps.push(Arc::new(app.clone())),
                 None if prune => {}
@@ -157,11 +161,12 @@ impl<'a> Draft<'a> {
         }
         let is_new = |app: &&App| self.before.app(app.id).is_none();
         apps.extend(named.iter().map(|(_, app)| app).filter(is_new).map(|app| Arc::new(app.clone())));
+        let mut alike: HashMap<&str, Vec<AppId>> = HashMap::new();
+        apps.iter().for_each(|app| alike.entry(&app.name).or_default().push(app.id));
         for (pointer, app) in &named {
-            let twin = apps.iter().find(|other| other.name == app.name && other.id != app.id);
-            if let Some(twin) = twin {
-                let detail =
-                    format!("app {} has this name too: apps are named by it, so choose another", twin.id);
+            let twins = alike.get(app.name.as_str()).into_iter().flatten();
+            if let Some(twin) = twins.into_iter().find(|other| **other != app.id) {
+                let detail = format!("app {twin} has this name too: apps are named by it, so choose another");
                 self.refuse(format!("{pointer}/name"), detail);
             }
         }
@@ -305,9 +310,11 @@ impl<'a> Draft<'a> {
 
     fn pages(&mut self, input: &RoutingInput, prune: bool, apps: &[Arc<App>]) -> Vec<Arc<Page>> {
         let mut named: Vec<(String, Page)> = Vec::new();
+        let (mut places, apps) = (HashMap::new(), pages::Apps::of(apps));
         for at in &input.pages {
-            let Some(page) = pages::page(self, at, apps) else { continue };
-            match named.iter().find(|(_, other)| other.id == page.id) {
+            let Some(page) = pages::page(self, at, &apps) else { continue };
+            let place = *places.entry(page.id).or_insert(named.len());
+            match named.get(place) {
                 Some((other, _)) => {
                     let detail = format!("this is the same page as {other}: keep one of the two");
                     self.refuse(at.pointer.clone(), detail);
@@ -317,7 +324,7 @@ impl<'a> Draft<'a> {
         }
         let mut pages: Vec<Arc<Page>> = Vec::new();
         for kept in &self.before.pages {
-            match named.iter().find(|(_, page)| page.id == kept.id) {
+            match places.get(&kept.id).and_then(|place| named.get(*place)) {
                 Some((_, page)) if *page == **kept => pages.push(Arc::clone(kept)),
                 Some((_, page)) => pages.push(Arc::new(page.clone())),
                 None if prune => {}
@@ -326,32 +333,47 @@ impl<'a> Draft<'a> {
         }
         let is_new = |page: &&Page| self.before.page(page.id).is_none();
         pages.extend(named.iter().map(|(_, page)| page).filter(is_new).map(|page| Arc::new(page.clone())));
+        let (mut alike, mut ids): (HashMap<&str, Vec<PageId>>, Ids) = Default::default();
+        for page in &pages {
+            alike.entry(&page.name).or_default().push(page.id);
+            ids.pages.insert(page.id);
+            if let Some(account) = &page.instagram {
+                ids.accounts.entry(account.id).or_default().push(page.id);
+            }
+        }
         for (pointer, page) in &named {
-            let twin = pages.iter().find(|other| other.name == page.name && other.id != page.id);
-            if let Some(twin) = twin {
+            let twins = alike.get(page.name.as_str()).into_iter().flatten();
+            if let Some(twin) = twins.into_iter().find(|other| **other != page.id) {
                 let detail =
-                    format!("page {} has this name too: pages are named by it, so choose another", twin.id);
+                    format!("page {twin} has this name too: pages are named by it, so choose another");
                 self.refuse(format!("{pointer}/name"), detail);
             }
-            self.check_ids(page, pointer, &pages);
+            self.check_ids(page, pointer, &ids);
         }
         pages
     }
 
     /// Paths name a page and its Instagram account by their ids, so no two of them are alike.
-    fn check_ids(&mut self, page: &Page, pointer: &str, pages: &[Arc<Page>]) {
+    fn check_ids(&mut self, page: &Page, pointer: &str, ids: &Ids) {
         let account = page.instagram.as_ref().map(|account| account.id);
-        let others = || pages.iter().filter(|other| other.id != page.id);
-        let accounts = || others().filter_map(|other| other.instagram.as_ref());
-        if accounts().any(|other| other.id == page.id) {
+        let is_others =
+            |id| ids.accounts.get(&id).into_iter().flatten().any(|holder: &PageId| *holder != page.id);
+        if is_others(page.id) {
             self.refuse(format!("{pointer}/id"), "an Instagram account has this id: choose another");
         }
-        let taken = |id| id == page.id || others().any(|o| o.id == id) || accounts().any(|o| o.id == id);
-        if account.is_some_and(taken) {
+        // Its own id is among those of the pages.
+        if account.is_some_and(|id| ids.pages.contains(&id) || is_others(id)) {
             let detail = "another page or account has this id: an account is linked to one page";
             self.refuse(format!("{pointer}/instagram/id"), detail);
         }
     }
+}
+
+/// The ids that paths may have, each account's with the pages that have it.
+#[derive(Default)]
+struct Ids {
+    pages: HashSet<PageId>,
+    accounts: HashMap<PageId, Vec<PageId>>,
 }
 
 /// Switches for clients that rely on the platform's older ways.

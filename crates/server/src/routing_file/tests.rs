@@ -331,6 +331,19 @@ fn an_ads_template_is_read_as_the_documents_write_it() {
 }
 
 #[test]
+fn only_the_first_apps_that_are_not_there_are_compared_with_all_that_are() {
+    // Each with each would be a hundred million of names, for as many minutes.
+    let apps = (1..10_001).map(|n| format!("[[apps]]\nid = \"{n}\"\nname = \"App {n}\"\nsecret = \"s\"\n"));
+    let wrong: Vec<String> = (1..10_001).map(|n| format!("{{ app = \"Ap {n}\" }}")).collect();
+    let page = format!("[[pages]]\nid = \"2001\"\nname = \"Market\"\nconnections = [{}]\n", wrong.join(", "));
+    let file = RoutingInput::from_toml(&(apps.collect::<String>() + &page)).unwrap();
+    let refused = apply(&file, &Settings::default(), false, &mut Mint::seeded([1; 32])).unwrap_err();
+    assert_eq!(refused.len(), 10_000);
+    let compared = refused.iter().filter(|one| one.detail.contains("the nearest name is `App "));
+    assert_eq!(compared.count(), 20);
+}
+
+#[test]
 fn apps_that_are_not_there_are_refused_with_the_nearest_name() {
     assert_refused(
         "default_app = \"Sales bot\"",

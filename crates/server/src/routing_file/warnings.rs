@@ -13,16 +13,18 @@ pub(super) fn of(settings: &Settings) -> Vec<Warning> {
     let mut found: Vec<Warning> =
         practice::of_addresses(addresses).iter().filter_map(|one| told(one, None, settings)).collect();
     for page in &settings.pages {
+        let mut of_page = Vec::new();
         for surface in [Surface::Messenger, Surface::Instagram] {
             let warnings = settings.routing(page.id, surface).map(|routing| practice::of_surface(routing));
             let warnings = warnings.unwrap_or_default();
             for warning in warnings.iter().filter_map(|one| told(one, Some((page, surface)), settings)) {
                 // What a connection has for both sides is told once.
-                if !found.contains(&warning) {
-                    found.push(warning);
+                if !of_page.contains(&warning) {
+                    of_page.push(warning);
                 }
             }
         }
+        found.append(&mut of_page);
     }
     found
 }
