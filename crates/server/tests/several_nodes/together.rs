@@ -77,7 +77,15 @@ fn what_one_node_is_told_the_others_know() {
         let path = "/baton/v1/pages/2001/connections/700000000000002/tokens";
         let made = value(&ask(&one, "POST", path, &json!({})));
         let me = format!("{}/v25.0/me?access_token={}", two.url, made["token"].as_str().unwrap());
-        let known = http("GET", &me, &[], "");
+        // Alone, in a batch, and where it is looked at before a body that is large.
+        let batch = json!({"batch": [{"method": "GET", "relative_url": "me"}]}).to_string();
+        let large = format!("{batch}{}", " ".repeat(20_000));
+        let json = ("content-type", "application/json".to_owned());
+        let known = match round % 3 {
+            0 => http("GET", &me, &[], ""),
+            1 => http("POST", &me, &[json], &batch),
+            _ => http("POST", &me, &[json], &large),
+        };
         assert_eq!(known.status, 200, "{round}: {}", known.body);
     }
     // And so does an app, in a file that names it and where something is only tried.
