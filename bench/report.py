@@ -37,10 +37,10 @@ def throughput(ratios):
 
 
 def latency(rows, ingest, probes):
-    head = ["apps", "", "requests/s", "p50 µs", "p99 µs", "p99.9 µs"]
+    head = ["apps", "", "requests/s", "p50 µs", "p99 µs", "p99.9 µs", "longest sync beside it, µs"]
     told = [
         (row["apps"], row["subject"], f"{row['rate']['median']:,.0f}")
-        + tuple(spread(row[name], ",.0f") for name in ("p50_us", "p99_us", "p999_us"))
+        + tuple(spread(row[name], ",.0f") for name in ("p50_us", "p99_us", "p999_us", "sync_us"))
         for row in rows
     ]
     syncs = "; ".join(f"{probe['p50_us']:,} / {probe['p99_us']:,} / {probe['max_us']:,}" for probe in probes)

@@ -1,10 +1,11 @@
 """Baton against the relay, in turns: each round measures everything once, so that what disturbs the machine disturbs all
 of it alike. A ratio is of two neighbours in one round; what is told is the median of the rounds, and the range."""
 
+import contextlib
 import statistics
 
 from database import Database
-from probe import probe
+from probe import Beside, probe
 from programs import AT_BATON, AT_THE_RELAY, Baton, Broken, Ground
 
 # People who write. Each has written before: a first message makes a thread, which is measured by itself (threads.py).
@@ -51,7 +52,10 @@ def turn(subject, apps, connections, seconds, rate=0):
             url, body = ground.relay(sinks, **relay), AT_THE_RELAY
         load = {"connections": connections, "seconds": seconds, "rate": rate, "senders": PEOPLE, "warm_up": 0.5}
         before = baton.metrics() if relay is None else {}
-        seen = ground.load(url, sinks.urls, body, **load)
+        with Beside(ground.folder) if rate else contextlib.nullcontext() as disk:
+            seen = ground.load(url, sinks.urls, body, **load)
+            if disk:
+                seen["sync_us"] = disk.longest_us()
         if relay is None:
             seen["commits_s"], seen["events_in_a_commit"] = commits(baton.metrics(), before, seconds + 0.5)
             seen["memory"] = baton.memory()
@@ -146,12 +150,12 @@ def latencies(plan, runs, say):
                 found.setdefault((apps, subject), []).append(seen)
                 faults += wrongs
                 told = "  ".join(f"{name} {seen[f'{name}_us']:6,} µs" for name in ("p50", "p99", "p999"))
-                say(f"half load  N={apps}  {subject:14} {told}")
+                say(f"half load  N={apps}  {subject:14} {told}  longest sync beside it {seen['sync_us']:,} µs")
             with Ground() as ground:
                 probes.append(probe(ground.folder, plan.seconds))
     table = [
         {"apps": apps, "subject": subject}
-        | {name: spread([seen[name] for seen in each]) for name in ("rate", "p50_us", "p99_us", "p999_us", "max_us")}
+        | {name: spread([seen[name] for seen in each]) for name in ("rate", "p50_us", "p99_us", "p999_us", "max_us", "sync_us")}
         for (apps, subject), each in found.items()
     ]
     return table, probes, faults

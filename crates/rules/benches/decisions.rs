@@ -1,5 +1,6 @@
 //! How many decisions a core makes in a second, in each mode: over a million conversations in random order, so that
-//! what is remembered of them is in no cache. `make bench-core` prints them as items.
+//! what is remembered of them is in no cache, and over a thousand, which says what the rules cost without that wait.
+//! `make bench-core` prints them as items.
 
 use std::hint::black_box;
 
@@ -8,8 +9,9 @@ use baton_rules::{Action, Ask, Desk, Mode, PersonId, Profile, Send, Thread, Time
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-/// A million and a bit: a power of two, for the order below.
+/// A million and a bit, and a thousand and a bit: powers of two, for the order below.
 const THREADS: usize = 1 << 20;
+const FEW: usize = 1 << 10;
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const MODES: [Mode; 7] = [
     Mode::HandoverPrimary,
@@ -48,9 +50,9 @@ fn page_in(mode: Mode) -> Page {
 }
 
 /// Conversations that stand in all the ways: idle, the bot's, another's, and some that lapsed.
-fn threads(page: &Page) -> Vec<Thread> {
+fn threads(page: &Page, count: usize) -> Vec<Thread> {
     let owners = [None, Some("bot"), Some("desk"), Some("shop")];
-    let made = (0_i64..).zip(0..THREADS).map(|(number, place)| {
+    let made = (0_i64..).zip(0..count).map(|(number, place)| {
         let until = NOW.plus_seconds(number % 86_400 - 3_600);
         let owner = owners.get(place % owners.len()).copied().flatten().map(|owner| (owner, until));
         thread(page, owner, Some(NOW.plus_seconds(-(number % 100_000))))
@@ -81,32 +83,38 @@ fn actions() -> [Action<'static>; 16] {
     ]
 }
 
-/// Decides about every conversation once, in an order that visits each and looks like none.
+/// Makes a million decisions about these conversations, in an order that visits each and looks like none.
 fn all(page: &Page, person: &PersonId, threads: &[Thread], actions: &[Action<'_>]) {
     let mut at = 1_usize;
     for number in 0..THREADS {
-        at = (at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)) % THREADS;
+        at = (at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)) % threads.len();
         if let (Some(thread), Some(action)) = (threads.get(at), actions.get(number % actions.len())) {
             let _ = black_box(decide(page, person, Some(thread), action, NOW));
         }
     }
 }
 
-fn measure(bencher: Bencher<'_, '_>, mode: &str, actions: &[Action<'_>]) {
+fn measure(bencher: Bencher<'_, '_>, mode: &str, count: usize, actions: &[Action<'_>]) {
     let Some(mode) = MODES.into_iter().find(|known| known.name() == mode) else { return };
     let (page, person) = (page_in(mode), person("pat"));
-    let threads = threads(&page);
+    let threads = threads(&page, count);
     bencher.counter(ItemsCount::new(THREADS)).bench_local(|| all(&page, &person, &threads, actions));
 }
 
 /// What a busy page sees, all kinds of things among one another.
 #[divan::bench(args = MODES.map(Mode::name), sample_count = 5, sample_size = 1)]
 fn everything(bencher: Bencher<'_, '_>, mode: &str) {
-    measure(bencher, mode, &actions());
+    measure(bencher, mode, THREADS, &actions());
 }
 
 /// People write, and nothing else happens.
 #[divan::bench(args = MODES.map(Mode::name), sample_count = 5, sample_size = 1)]
 fn messages(bencher: Bencher<'_, '_>, mode: &str) {
-    measure(bencher, mode, &[did(What::Message)]);
+    measure(bencher, mode, THREADS, &[did(What::Message)]);
+}
+
+/// The same about so few that they stay in the cache.
+#[divan::bench(args = MODES.map(Mode::name), sample_count = 5, sample_size = 1)]
+fn messages_of_few(bencher: Bencher<'_, '_>, mode: &str) {
+    measure(bencher, mode, FEW, &[did(What::Message)]);
 }
