@@ -78,6 +78,9 @@ impl Work for Commit {
         Lock::Stream(self.stream)
     }
 
+    /// A list stands in a `SELECT` of its own where a table is joined to it: of one that it sees the planner counts the values, and
+    /// plans for them at each execution, which takes longer than to run it.
+    ///
     /// Each row is looked up by its whole key, because `OFFSET 0` keeps the planner from joining the other way around: while
     /// it knows nothing of a table yet, to read all of a stream's rows looks as good to it.
     async fn look(&self, client: &ClientWrapper) -> Result<Rows, Trouble> {
@@ -88,7 +91,7 @@ impl Work for Commit {
                 return Ok(Vec::new());
             }
             let sql =
-                "SELECT kept.thread, last, last_message_at, state FROM unnest($2::text[]) AS wanted (thread)
+                "SELECT kept.thread, last, last_message_at, state FROM unnest((SELECT $2::text[])) AS wanted (thread)
                        CROSS JOIN LATERAL (SELECT thread, last, last_message_at, state FROM baton.threads
                            WHERE stream = $1 AND threads.thread = wanted.thread OFFSET 0) AS kept";
             let statement = client.prepare_cached(sql).await?;
@@ -99,7 +102,7 @@ impl Work for Commit {
                 return Ok(Vec::new());
             }
             let sql = "SELECT kept.thread, kept.key, at, fingerprint, answer
-                       FROM unnest($2::text[], $3::bytea[]) AS wanted (thread, key)
+                       FROM unnest((SELECT $2::text[]), (SELECT $3::bytea[])) AS wanted (thread, key)
                        CROSS JOIN LATERAL (SELECT thread, key, at, fingerprint, answer FROM baton.seen
                            WHERE stream = $1 AND seen.thread = wanted.thread AND seen.key = wanted.key OFFSET 0) AS kept";
             let statement = client.prepare_cached(sql).await?;
@@ -309,8 +312,8 @@ fn remember(
         let (threads, kept) = columns(known)?;
         writes.push(statement!(
             "UPDATE baton.threads AS kept SET last = new.last, last_message_at = new.at, state = new.state
-             FROM (SELECT unnest($2::text[]) AS thread, unnest($3::bigint[]) AS last, unnest($4::bigint[]) AS at,
-                 unnest($5::bytea[]) AS state) AS new
+             FROM (SELECT unnest((SELECT $2::text[])) AS thread, unnest((SELECT $3::bigint[])) AS last,
+                 unnest((SELECT $4::bigint[])) AS at, unnest((SELECT $5::bytea[])) AS state) AS new
              WHERE kept.stream = $1 AND kept.thread = new.thread",
             row::stream(stream),
             threads,

@@ -25,13 +25,10 @@ const CONNECTING: Duration = Duration::from_secs(2);
 /// What every connection is told first: nothing waits for a lock, runs or stands open for long, so that a node
 /// that is gone keeps nobody; and what is committed is on disk, whatever the server's own setting is. And every table is
 /// read by its key: to read all of it looks better while it is small, and PostgreSQL would stay with that when it is not. Where
-/// all of it is read nevertheless, that looks so dear to it that it would compile the statement first, for seconds. A
-/// statement is planned once, whatever its values: for lists of values it would be planned at each execution, which takes
-/// longer than to run it.
+/// all of it is read nevertheless, that looks so dear to it that it would compile the statement first, for seconds.
 const PREPARE: &str = "SET lock_timeout = '3s'; SET statement_timeout = '5s';
     SET idle_in_transaction_session_timeout = '5s'; SET default_transaction_isolation = 'read committed';
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
-    SET plan_cache_mode = force_generic_plan;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// Where a database is: `postgres://user:password@host:port/name`, with options of libpq after a `?`.

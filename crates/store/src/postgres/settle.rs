@@ -189,7 +189,7 @@ fn cursors(stream: Stream, part: &Round) -> Write {
     }
     statement!(
         "INSERT INTO baton.cursors AS kept (stream, app, served, start)
-         SELECT $1, app, served, 0 FROM unnest($2::bigint[], $3::bigint[]) AS new (app, served)
+         SELECT $1, app, served, 0 FROM unnest((SELECT $2::bigint[]), (SELECT $3::bigint[])) AS new (app, served)
          WHERE EXISTS (SELECT FROM baton.apps WHERE id = app)
          ON CONFLICT (stream, app) DO UPDATE SET served = greatest(kept.served, excluded.served)",
         row::stream(stream),
