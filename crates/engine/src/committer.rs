@@ -3,10 +3,11 @@
 //! another, and of two that want the same the first is the one that gets it (API-11).
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use baton_rules::{ThreadKey, Timestamp};
 use baton_store::{Decide, StoreError, Stream, Wanted};
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::activity::ActivityKind;
 use crate::batch::{Decided, Outcome, Prepared, decide_batch};
@@ -17,6 +18,9 @@ use crate::receipt::{Failure, Receipt};
 
 /// Requests in one commit at most: beyond this a batch adds waiting and nothing else.
 const BATCH: usize = 256;
+
+/// How long a batch waits for its turn: many times what a commit takes, and little beside what the store gives one that is held up.
+const LONGEST_TURN: Duration = Duration::from_millis(200);
 
 /// How long after a failure to look whether it was written all the same.
 const LOOK_MS: i64 = 1_000;
@@ -98,19 +102,20 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: Stream, mut jobs: mpsc::Rec
     }
 }
 
-/// A turn to commit. Whoever waits for it does not commit the little that woke it, but all that came meanwhile.
+/// A turn to commit. Whoever waits for it does not commit the little that woke it, but all that came meanwhile. None: the
+/// others take too long, which may be their streams' own trouble, and none of this one's.
 async fn turn<'a, T>(
     turns: &'a Semaphore,
     jobs: &mut mpsc::Receiver<T>,
     gathered: &mut Vec<T>,
-) -> Result<SemaphorePermit<'a>, AcquireError> {
-    let turn = turns.acquire().await;
+) -> Option<SemaphorePermit<'a>> {
+    let turn = tokio::time::timeout(LONGEST_TURN, turns.acquire()).await;
     while gathered.len() < BATCH
         && let Ok(job) = jobs.try_recv()
     {
         gathered.push(job);
     }
-    turn
+    turn.ok()?.ok()
 }
 
 /// Decides and commits; false: the store could not.
@@ -230,8 +235,17 @@ mod tests {
             drop(others);
         };
         let (turn, ()) = tokio::join!(turn(&turns, &mut taken, &mut gathered), ended);
-        assert_eq!((turn.is_ok(), turns.available_permits()), (true, 0));
+        assert_eq!((turn.is_some(), turns.available_permits()), (true, 0));
         assert_eq!(gathered, (0..BATCH).collect::<Vec<_>>(), "as many as go into a batch");
         assert_eq!(taken.try_recv(), Ok(BATCH), "and the next one waits");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_does_not_wait_for_long_for_others_that_are_held_up() {
+        let (turns, (jobs, mut taken)) = (Semaphore::new(1), mpsc::channel(2));
+        let mut gathered = vec![0];
+        let _others = turns.acquire().await;
+        jobs.send(1).await.unwrap();
+        assert!(turn(&turns, &mut taken, &mut gathered).await.is_none(), "it goes without one");
+        assert_eq!(gathered, [0, 1]);
     }
 }

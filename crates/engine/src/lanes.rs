@@ -359,9 +359,14 @@ impl Lanes {
 
     /// Takes the next talk that is ready, and others with it where a webhook may hold several events.
     fn start(&mut self) -> Option<Step> {
-        let chain = self.ready.pop_front()?;
-        self.drop_gone(&chain);
-        let Some(talk) = self.talks.get_mut(&chain) else { return self.start() };
+        let chain = loop {
+            let chain = self.ready.pop_front()?;
+            self.drop_gone(&chain);
+            if self.talks.contains_key(&chain) {
+                break chain;
+            }
+        };
+        let talk = self.talks.get_mut(&chain)?;
         if let (true, Some(walk)) = (talk.queue.is_empty(), &mut talk.parked) {
             talk.busy = true;
             self.under_way += 1;
@@ -412,7 +417,8 @@ impl Lanes {
         for row in &slice.rows {
             let Some(chain) = &row.chain else { continue };
             let lane = &mut self.lanes[at];
-            if row.position <= lane.read_to {
+            // It may have been deleted while it was read.
+            if row.position <= lane.read_to.max(lane.gone) {
                 continue;
             }
             let mut talk = self.talks.entry(chain.clone());

@@ -2,6 +2,9 @@
 //! nothing: settings, or what happened, go in; warnings with their rule and place come out. How they are told is
 //! the caller's.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::action::Cause;
 use crate::ids::{AppId, Timestamp};
 use crate::routing::{Fields, Mode, Routing};
@@ -97,14 +100,14 @@ pub fn of_surface(routing: &Routing) -> Vec<Warning> {
 
 /// CHK-3: apps with their webhook addresses, of which no two should be the same. The later one is warned of.
 pub fn of_addresses<'a>(apps: impl IntoIterator<Item = (AppId, &'a str)>) -> Vec<Warning> {
-    let mut first: Vec<(AppId, &str)> = Vec::new();
+    let mut first: HashMap<&str, AppId> = HashMap::new();
     let mut found = Vec::new();
     for (app, address) in apps {
-        match first.iter().find(|(_, known)| *known == address) {
-            Some((other, _)) => {
-                found.push(warning("CHK-3", About::App(app), Advice::SharedAddress(*other)));
+        match first.entry(address) {
+            Entry::Occupied(other) => {
+                found.push(warning("CHK-3", About::App(app), Advice::SharedAddress(*other.get())));
             }
-            None => first.push((app, address)),
+            Entry::Vacant(new) => _ = new.insert(app),
         }
     }
     found

@@ -56,9 +56,18 @@ use work::{Plain, Write, Writer, statement};
 /// Parts of a delivery round that are written side by side.
 const PARTS: usize = 4;
 
-/// How long a delivery round waits before it is written: each of its streams is a transaction, and while one round waits, what
+/// How long a round that says how far delivery has come waits before it is written: each of its streams is a transaction, and while one round waits, what
 /// follows it gathers for the next. What was not recorded when the process dies is sent again.
 const GATHERING: Duration = Duration::from_millis(200);
+
+/// How often a process tries to sign in; each waits for a lock for three seconds.
+const SIGN_IN_TRIES: u32 = 10;
+
+/// A wait for what others do, in real time.
+async fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "what is waited for is others' doing, in real time")]
+    tokio::time::sleep(time).await;
+}
 
 /// What is chosen when a store is opened.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +144,15 @@ impl PostgresStore {
             time: options.time,
             closed: AtomicBool::new(false),
         };
-        store.sign_in().await.map_err(|trouble| open::opening(address, trouble))?;
+        let mut tries = 0;
+        while let Err(trouble) = store.sign_in().await {
+            tries += 1;
+            // A newer version may be bringing up the schema.
+            if tries == SIGN_IN_TRIES || !trouble.may_pass() {
+                return Err(open::opening(address, trouble));
+            }
+            pause(GATHERING).await;
+        }
         Ok(store)
     }
 
@@ -215,10 +232,14 @@ impl PostgresStore {
 
     async fn record(&self, round: Round) -> Result<(), StoreError> {
         self.still_open()?;
-        #[expect(clippy::disallowed_methods, reason = "what gathers meanwhile is other work, in real time")]
-        tokio::time::sleep(GATHERING).await;
+        // The leases by which it was delivered, and not those of later.
+        let epochs = self.held.epochs();
+        if !round.cursors.is_empty() {
+            pause(GATHERING).await;
+        }
         let parts = settle::parts(round).into_iter().map(|(stream, part)| {
-            self.writer.write(Settle { stream, epoch: self.held.epoch(stream), part: Arc::new(part) })
+            let epoch = epochs.get(&stream).copied().unwrap_or(0);
+            self.writer.write(Settle { stream, epoch, part: Arc::new(part) })
         });
         // Each part stands for itself: what goes wrong with one is told when all were tried.
         let ended: Vec<_> = stream::iter(parts).buffer_unordered(PARTS).collect().await;

@@ -39,9 +39,11 @@ impl Lanes {
         }
         if dropped {
             talk.recovered();
+            let at = talk.stream;
             if talk.queue.is_empty() && talk.parked.is_none() {
                 self.talks.remove(chain);
             }
+            self.advance(at);
         }
     }
 }

@@ -790,6 +790,29 @@ fn a_conversation_of_which_all_is_deleted_begins_anew() {
 }
 
 #[test]
+fn what_is_deleted_while_it_was_under_way_is_passed_when_it_fails() {
+    let mut rig = Rig::new(Bounds { read_ahead: 1, in_flight: 2, ..bounds() }, 2);
+    rig.say(&["ann", "cyd"]);
+    rig.write(Stream(1), Some(key("bob")), &[app("bot")], Channel::Messaging);
+    let mut first = [rig.step().unwrap(), rig.step().unwrap()];
+    first.sort_by_key(|items| items[0].chain == key("ann"));
+    first.iter().for_each(|items| _ = rig.answer(items, &Answered::Nothing));
+    // The app is away: the only way on is by a try of ann, of whom nothing is left when it fails.
+    let ann = loop {
+        rig.now = rig.now.plus_seconds(1);
+        match rig.step() {
+            Ok(items) if items[0].chain == key("ann") => break items,
+            Ok(items) => _ = rig.answer(&items, &Answered::Nothing),
+            Err(_) => {}
+        }
+    };
+    rig.forget(Stream(0), 1);
+    rig.answer(&ann, &Answered::Nothing);
+    rig.run(rig.now.0 + 60 * MINUTE, |_, _| Answered::Served);
+    assert!(rig.is_idle() && rig.served.contains(&(Stream(0), Position(2))), "cyd's is read and sent");
+}
+
+#[test]
 fn what_is_deleted_goes_with_no_other_conversation_either() {
     let mut rig = Rig::of(Bounds { max_batch: 2, in_flight: 1, ..bounds() }, &["ann", "ann", "ann"]);
     let two = rig.step().unwrap();

@@ -95,7 +95,7 @@ pub(super) fn page(draft: &mut Draft<'_>, at: &At<PageInput>, apps: &Apps<'_>) -
     let before = draft.before;
     let kept = match given {
         Some(id) => before.page(id),
-        None => before.pages.iter().find(|page| Some(&page.name) == table.name.as_ref()),
+        None => table.name.as_deref().and_then(|name| draft.pages_before.get(name).copied()),
     };
     let Some(name) = table.name.clone().or_else(|| kept.map(|kept| kept.name.clone())) else {
         draft.refuse(format!("{pointer}/name"), "a new page needs a name");

@@ -119,6 +119,9 @@ pub fn apply(
 /// Settings in the making.
 pub(super) struct Draft<'a> {
     pub(super) before: &'a Settings,
+    /// What there was by its name, the first of each: whoever gives no id means it.
+    apps_before: HashMap<&'a str, &'a Arc<App>>,
+    pub(super) pages_before: HashMap<&'a str, &'a Arc<Page>>,
     pub(super) mint: &'a mut Mint,
     pub(super) problems: Vec<SettingsRefused>,
     new_apps: Vec<GeneratedApp>,
@@ -129,7 +132,11 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn of(before: &'a Settings, mint: &'a mut Mint) -> Self {
-        Self { before, mint, problems: Vec::new(), new_apps: Vec::new(), new_pages: Vec::new(), compared: 0 }
+        // Of two of one name the first is put in last.
+        let apps_before = before.apps.iter().rev().map(|app| (app.name.as_str(), app)).collect();
+        let pages_before = before.pages.iter().rev().map(|page| (page.name.as_str(), page)).collect();
+        let (problems, new_apps, new_pages) = (Vec::new(), Vec::new(), Vec::new());
+        Self { before, apps_before, pages_before, mint, problems, new_apps, new_pages, compared: 0 }
     }
 
     pub(super) fn refuse(&mut self, pointer: String, detail: impl Into<String>) {
@@ -182,7 +189,7 @@ impl<'a> Draft<'a> {
         let before = self.before;
         let kept = match given {
             Some(id) => before.app(id),
-            None => before.apps.iter().find(|app| Some(&app.name) == table.name.as_ref()),
+            None => table.name.as_deref().and_then(|name| self.apps_before.get(name).copied()),
         };
         let Some(name) = table.name.clone().or_else(|| kept.map(|kept| kept.name.clone())) else {
             self.refuse(format!("{}/name", at.pointer), "a new app needs a name");

@@ -34,10 +34,6 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn epoch(&self, stream: Stream) -> i64 {
-        self.epochs().get(&stream).copied().unwrap_or(0)
-    }
-
     /// What is held, if this process ever asked for anything.
     pub(super) fn streams(&self) -> Option<Vec<Stream>> {
         let held = self.epochs.read().unwrap_or_else(PoisonError::into_inner);

@@ -140,18 +140,17 @@ async fn batches_in_a_new_database_read_their_own_threads_and_no_others() {
     assert_eq!(when_known(&address, store, counted).await, "t|60");
 }
 
-/// What PostgreSQL counted of a store's sessions: it is known when they have ended, which they do while this waits.
+/// What PostgreSQL counted of a store's sessions: it is known when all of them have ended, which they do while this waits.
 async fn when_known(address: &str, store: PostgresStore, counted: &str) -> String {
     store.close().await.unwrap();
-    let mut known = String::new();
-    for _ in 0..200 {
-        known = Server::shared().tell(database_of(address), counted);
-        if known.starts_with('t') {
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'baton'";
+    for _ in 0..1_000 {
+        if Server::shared().tell(database_of(address), open) == "0" {
             break;
         }
         tokio::task::yield_now().await;
     }
-    known
+    Server::shared().tell(database_of(address), counted)
 }
 
 /// A commit whose connection breaks: it is answered as what happened, and happened once.
