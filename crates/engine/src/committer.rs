@@ -239,6 +239,7 @@ mod tests {
         assert_eq!(gathered, (0..BATCH).collect::<Vec<_>>(), "as many as go into a batch");
         assert_eq!(taken.try_recv(), Ok(BATCH), "and the next one waits");
     }
+
     #[tokio::test(start_paused = true)]
     async fn a_batch_does_not_wait_for_long_for_others_that_are_held_up() {
         let (turns, (jobs, mut taken)) = (Semaphore::new(1), mpsc::channel(2));

@@ -361,8 +361,7 @@ impl Lanes {
     fn start(&mut self) -> Option<Step> {
         let chain = loop {
             let chain = self.ready.pop_front()?;
-            self.drop_gone(&chain);
-            if self.talks.contains_key(&chain) {
+            if self.drop_gone(&chain) {
                 break chain;
             }
         };

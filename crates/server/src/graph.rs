@@ -263,7 +263,7 @@ impl Received<'_> {
             // Whoever's it is, nobody has looked at it.
             Unread::NoRoom => return GraphError::transient().into(),
             Unread::TooLarge(limit) => {
-                let setting = if self.kind() == Kind::Files { "limits.upload" } else { "limits.body" };
+                let setting = self.kind().setting();
                 GraphError::parameter(format!(
                     "The body is larger than {limit} bytes ({setting}). Send less at once, or raise the limit"
                 ))

@@ -51,7 +51,7 @@ use row::big;
 use settings::{Configure, Published, written};
 use settle::{Again, Settle};
 pub(crate) use trouble::Trouble;
-use work::{Plain, Write, Writer, statement};
+use work::{PAUSES, Plain, Write, Writer, pause, statement};
 
 /// Parts of a delivery round that are written side by side.
 const PARTS: usize = 4;
@@ -59,15 +59,6 @@ const PARTS: usize = 4;
 /// How long a round that says how far delivery has come waits before it is written: each of its streams is a transaction, and while one round waits, what
 /// follows it gathers for the next. What was not recorded when the process dies is sent again.
 const GATHERING: Duration = Duration::from_millis(200);
-
-/// How often a process tries to sign in; each waits for a lock for three seconds.
-const SIGN_IN_TRIES: u32 = 10;
-
-/// A wait for what others do, in real time.
-async fn pause(time: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "what is waited for is others' doing, in real time")]
-    tokio::time::sleep(time).await;
-}
 
 /// What is chosen when a store is opened.
 #[derive(Clone, Copy, Debug)]
@@ -144,14 +135,13 @@ impl PostgresStore {
             time: options.time,
             closed: AtomicBool::new(false),
         };
-        let mut tries = 0;
+        let mut pauses = PAUSES.into_iter();
         while let Err(trouble) = store.sign_in().await {
-            tries += 1;
-            // A newer version may be bringing up the schema.
-            if tries == SIGN_IN_TRIES || !trouble.may_pass() {
-                return Err(open::opening(address, trouble));
+            // A newer version may be bringing up the schema; each try waits for a lock for seconds.
+            match pauses.next().filter(|_| trouble.may_pass()) {
+                Some(time) => pause(time).await,
+                None => return Err(open::opening(address, trouble)),
             }
-            pause(GATHERING).await;
         }
         Ok(store)
     }

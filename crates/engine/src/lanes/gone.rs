@@ -11,16 +11,18 @@ impl Lanes {
         self.lanes[at].gone = self.lanes[at].gone.max(up_to);
         let of_stream: Vec<Chain> =
             self.talks.iter().filter(|(_, talk)| talk.stream == at).map(|(chain, _)| chain.clone()).collect();
-        of_stream.iter().for_each(|chain| self.drop_gone(chain));
+        of_stream.iter().for_each(|chain| _ = self.drop_gone(chain));
         let talks = &self.talks;
         self.ready.retain(|chain| talks.contains_key(chain));
         self.waiting.retain(|(_, chain)| talks.contains_key(chain));
-        self.advance(at);
     }
 
-    /// Leaves out of a talk what is deleted by now. A talk of which nothing is left ends.
-    pub(super) fn drop_gone(&mut self, chain: &Chain) {
-        let Some(talk) = self.talks.get_mut(chain).filter(|talk| !talk.busy) else { return };
+    /// Leaves out of a talk what is deleted by now, and says whether it is there. A talk of which nothing is left ends.
+    pub(super) fn drop_gone(&mut self, chain: &Chain) -> bool {
+        let Some(talk) = self.talks.get_mut(chain) else { return false };
+        if talk.busy {
+            return true;
+        }
         let lane = &mut self.lanes[talk.stream];
         let mut dropped = false;
         while talk.queue.front().is_some_and(|row| row.position <= lane.gone)
@@ -37,13 +39,15 @@ impl Lanes {
             }
             dropped = true;
         }
-        if dropped {
-            talk.recovered();
-            let at = talk.stream;
-            if talk.queue.is_empty() && talk.parked.is_none() {
-                self.talks.remove(chain);
-            }
-            self.advance(at);
+        if !dropped {
+            return true;
         }
+        talk.recovered();
+        let (at, is_over) = (talk.stream, talk.queue.is_empty() && talk.parked.is_none());
+        if is_over {
+            self.talks.remove(chain);
+        }
+        self.advance(at);
+        !is_over
     }
 }

@@ -207,10 +207,7 @@ pub(super) async fn read_body(
 
 /// Why there is no body.
 fn unread_body(unread: Unread<Infallible>, kind: Kind) -> Problem {
-    let setting = match kind {
-        Kind::Plain => "limits.body",
-        Kind::Files => "limits.upload",
-    };
+    let setting = kind.setting();
     match unread {
         Unread::TooLarge(limit) => Problem::new(&problem::TOO_LARGE).detail(format!(
             "the body is larger than {limit} bytes ({setting}): send less at once, or raise the limit"

@@ -53,6 +53,16 @@ pub(crate) enum Kind {
     Files,
 }
 
+impl Kind {
+    /// The setting that says how large it may be.
+    pub(crate) const fn setting(self) -> &'static str {
+        match self {
+            Kind::Plain => "limits.body",
+            Kind::Files => "limits.upload",
+        }
+    }
+}
+
 /// Room for the bodies that are being read, of which each takes as much as it has in memory. Strangers have a room of
 /// their own, so that they fill nobody else's.
 pub(crate) struct Bodies {

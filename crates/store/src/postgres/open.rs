@@ -14,6 +14,7 @@ use super::connect::{Address, Lent};
 use super::row::{self, number, position, stream_in};
 use super::settings;
 use super::trouble::{Trouble, is_conflict};
+use super::work::pause;
 use crate::rows::damaged;
 use crate::{Migration, Settings, StoreError};
 
@@ -145,11 +146,7 @@ async fn bring_up(client: &ClientWrapper, address: &Address, options: Options) -
                 tracing::info!(%address, %error, "others use the tables: the schema is brought up in a moment");
                 client.batch_execute("ROLLBACK").await?;
                 tries += 1;
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "what is waited for is another process' doing, in real time"
-                )]
-                tokio::time::sleep(PAUSE).await;
+                pause(PAUSE).await;
             }
             brought => return brought,
         }

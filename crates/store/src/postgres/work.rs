@@ -18,7 +18,7 @@ use super::trouble::Trouble;
 use crate::{StoreError, Stream};
 
 /// How long each further try waits. Together less than a caller waits gladly.
-const PAUSES: [Duration; 4] = [
+pub(super) const PAUSES: [Duration; 4] = [
     Duration::from_millis(5),
     Duration::from_millis(25),
     Duration::from_millis(100),
@@ -32,6 +32,15 @@ pub(super) const TRY: Duration = Duration::from_secs(6);
 /// again and do not wait behind each other for as long.
 const ALL: Duration = Duration::from_secs(8);
 const WHILE_SILENT: Duration = Duration::from_millis(1_500);
+
+/// A wait for what others do, in real time.
+pub(super) async fn pause(time: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is waited for is another process' doing, in real time"
+    )]
+    tokio::time::sleep(time).await;
+}
 
 /// A statement that changes something, and its values.
 pub(super) struct Write {
@@ -236,18 +245,14 @@ impl Writer {
                     }
                 },
             };
-            let Some(pause) = pauses.next() else {
+            let Some(time) = pauses.next() else {
                 if doubt.is_some() {
                     tracing::warn!(stream = stream.0, "whether a transaction was written is not known");
                 }
                 return Err(trouble.into_error());
             };
             tracing::debug!(stream = stream.0, ?trouble, "a transaction is tried again");
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "what is waited for is another process' doing, in real time"
-            )]
-            tokio::time::sleep(*pause).await;
+            pause(*time).await;
         }
     }
 
